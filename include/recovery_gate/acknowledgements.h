@@ -1,0 +1,65 @@
+/*
+  What the core asks of semi-synchronous replication.
+
+  The gate does not care how an acknowledgement travels. It needs to know how
+  far any semi-sync replica has acknowledged, whether one could acknowledge at
+  all, and to be woken when that changes.
+*/
+#ifndef RECOVERY_GATE_ACKNOWLEDGEMENTS_H
+#define RECOVERY_GATE_ACKNOWLEDGEMENTS_H
+
+#include <optional>
+#include <string>
+
+#include "recovery_gate/binlog_position.h"
+#include "recovery_gate/clock.h"
+
+namespace recovery_gate {
+
+/* Semi-sync as it stands at one moment. */
+struct SemisyncView {
+  /* rpl_semi_sync_master_enabled */
+  bool enabled = false;
+  /* Semi-sync replicas connected and being served now. */
+  unsigned replicas = 0;
+  /* The furthest position that a semi-sync replica is known to hold; empty
+     when none has said so since the server started. */
+  BinlogPosition acknowledged;
+  /* Not empty: an acknowledgement of the awaited position would no longer
+     prove anything, and this says why. It never becomes empty again. */
+  std::string proof_lost;
+  /* The server is shutting down: nothing will change any more. */
+  bool shutting_down = false;
+};
+
+bool operator==(const SemisyncView &a, const SemisyncView &b);
+
+class Acknowledgements {
+ public:
+  virtual ~Acknowledgements() = default;
+
+  /*
+    Binds the object to the calling thread, which is the one that waits.
+    Blocks until the server has finished starting; returns false when wake()
+    came first, and then detach() must not be called.
+  */
+  virtual bool attach() = 0;
+  virtual void detach() = 0;
+
+  /*
+    Blocks until the view differs from `seen`, or wake() was called since the
+    last return, or `until` has passed; returns the view as it is then. While
+    it blocks, semi-sync is asked to have the awaited position acknowledged.
+    Never misses a change between two calls. Waiting thread only.
+  */
+  virtual SemisyncView wait_for_change(const SemisyncView &seen,
+                                       std::optional<Instant> until) = 0;
+
+  /* Makes attach() or wait_for_change() return soon. Any thread; keeps no
+     lock of the caller's waiting. */
+  virtual void wake() noexcept = 0;
+};
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_ACKNOWLEDGEMENTS_H

@@ -1,0 +1,150 @@
+/*
+  The gate: decides at each start whether clients have to wait, for what, and
+  when they may come in.
+
+  One Gate lives as long as the plugin. The story of one start:
+
+    Gate gate(clock, journal);      STARTING: nobody can be connected yet
+    gate.configure(settings);       at any time, also later
+    gate.decide(mode, facts, view); once, after crash recovery: open or closed
+    gate.observe(view);             while closed, each time semi-sync changed
+    gate.knock(visitor);            for every client that has authenticated
+
+  All members may be called from any thread. knock() takes no lock once the
+  gate is open. Nothing here blocks, reads a clock of its own, or touches the
+  server; everything throws std::bad_alloc at worst, and the gate is unchanged
+  and closed then.
+*/
+#ifndef RECOVERY_GATE_GATE_H
+#define RECOVERY_GATE_GATE_H
+
+#include <atomic>
+#include <boost/thread/mutex.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "recovery_gate/acknowledgements.h"
+#include "recovery_gate/admission.h"
+#include "recovery_gate/binlog_position.h"
+#include "recovery_gate/clock.h"
+#include "recovery_gate/gate_state.h"
+#include "recovery_gate/journal.h"
+
+namespace recovery_gate {
+
+/* recovery_gate_mode */
+enum class Mode { OFF, AUTO, ALWAYS };
+
+/* recovery_gate_timeout_action */
+enum class TimeoutAction { WARN, SHUTDOWN, OPEN };
+
+/* What may be changed while the server runs. */
+struct Settings {
+  std::chrono::seconds timeout{0};  // 0: none
+  TimeoutAction timeout_action = TimeoutAction::WARN;
+  std::string admit_users;
+};
+
+/* What is known of this start once crash recovery is over. */
+struct StartFacts {
+  /* Empty, or why this start is not guarded at all, e.g. because the plugin
+     was installed into a server that had clients already. */
+  std::string unguarded;
+  /* The last binary log was not closed: the server crashed. */
+  bool crashed = false;
+  /* Empty, or what could not be found out. In doubt the gate closes. */
+  std::string doubt;
+  /* The last binary log written before this start, its last event's end, and
+     the binary log's GTID position there. Empty in a server without logs. */
+  BinlogPosition recovered_end;
+  std::string recovered_gtid;
+  /* The end of the log that was opened at this start: a semi-sync replica
+     that acknowledges it has everything before it. */
+  BinlogPosition to_acknowledge;
+};
+
+/* Everything there is to show, taken at one moment. */
+struct GateSnapshot {
+  GateState state = GateState::STARTING;
+  CloseReason reason = CloseReason::NONE;
+  BinlogPosition recovered_end;
+  std::string recovered_gtid;
+  BinlogPosition to_acknowledge;  // empty when there was nothing to wait for
+  std::uint64_t admitted = 0, rejected = 0;  // while closed
+  milliseconds closed_for{0};
+};
+
+class Gate {
+ public:
+  enum class Verdict { ADMIT, TURN_AWAY };
+
+  /* What the one who called observe() has to do next. */
+  struct Orders {
+    bool keep_waiting = true;  // false: the gate is open
+    bool shut_down = false;    // stop the server; true once
+  };
+
+  /* Both must outlive the gate. */
+  Gate(const Clock &clock, Journal &journal);
+
+  void configure(const Settings &settings);
+
+  /* Leaves STARTING. A second call is ignored. */
+  void decide(Mode mode, const StartFacts &facts, const SemisyncView &view);
+
+  /* Takes semi-sync's state into account, and the time that has passed. For
+     the one thread that follows the orders. */
+  Orders observe(const SemisyncView &view);
+
+  /* Takes semi-sync's state into account: what is shown next is true now. */
+  void refresh(const SemisyncView &view);
+
+  /* When observe() has to be called again although nothing has changed;
+     nothing: never. */
+  std::optional<Instant> next_look() const;
+
+  /* A replica logged in: it will be served, or not, a moment later, and
+     nothing announces which. */
+  void replica_arrived();
+
+  /* recovery_gate_open_now. `who` is for the error log. False when there was
+     nothing to open: it was open, or the server is still starting. */
+  bool open_by_hand(const std::string &who);
+
+  Verdict knock(const Visitor &visitor);
+
+  bool is_open() const { return open_.load(std::memory_order_acquire); }
+
+  /* The text of the error that a turned away client gets. */
+  std::string turned_away_text() const;
+
+  GateSnapshot snapshot() const;
+
+ private:
+  void enter(GateState next);
+  void follow(const SemisyncView &view);
+  Orders mind_the_time();
+  std::string waited() const;
+  milliseconds closed_for() const;
+
+  const Clock &clock_;
+  Journal &journal_;
+  std::atomic<bool> open_{false};
+  std::atomic<std::uint64_t> admitted_{0}, rejected_{0};
+
+  mutable boost::mutex mutex_;  // guards all below
+  GateState state_ = GateState::STARTING;
+  CloseReason reason_ = CloseReason::NONE;
+  StartFacts facts_;
+  Settings settings_;
+  AdmissionPolicy policy_;
+  Instant closed_at_{0}, opened_at_{0}, remind_at_{0};
+  milliseconds reminder_interval_{0};
+  std::optional<Instant> look_again_at_;
+  std::optional<TimeoutAction> timed_out_with_;
+};
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_GATE_H

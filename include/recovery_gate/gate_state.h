@@ -1,0 +1,72 @@
+/*
+  The gate's state machine: its states, its one table of allowed transitions,
+  and the names under which the status variables show them.
+
+  What an operator sees as four variables (state, waiting_for, opened_by,
+  open) is one value here, so that no two of them can disagree:
+
+    STARTING                  the server is still recovering; no client yet
+    CLOSED_SEMISYNC_MASTER    closed; rpl_semi_sync_master_enabled is OFF
+    CLOSED_REPLICA            closed; no semi-sync replica is connected
+    CLOSED_ACK                closed; one is connected, no acknowledgement yet
+    CLOSED_OVERRIDE           closed; nothing can prove the position any more
+    OPEN_NOT_NEEDED           open; nothing was owed at this start
+    OPEN_ACK                  open; a semi-sync replica acknowledged
+    OPEN_OVERRIDE             open; an administrator opened it
+    OPEN_TIMEOUT              open; recovery_gate_timeout_action=OPEN did
+
+  Open states are final: the gate guards a start of the server, and closes
+  again at the next one.
+*/
+#ifndef RECOVERY_GATE_GATE_STATE_H
+#define RECOVERY_GATE_GATE_STATE_H
+
+#include <array>
+
+namespace recovery_gate {
+
+enum class GateState {
+  STARTING,
+  CLOSED_SEMISYNC_MASTER,
+  CLOSED_REPLICA,
+  CLOSED_ACK,
+  CLOSED_OVERRIDE,
+  OPEN_NOT_NEEDED,
+  OPEN_ACK,
+  OPEN_OVERRIDE,
+  OPEN_TIMEOUT,
+};
+
+inline constexpr std::array<GateState, 9> all_gate_states = {
+    GateState::STARTING,        GateState::CLOSED_SEMISYNC_MASTER,
+    GateState::CLOSED_REPLICA,  GateState::CLOSED_ACK,
+    GateState::CLOSED_OVERRIDE, GateState::OPEN_NOT_NEEDED,
+    GateState::OPEN_ACK,        GateState::OPEN_OVERRIDE,
+    GateState::OPEN_TIMEOUT,
+};
+
+/* Why the gate was closed at this start; Recovery_gate_reason. */
+enum class CloseReason { NONE, CRASH, UNACKED_SHUTDOWN, CARRIED_OVER, ALWAYS };
+
+/* May the machine go from one state to another? Staying is not a transition:
+   the table says false for it. */
+bool is_allowed(GateState from, GateState to);
+
+bool is_open(GateState state);
+
+/* "OPEN" or "CLOSED": Recovery_gate_state. */
+const char *state_name(GateState state);
+/* "SEMISYNC_MASTER", "REPLICA", "ACK", "OVERRIDE", or "" when open or still
+   starting: Recovery_gate_waiting_for. */
+const char *waiting_for_name(GateState state);
+/* "NOT_NEEDED", "ACK", "OVERRIDE", "TIMEOUT", or "" while closed:
+   Recovery_gate_opened_by. */
+const char *opened_by_name(GateState state);
+const char *reason_name(CloseReason reason);
+
+/* All of a state in one word or two, for the error log: "CLOSED (ACK)". */
+const char *full_name(GateState state);
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_GATE_STATE_H

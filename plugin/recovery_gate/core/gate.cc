@@ -1,0 +1,314 @@
+#include "recovery_gate/gate.h"
+
+#include <algorithm>
+#include <boost/thread/lock_guard.hpp>
+#include <cstdio>
+
+namespace recovery_gate {
+namespace {
+
+using S = GateState;
+using Lock = boost::lock_guard<boost::mutex>;
+
+// Between a replica's login and its first binary log event.
+constexpr milliseconds replica_settling_time{1000};
+constexpr milliseconds first_reminder{60 * 1000};
+constexpr milliseconds longest_reminder{60 * 60 * 1000};
+
+std::string seconds_text(milliseconds duration) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3f s",
+                static_cast<double>(duration.count()) / 1000);
+  return text;
+}
+
+S closed_state(const SemisyncView &view) {
+  if (!view.enabled) return S::CLOSED_SEMISYNC_MASTER;
+  return view.replicas == 0 ? S::CLOSED_REPLICA : S::CLOSED_ACK;
+}
+
+std::string gtid_text(const std::string &gtid) {
+  return gtid.empty() ? std::string() : ", GTID " + gtid;
+}
+
+}  // namespace
+
+bool operator==(const SemisyncView &a, const SemisyncView &b) {
+  return a.enabled == b.enabled && a.replicas == b.replicas &&
+         a.acknowledged == b.acknowledged && a.proof_lost == b.proof_lost &&
+         a.shutting_down == b.shutting_down;
+}
+
+Gate::Gate(const Clock &clock, Journal &journal)
+    : clock_(clock), journal_(journal) {}
+
+void Gate::configure(const Settings &settings) {
+  AdmissionPolicy policy(settings.admit_users);
+  Lock lock(mutex_);
+  settings_ = settings;
+  policy_ = std::move(policy);
+}
+
+void Gate::decide(Mode mode, const StartFacts &facts,
+                  const SemisyncView &view) {
+  Lock lock(mutex_);
+  if (state_ != S::STARTING) return;
+  facts_ = facts;
+  closed_at_ = opened_at_ = clock_.now();
+
+  if (!facts.unguarded.empty()) {
+    journal_.note("open: " + facts.unguarded);
+    enter(S::OPEN_NOT_NEEDED);
+    return;
+  }
+
+  const bool may_owe = facts.crashed || !facts.doubt.empty();
+  if (mode == Mode::OFF) {
+    if (may_owe)
+      journal_.warning(
+          "recovery_gate_mode is OFF: open after a crash although no replica "
+          "has acknowledged the binary log up to " +
+          to_string(facts.recovered_end) + gtid_text(facts.recovered_gtid));
+    enter(S::OPEN_NOT_NEEDED);
+    return;
+  }
+  if (!may_owe && mode == Mode::AUTO) {
+    journal_.note("open: the server was shut down properly");
+    enter(S::OPEN_NOT_NEEDED);
+    return;
+  }
+
+  reason_ = may_owe ? CloseReason::CRASH : CloseReason::ALWAYS;
+  remind_at_ = closed_at_ + first_reminder;
+  reminder_interval_ = first_reminder;
+  const std::string why =
+      !facts.doubt.empty()
+          ? facts.doubt
+          : facts.crashed
+                ? "the server crashed, and transactions in the binary log up "
+                  "to " +
+                      to_string(facts.recovered_end) +
+                      gtid_text(facts.recovered_gtid) +
+                      " may not be on any replica"
+                : "recovery_gate_mode is ALWAYS; the binary log before this "
+                  "start ends at " +
+                      to_string(facts.recovered_end) +
+                      gtid_text(facts.recovered_gtid);
+  journal_.warning(std::string("CLOSED, reason ") + reason_name(reason_) +
+                   ": " + why +
+                   (facts.to_acknowledge.empty()
+                        ? ""
+                        : ". Clients are kept out until a semi-sync replica "
+                          "has acknowledged " +
+                              to_string(facts.to_acknowledge)));
+  // Without a position there is nothing that could be acknowledged.
+  enter(facts.to_acknowledge.empty() || !view.proof_lost.empty()
+            ? S::CLOSED_OVERRIDE
+            : closed_state(view));
+}
+
+Gate::Orders Gate::observe(const SemisyncView &view) {
+  Lock lock(mutex_);
+  Orders orders;
+  if (state_ == S::STARTING) return orders;
+  follow(view);
+  if (!open_ && !view.shutting_down) return mind_the_time();
+  orders.keep_waiting = false;
+  return orders;
+}
+
+void Gate::refresh(const SemisyncView &view) {
+  Lock lock(mutex_);
+  if (state_ != S::STARTING) follow(view);
+}
+
+void Gate::follow(const SemisyncView &view) {
+  if (open_ || view.shutting_down || state_ == S::CLOSED_OVERRIDE) return;
+  if (!view.proof_lost.empty()) {
+    journal_.error(view.proof_lost +
+                   ": no acknowledgement can prove any more that a replica "
+                   "has what was recovered");
+    enter(S::CLOSED_OVERRIDE);
+  } else {
+    enter(has_reached(view.acknowledged, facts_.to_acknowledge)
+              ? S::OPEN_ACK
+              : closed_state(view));
+  }
+}
+
+Gate::Orders Gate::mind_the_time() {
+  Orders orders;
+  const Instant now = clock_.now();
+  if (look_again_at_ && now >= *look_again_at_) look_again_at_.reset();
+
+  const TimeoutAction action = settings_.timeout_action;
+  if (settings_.timeout.count() > 0 && timed_out_with_ != action &&
+      now - closed_at_ >= settings_.timeout) {
+    timed_out_with_ = action;
+    const std::string how_long =
+        "closed for " + seconds_text(closed_for()) +
+        ", longer than recovery_gate_timeout; " + waited();
+    switch (action) {
+      case TimeoutAction::WARN:
+        journal_.warning(how_long +
+                         "; it stays closed (recovery_gate_timeout_action is "
+                         "WARN)");
+        break;
+      case TimeoutAction::SHUTDOWN:
+        journal_.error(how_long +
+                       "; shutting the server down "
+                       "(recovery_gate_timeout_action is SHUTDOWN)");
+        orders.shut_down = true;
+        break;
+      case TimeoutAction::OPEN:
+        enter(S::OPEN_TIMEOUT);
+        orders.keep_waiting = false;
+        return orders;
+    }
+  }
+
+  if (now >= remind_at_) {
+    journal_.warning("still closed after " + seconds_text(closed_for()) +
+                     "; " + waited());
+    reminder_interval_ = std::min(reminder_interval_ * 2, longest_reminder);
+    remind_at_ = now + reminder_interval_;
+  }
+  return orders;
+}
+
+std::optional<Instant> Gate::next_look() const {
+  Lock lock(mutex_);
+  if (open_ || state_ == S::STARTING) return std::nullopt;
+  Instant next = remind_at_;
+  if (look_again_at_) next = std::min(next, *look_again_at_);
+  if (settings_.timeout.count() > 0 &&
+      timed_out_with_ != settings_.timeout_action)
+    next = std::min<Instant>(next, closed_at_ + settings_.timeout);
+  return next;
+}
+
+void Gate::replica_arrived() {
+  if (is_open()) return;
+  Lock lock(mutex_);
+  look_again_at_ = clock_.now() + replica_settling_time;
+}
+
+bool Gate::open_by_hand(const std::string &who) {
+  Lock lock(mutex_);
+  if (open_ || state_ == S::STARTING) return false;
+  journal_.warning("opened by hand by " + who + " after " +
+                   seconds_text(closed_for()) +
+                   ". The promise is given up: no replica has acknowledged " +
+                   to_string(facts_.to_acknowledge) +
+                   ", so what was recovered up to " +
+                   to_string(facts_.recovered_end) +
+                   gtid_text(facts_.recovered_gtid) +
+                   " may exist on this server only");
+  enter(S::OPEN_OVERRIDE);
+  return true;
+}
+
+Gate::Verdict Gate::knock(const Visitor &visitor) {
+  if (is_open()) return Verdict::ADMIT;
+  Lock lock(mutex_);
+  if (open_) return Verdict::ADMIT;
+  if (policy_.may_pass_closed(visitor)) {
+    ++admitted_;
+    return Verdict::ADMIT;
+  }
+  ++rejected_;
+  return Verdict::TURN_AWAY;
+}
+
+std::string Gate::turned_away_text() const {
+  Lock lock(mutex_);
+  if (state_ == S::CLOSED_OVERRIDE)
+    return "Recovery gate is closed: what was recovered up to " +
+           to_string(facts_.recovered_end) +
+           " can no longer be proven to be on a replica; an administrator "
+           "has to open the gate";
+  return "Recovery gate is closed: waiting for a semi-sync replica to "
+         "acknowledge " +
+         to_string(facts_.to_acknowledge);
+}
+
+GateSnapshot Gate::snapshot() const {
+  Lock lock(mutex_);
+  GateSnapshot shown;
+  shown.state = state_;
+  shown.reason = reason_;
+  shown.recovered_end = facts_.recovered_end;
+  shown.recovered_gtid = facts_.recovered_gtid;
+  if (reason_ != CloseReason::NONE) {
+    shown.to_acknowledge = facts_.to_acknowledge;
+    shown.closed_for = closed_for();
+  }
+  shown.admitted = admitted_;
+  shown.rejected = rejected_;
+  return shown;
+}
+
+void Gate::enter(GateState next) {
+  if (next == state_) return;
+  if (!is_allowed(state_, next)) {
+    journal_.error(std::string("internal error: no way leads from ") +
+                   full_name(state_) + " to " + full_name(next) +
+                   "; the state stays as it is. Please report this");
+    return;
+  }
+  state_ = next;
+  if (!recovery_gate::is_open(next)) {
+    journal_.note(waited());
+    return;
+  }
+  opened_at_ = clock_.now();
+  if (next == S::OPEN_ACK)
+    journal_.note("OPEN after " + seconds_text(closed_for()) +
+                  ": a semi-sync replica has acknowledged " +
+                  to_string(facts_.to_acknowledge) +
+                  ", so everything that was recovered is on a replica");
+  if (next == S::OPEN_TIMEOUT)
+    journal_.error("opened after " + seconds_text(closed_for()) +
+                   " by recovery_gate_timeout_action=OPEN. The promise is "
+                   "given up: no replica has acknowledged " +
+                   to_string(facts_.to_acknowledge) +
+                   ", so what was recovered up to " +
+                   to_string(facts_.recovered_end) +
+                   gtid_text(facts_.recovered_gtid) +
+                   " may exist on this server only");
+  open_.store(true, std::memory_order_release);
+}
+
+milliseconds Gate::closed_for() const {
+  return (recovery_gate::is_open(state_) ? opened_at_ : clock_.now()) -
+         closed_at_;
+}
+
+std::string Gate::waited() const {
+  const std::string wanted = to_string(facts_.to_acknowledge);
+  switch (state_) {
+    case S::CLOSED_SEMISYNC_MASTER:
+      return "waiting for SEMISYNC_MASTER: rpl_semi_sync_master_enabled is "
+             "OFF, so no replica can acknowledge " +
+             wanted +
+             ". SET GLOBAL rpl_semi_sync_master_enabled=ON, then restart the "
+             "replicas' I/O threads";
+    case S::CLOSED_REPLICA:
+      return "waiting for REPLICA: no semi-sync replica is connected that "
+             "could acknowledge " +
+             wanted;
+    case S::CLOSED_ACK:
+      return "waiting for ACK: a semi-sync replica is connected and has not "
+             "acknowledged " +
+             wanted + " yet";
+    case S::CLOSED_OVERRIDE:
+      return "waiting for OVERRIDE: only an administrator can open the gate, "
+             "with SET GLOBAL recovery_gate_open_now=ON, and gives up the "
+             "promise for what was recovered up to " +
+             to_string(facts_.recovered_end);
+    default:
+      return full_name(state_);
+  }
+}
+
+}  // namespace recovery_gate

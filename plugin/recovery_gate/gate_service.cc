@@ -1,0 +1,71 @@
+#include "gate_service.h"
+
+#include "plugin_pin.h"
+#include "server_control.h"
+
+namespace recovery_gate {
+
+GateService &GateService::instance() {
+  static GateService service;
+  return service;
+}
+
+void GateService::stop() noexcept {
+  waiter_.stop();
+  guarding_ = false;
+}
+
+void GateService::decide(Mode mode, const StartFacts &facts,
+                         const std::string &path_to_acknowledge) {
+  SemisyncView view;
+  if (!facts.to_acknowledge.empty())
+    view = semisync_.await(facts.to_acknowledge, path_to_acknowledge);
+  gate.decide(mode, facts, view);
+  xids.seal();
+  if (gate.is_open()) {
+    semisync_.withdraw();
+    return;
+  }
+  awaiting_ = true;
+  pin_plugins(true);
+  waiter_.start();
+}
+
+GateSnapshot GateService::snapshot() {
+  if (awaiting_ && !gate.is_open()) {
+    gate.refresh(semisync_.look());
+    if (gate.is_open()) waiter_.wake();
+  }
+  return gate.snapshot();
+}
+
+void GateService::configure(const Settings &settings) {
+  gate.configure(settings);
+  if (awaiting_) waiter_.wake();
+}
+
+bool GateService::open_by_hand(const std::string &who) {
+  const bool opened = gate.open_by_hand(who);
+  if (opened) waiter_.wake();
+  return opened;
+}
+
+void GateService::replica_arrived() {
+  if (!awaiting_) return;
+  gate.replica_arrived();
+  semisync_.look();
+  waiter_.wake();
+}
+
+void GateService::replica_left() {
+  if (awaiting_) waiter_.wake();
+}
+
+void GateService::shut_down() { shut_server_down(); }
+
+void GateService::opened() {
+  awaiting_ = false;
+  pin_plugins(false);
+}
+
+}  // namespace recovery_gate

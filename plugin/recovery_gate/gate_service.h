@@ -1,0 +1,66 @@
+/*
+  The one gate of this server, with all that it works with.
+
+  Lives from the load of the shared object to its unload, so that the three
+  plugins in it can come and go in any order. It is inert, and lets everybody
+  in, until start() was called.
+*/
+#ifndef RECOVERY_GATE_GATE_SERVICE_H
+#define RECOVERY_GATE_GATE_SERVICE_H
+
+#include <atomic>
+
+#include "recovery_gate/gate.h"
+#include "recovery_gate/recovered_xids.h"
+#include "recovery_gate/waiter.h"
+#include "semisync.h"
+#include "server_log.h"
+
+namespace recovery_gate {
+
+class GateService final : public Host {
+ public:
+  static GateService &instance();
+
+  /* The plugin RECOVERY_GATE was initialised: the gate guards from now on. */
+  void start() { guarding_ = true; }
+  /* It is deinitialised. No thread is left when this returns. */
+  void stop() noexcept;
+
+  bool is_guarding() const { return guarding_; }
+  /* What every new connection asks first; takes no lock. */
+  bool lets_everybody_in() const { return !guarding_ || gate.is_open(); }
+
+  /* Recovery is over: decides, and starts to wait where there is something to
+     wait for. */
+  void decide(Mode mode, const StartFacts &facts,
+              const std::string &path_to_acknowledge);
+
+  /* A snapshot of which everything is true now. */
+  GateSnapshot snapshot();
+
+  void configure(const Settings &settings);
+  bool open_by_hand(const std::string &who);
+  void replica_arrived();
+  void replica_left();
+
+  void shut_down() override;
+  void opened() override;
+
+  MonotonicClock clock;
+  ServerLog log;
+  RecoveredXids xids;
+  Gate gate{clock, log};
+
+ private:
+  GateService() = default;
+
+  Semisync semisync_{clock, log};
+  Waiter waiter_{gate, semisync_, *this};
+  std::atomic<bool> guarding_{false};
+  std::atomic<bool> awaiting_{false};
+};
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_GATE_SERVICE_H

@@ -1,0 +1,228 @@
+#define MYSQL_SERVER 1
+#include <my_global.h>
+#include <mysql_version.h>
+#include <handler.h>
+#include <sql_class.h>
+#include <sql_plugin.h>
+
+#include <vector>
+
+#include "door.h"
+#include "gate_service.h"
+#include "recovery_gate/binlog_file.h"
+#include "recovery_gate/report.h"
+#include "recovery_hooks.h"
+#include "server_facts.h"
+#include "server_identity.h"
+#include "variables.h"
+
+namespace recovery_gate {
+namespace {
+
+/* What is learnt on the way through a start of the server. */
+struct Start {
+  StartFacts facts;
+  std::string newest_log;  // before this start's own is opened
+  bool asked_for_xids = false;
+};
+Start start;
+
+handlerton *own_handlerton;
+
+constexpr int unknown_xid = -4;  // XAER_NOTA in the X/Open XA specification
+
+std::string key_of(const XID &xid) {
+  return std::string(reinterpret_cast<const char *>(&xid.formatID),
+                     sizeof xid.formatID) +
+         std::to_string(xid.gtrid_length) + ":" +
+         std::string(xid.data, xid.gtrid_length + xid.bqual_length);
+}
+
+/* What an engine has prepared. It is asked as the server asks it: again and
+   again while it fills the whole list, so that it is left as it was found. */
+std::vector<XID> prepared_in(handlerton *engine) {
+  std::vector<XID> all, list(1024);
+  for (;;) {
+#if MYSQL_VERSION_ID >= 110300
+    const int got = engine->recover(list.data(), static_cast<uint>(list.size()));
+#else
+    const int got =
+        engine->recover(engine, list.data(), static_cast<uint>(list.size()));
+#endif
+    if (got <= 0) return all;
+    all.insert(all.end(), list.begin(), list.begin() + got);
+    if (static_cast<std::size_t>(got) < list.size()) return all;
+    // A longer list each time: an engine whose transactions just fill it
+    // begins again at the first one.
+    list.resize(list.size() * 2);
+  }
+}
+
+my_bool collect_prepared(THD *, plugin_ref plugin, void *) {
+  handlerton *engine = plugin_hton(plugin);
+  if (engine == own_handlerton || engine->recover == nullptr) return 0;
+  for (XID &xid : prepared_in(engine)) {
+    const my_xid number = xid.get_my_xid();
+    GateService::instance().xids.prepared(
+        key_of(xid),
+        number ? std::to_string(number)
+               : std::string(xid.data, xid.gtrid_length + xid.bqual_length),
+        number == 0, hton_name(engine)->str);
+  }
+  return 0;
+}
+
+/*
+  Called while the server recovers, and once more after it and before a new
+  binary log is opened, crash or not.
+*/
+int collect(XID *, uint) {
+  if (!start.asked_for_xids) {
+    start.asked_for_xids = true;
+    plugin_foreach(nullptr, collect_prepared, MYSQL_STORAGE_ENGINE_PLUGIN,
+                   nullptr);
+  }
+  start.facts.recovered_gtid = binlog_gtid();
+  return 0;  // the gate has prepared nothing itself
+}
+
+int guarded_collect(XID *list, uint length) try {
+  return collect(list, length);
+} catch (const std::exception &failure) {
+  start.facts.doubt =
+      std::string("the prepared transactions could not be read: ") +
+      failure.what();
+  return 0;
+}
+
+#if MYSQL_VERSION_ID >= 110300
+int recover(XID *list, uint length) { return guarded_collect(list, length); }
+#else
+int recover(handlerton *, XID *list, uint length) {
+  return guarded_collect(list, length);
+}
+#endif
+
+int commit_by_xid(handlerton *, XID *xid) {
+  GateService::instance().xids.resolved(key_of(*xid), Resolution::COMMITTED);
+  return unknown_xid;
+}
+
+int rollback_by_xid(handlerton *, XID *xid) {
+  GateService::instance().xids.resolved(key_of(*xid), Resolution::ROLLED_BACK);
+  return unknown_xid;
+}
+
+/* The last log written before this start, once recovery is done with it. */
+void find_recovered_end() {
+  if (start.newest_log.empty()) return;
+  const BinlogFileFacts log = read_binlog_end(start.newest_log);
+  if (!log.error.empty() && start.facts.doubt.empty())
+    start.facts.doubt = log.error;
+  start.facts.recovered_end = {without_folder(start.newest_log), log.end_of_events};
+}
+
+/* Recovery is over, this start's binary log is open, the network is not. */
+int recovery_done(handlerton *) try {
+  GateService &service = GateService::instance();
+  std::string path;
+  if (start.facts.unguarded.empty()) {
+    find_recovered_end();
+    const OpenBinlog log = current_binlog();
+    start.facts.to_acknowledge = log.end;
+    path = log.path;
+  }
+  service.configure(configured_settings());
+  service.decide(configured_mode(), start.facts, path);
+  if (has_no_accounts() && !service.gate.is_open())
+    service.log.warning(
+        "started with --skip-grant-tables: everybody counts as an "
+        "administrator, so nobody is kept out");
+  return 0;
+} catch (const std::exception &failure) {
+  GateService::instance().log.error(
+      std::string("failed to start (") + failure.what() +
+      "); the gate stays closed. Only an administrator can open it, with SET "
+      "GLOBAL recovery_gate_open_now=ON");
+  return 0;
+}
+
+bool show_status(handlerton *, THD *thd, stat_print_fn *print,
+                 ha_stat_type type) {
+  if (type != HA_ENGINE_STATUS) return false;
+  GateService &service = GateService::instance();
+  const std::string page = status_page(service.snapshot(), service.xids);
+  return print(thd, STRING_WITH_LEN("RECOVERY_GATE"), STRING_WITH_LEN(""),
+               page.data(), page.size());
+}
+
+int refuse(const std::string &why) {
+  GateService::instance().log.error("not loaded: " + why);
+  return 1;
+}
+
+/* Before recovery: was the newest log closed properly? */
+void look_at_last_shutdown() {
+  start.newest_log = newest_binlog(&start.facts.doubt);
+  if (start.newest_log.empty()) return;
+  const BinlogFileFacts log = read_binlog_header(start.newest_log);
+  start.facts.crashed = log.in_use;
+  if (!log.error.empty())
+    start.facts.doubt = log.error;
+}
+
+}  // namespace
+
+st_mysql_storage_engine recovery_hooks = {MYSQL_HANDLERTON_INTERFACE_VERSION};
+
+int init_recovery_hooks(void *server_handlerton) try {
+  const std::string mismatch = server_mismatch();
+  if (!mismatch.empty()) return refuse(mismatch);
+
+  start = Start();
+  if (is_bootstrap()) {
+    start.facts.unguarded = "the server was started with --bootstrap, and has "
+                            "no clients to keep out";
+  } else {
+    const std::string obstacle = cannot_guard();
+    if (!obstacle.empty()) return refuse(obstacle);
+    // The server initialises audit plugins after storage engines, and this
+    // one again when all others are done.
+    static bool waited_for_door = false;
+    if (!has_door() && !is_running() && !waited_for_door) {
+      waited_for_door = true;
+      return HA_ERR_RETRY_INIT;
+    }
+    if (!has_door())
+      return refuse(
+          "the plugin RECOVERY_GATE_DOOR is not active, so no client could be "
+          "kept out; remove recovery_gate_door=OFF, or load both with "
+          "plugin-load-add=ha_recovery_gate or INSTALL SONAME "
+          "'ha_recovery_gate'");
+    if (is_running())
+      start.facts.unguarded =
+          "the plugin was installed into a running server, which has clients "
+          "already; the next start is the first that it guards";
+    else
+      look_at_last_shutdown();
+  }
+
+  own_handlerton = static_cast<handlerton *>(server_handlerton);
+  own_handlerton->flags = HTON_NO_PARTITION | HTON_TEMPORARY_NOT_SUPPORTED;
+  own_handlerton->recover = recover;
+  own_handlerton->commit_by_xid = commit_by_xid;
+  own_handlerton->rollback_by_xid = rollback_by_xid;
+  own_handlerton->signal_ddl_recovery_done = recovery_done;
+  own_handlerton->show_status = show_status;
+  GateService::instance().start();
+  return 0;
+} catch (const std::exception &failure) {
+  return refuse(failure.what());
+}
+
+int deinit_recovery_hooks(void *) {
+  GateService::instance().stop();
+  return 0;
+}
+
+}  // namespace recovery_gate

@@ -1,0 +1,302 @@
+#define MYSQL_SERVER 1
+#include <my_global.h>
+#include <fcntl.h>
+#include <mysqld.h>
+#include <sql_class.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "semisync.h"
+#include "semisync_private.h"
+
+namespace recovery_gate {
+namespace {
+
+using namespace semisync_private;
+
+// Nothing announces that semi-sync was switched on.
+constexpr milliseconds unregistered_look_interval{1000};
+
+PSI_stage_info stage_waiting = {
+    0, "Recovery gate: waiting for a semi-sync acknowledgement", 0};
+
+Repl_semi_sync_master &semisync() { return repl_semisync_master; }
+
+class BinlogLock {
+ public:
+  BinlogLock() { mysql_mutex_lock(&LOCK_binlog(semisync())); }
+  ~BinlogLock() { mysql_mutex_unlock(&LOCK_binlog(semisync())); }
+  BinlogLock(const BinlogLock &) = delete;
+  BinlogLock &operator=(const BinlogLock &) = delete;
+};
+
+/* semi-sync's order: names as strings. */
+int compare(const char *file, my_off_t offset, const BinlogPosition &position) {
+  return Active_tranx::compare(file, offset, position.file.c_str(),
+                               position.offset);
+}
+
+void assign(FileName &name, my_off_t &offset, const BinlogPosition &position) {
+  strmake_buf(name, position.file.c_str());
+  offset = position.offset;
+}
+
+int tell_nobody(THD *, bool, const char *, my_off_t) { return 0; }
+
+/* A THD for the calling thread, in the process list and counted: shutdown
+   kills it and waits until it is gone. */
+THD *create_waiting_thd() {
+  my_thread_init();
+  THD *thd = new THD(next_thread_id());
+  thd->store_globals();
+  thd->set_command(COM_DAEMON);
+  thd->system_thread = SYSTEM_THREAD_GENERIC;
+  thd->security_ctx->user = const_cast<char *>("recovery gate");
+  thd->security_ctx->host_or_ip = "";
+  server_threads.insert(thd);
+  return thd;
+}
+
+void destroy(THD *thd) {
+  server_threads.erase(thd);
+  thd->security_ctx->user = nullptr;  // not allocated
+  delete thd;
+  my_thread_end();
+}
+
+my_bool reconnect_if_semisync(THD *thd, unsigned *count) {
+  if (!thd->semi_sync_slave || !thd->is_binlog_dump_thread()) return 0;
+  thd->awake(KILL_CONNECTION);
+  ++*count;
+  return 0;
+}
+
+}  // namespace
+
+Semisync::Semisync(const Clock &clock, Journal &journal)
+    : clock_(clock), journal_(journal) {}
+
+Semisync::~Semisync() {
+  if (file_ >= 0) ::close(file_);
+}
+
+SemisyncView Semisync::await(const BinlogPosition &position, const std::string &path) {
+  awaited_ = position;
+  path_ = path;
+  file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  return look();
+}
+
+void Semisync::withdraw() {
+  if (awaited_.empty()) return;
+  BinlogLock lock;
+  withdraw_position();
+}
+
+SemisyncView Semisync::look() {
+  BinlogLock lock;
+  return look_locked();
+}
+
+SemisyncView Semisync::look_locked() {
+  note_reply();
+  register_position();
+  SemisyncView view;
+  view.enabled = semisync().get_master_enabled();
+  view.replicas = static_cast<unsigned>(rpl_semi_sync_master_clients);
+  view.acknowledged = acknowledged_;
+  struct stat status;
+  if (file_ < 0 || ::fstat(file_, &status) != 0)
+    view.proof_lost = "the binary log " + path_ + " cannot be read";
+  else if (status.st_nlink == 0)
+    view.proof_lost =
+        "the binary log " + awaited_.file + " was deleted (RESET MASTER?)";
+  return view;
+}
+
+/*
+  The reply stays in its place when semi-sync is switched off, and only the
+  flag beside it says that it does not count any more. It counts here: what a
+  replica once acknowledged, it has. A position that a replica starts from is
+  entered there too, and is as good.
+*/
+void Semisync::note_reply() {
+  Repl_semi_sync_master &master = semisync();
+  if (m_reply_file_name(master)[0] == '\0') return;
+  BinlogPosition reply{m_reply_file_name(master), m_reply_file_pos(master)};
+  if (acknowledged_.empty() || has_reached(reply, acknowledged_))
+    acknowledged_ = std::move(reply);
+}
+
+/*
+  Semi-sync empties its list when it is switched off, also by a time-out of
+  somebody else's transaction, and when its last replica leaves: look again,
+  enter again.
+*/
+void Semisync::register_position() {
+  Repl_semi_sync_master &master = semisync();
+  registered_ = false;
+  if (withdrawn_ || !master.get_master_enabled()) return;
+  if (has_reached(acknowledged_, awaited_)) {
+    registered_ = true;
+    return;
+  }
+
+  /* A reply that only the order of strings puts past the awaited position
+     would keep the dump threads from asking for it. */
+  if (m_reply_file_name_inited(master) &&
+      compare(m_reply_file_name(master), m_reply_file_pos(master), awaited_) >=
+          0)
+    m_reply_file_name_inited(master) = false;
+
+  Active_tranx &list = *m_active_tranxs(master);
+  const char *file = awaited_.file.c_str();
+  Tranx_node *node = list.is_thd_waiter(nullptr, file, awaited_.offset);
+  if (node == nullptr) {
+    const Tranx_node *last = m_trx_rear(list);
+    /* The list has to stay in order. Whatever is in it was written later: its
+       acknowledgement is one of the awaited position too. */
+    if (!list.is_empty() &&
+        compare(last->log_name, last->log_pos, awaited_) >= 0)
+      return;
+    if (list.insert_tranx_node(nullptr, file, awaited_.offset)) return;
+    node = list.is_thd_waiter(nullptr, file, awaited_.offset);
+    /* Semi-sync was switched on while replicas were being served: they may
+       have been sent the position before it was in the list. */
+    if (!m_commit_file_name_inited(master) && rpl_semi_sync_master_clients > 0)
+      passed_unasked_ = true;
+  }
+  registered_ = true;
+  node->thd = waiting_;
+  node->thd_valid = waiting_ != nullptr;
+
+  if (!m_commit_file_name_inited(master) ||
+      compare(m_commit_file_name(master), m_commit_file_pos(master), awaited_) <
+          0) {
+    assign(m_commit_file_name(master), m_commit_file_pos(master), awaited_);
+    m_commit_file_name_inited(master) = true;
+  }
+  /* The dump threads ask for nothing before the first awaited position. */
+  if (!m_wait_file_name_inited(master) ||
+      compare(m_wait_file_name(master), m_wait_file_pos(master), awaited_) >
+          0) {
+    assign(m_wait_file_name(master), m_wait_file_pos(master), awaited_);
+    m_wait_file_name_inited(master) = true;
+  }
+}
+
+bool Semisync::attach() {
+  mysql_mutex_lock(&LOCK_server_started);
+  while (!mysqld_server_started && !woken_)
+    mysql_cond_wait(&COND_server_started, &LOCK_server_started);
+  // A server that gives up starting destroys semi-sync before it tells any
+  // plugin: until here, semi-sync must not be touched.
+  const bool started = mysqld_server_started;
+  mysql_mutex_unlock(&LOCK_server_started);
+  if (!started) return false;
+
+  THD *thd = create_waiting_thd();
+  // From here on shutdown finds this thread, kills it and waits for it. One
+  // that began earlier has set abort_loop, does not wait, and may be
+  // destroying semi-sync right now.
+  if (abort_loop) {
+    destroy(thd);
+    return false;
+  }
+  BinlogLock lock;
+  waiting_ = thd;
+  attached_ = true;
+  return true;
+}
+
+void Semisync::detach() {
+  THD *thd = waiting_;
+  {
+    BinlogLock lock;
+    withdraw_position();
+    waiting_ = nullptr;
+  }
+  attached_ = false;
+  destroy(thd);
+}
+
+/* SHUTDOWN WAIT FOR ALL SLAVES waits until the list is empty. */
+void Semisync::withdraw_position() {
+  withdrawn_ = true;
+  if (!semisync().get_master_enabled()) return;
+  Active_tranx &list = *m_active_tranxs(semisync());
+  const char *file = awaited_.file.c_str();
+  list.unlink_thd_as_waiter(file, awaited_.offset);
+  const Tranx_node *first = m_trx_front(list);
+  if (first != nullptr && awaited_ == BinlogPosition{first->log_name, first->log_pos})
+    list.clear_active_tranx_nodes(file, awaited_.offset, tell_nobody);
+}
+
+SemisyncView Semisync::wait_for_change(const SemisyncView &seen,
+                                       std::optional<Instant> until) {
+  THD *const thd = waiting_;
+  SemisyncView view;
+  PSI_stage_info old_stage;
+  bool killed_by_somebody = false;
+
+  mysql_mutex_lock(&LOCK_binlog(semisync()));
+  THD_ENTER_COND(thd, &thd->COND_wakeup_ready, &LOCK_binlog(semisync()),
+                 &stage_waiting, &old_stage);
+  for (;;) {
+    view = look_locked();
+    view.shutting_down = abort_loop;
+    killed_by_somebody = thd->killed != NOT_KILLED && !abort_loop;
+    const bool woken = woken_.exchange(false);
+    if (woken || killed_by_somebody || passed_unasked_ || !(view == seen) ||
+        (until && clock_.now() >= *until))
+      break;
+
+    std::optional<Instant> next = until;
+    if (!registered_) {
+      const Instant soon = clock_.now() + unregistered_look_interval;
+      next = next ? std::min(*next, soon) : soon;
+    }
+    if (!next) {
+      mysql_cond_wait(&thd->COND_wakeup_ready, &LOCK_binlog(semisync()));
+      continue;
+    }
+    struct timespec deadline;
+    const auto left = std::max<milliseconds>(*next - clock_.now(), milliseconds(0));
+    set_timespec_nsec(deadline, left.count() * 1000000ULL);
+    mysql_cond_timedwait(&thd->COND_wakeup_ready, &LOCK_binlog(semisync()),
+                         &deadline);
+  }
+  const bool reconnect = passed_unasked_;
+  passed_unasked_ = false;
+  THD_EXIT_COND(thd, &old_stage);
+
+  // Only shutdown ends this thread: a KILL by its number must not leave the
+  // gate closed for ever.
+  if (killed_by_somebody) thd->reset_killed();
+  if (reconnect && !view.shutting_down) have_replicas_reconnect();
+  return view;
+}
+
+void Semisync::have_replicas_reconnect() {
+  unsigned count = 0;
+  server_threads.iterate(reconnect_if_semisync, &count);
+  if (count > 0)
+    journal_.note("had " + std::to_string(count) +
+                  " semi-sync replica connection(s) reconnect: semi-sync was "
+                  "switched on after " +
+                  to_string(awaited_) + " may have been sent to them");
+}
+
+void Semisync::wake() noexcept {
+  woken_ = true;
+  mysql_mutex_lock(&LOCK_server_started);
+  mysql_cond_broadcast(&COND_server_started);
+  mysql_mutex_unlock(&LOCK_server_started);
+  if (!attached_) return;
+  BinlogLock lock;
+  if (waiting_ != nullptr) mysql_cond_signal(&waiting_->COND_wakeup_ready);
+}
+
+}  // namespace recovery_gate

@@ -1,0 +1,73 @@
+/*
+  The seam to the server's semi-synchronous replication.
+
+  The awaited position is entered into semi-sync's own list of positions that
+  await an acknowledgement, without a transaction behind it. The dump threads
+  then ask every semi-sync replica to acknowledge the event that ends there,
+  and semi-sync signals the waiting thread when one did.
+*/
+#ifndef RECOVERY_GATE_SEMISYNC_H
+#define RECOVERY_GATE_SEMISYNC_H
+
+#include <atomic>
+#include <string>
+
+#include "recovery_gate/acknowledgements.h"
+#include "recovery_gate/journal.h"
+
+class THD;
+
+namespace recovery_gate {
+
+class Semisync final : public Acknowledgements {
+ public:
+  Semisync(const Clock &clock, Journal &journal);
+  ~Semisync() override;
+
+  /*
+    From now on, `position` awaits an acknowledgement. `path` is the log it is
+    in; should that file be deleted, the proof is lost. Call it once, after the
+    server has opened the log and before clients can connect.
+  */
+  SemisyncView await(const BinlogPosition &position, const std::string &path);
+  /* It does not after all. Only before anything else was called. */
+  void withdraw();
+
+  /* Makes sure that semi-sync asks for the position, and returns the view.
+     For the moment before a replica is served, and for whoever wants to show
+     the view. Any thread, once await() was called. */
+  SemisyncView look();
+
+  bool attach() override;
+  void detach() override;
+  SemisyncView wait_for_change(const SemisyncView &seen,
+                               std::optional<Instant> until) override;
+  void wake() noexcept override;
+
+ private:
+  SemisyncView look_locked();
+  void register_position();
+  void withdraw_position();
+  void note_reply();
+  void have_replicas_reconnect();
+
+  const Clock &clock_;
+  Journal &journal_;
+  std::atomic<bool> woken_{false};
+  std::atomic<bool> attached_{false};
+
+  BinlogPosition awaited_;
+  std::string path_;
+  int file_ = -1;  // keeps the inode, so that its deletion can be seen
+
+  // Guarded by semi-sync's LOCK_binlog, as the list itself is.
+  THD *waiting_ = nullptr;
+  bool registered_ = false;
+  bool withdrawn_ = false;
+  bool passed_unasked_ = false;
+  BinlogPosition acknowledged_;
+};
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_SEMISYNC_H

@@ -1,0 +1,53 @@
+/*
+  The private members of the server's semi-sync classes that the gate needs,
+  and the only place that names them.
+
+  C++ does not check access in an explicit template instantiation, so a
+  pointer to a private member can be handed out from one. Name and type are
+  both checked by the compiler: when the server renames a member or changes
+  its type, the build fails here.
+*/
+#ifndef RECOVERY_GATE_SEMISYNC_PRIVATE_H
+#define RECOVERY_GATE_SEMISYNC_PRIVATE_H
+
+#include <semisync_master.h>
+
+namespace recovery_gate {
+namespace semisync_private {
+
+template <typename Class, typename Type, Type Class::*member, typename Tag>
+struct Expose {
+  friend Type Class::*expose(Tag) { return member; }
+};
+
+#define RECOVERY_GATE_EXPOSE(Class, Type, member)                       \
+  struct Class##_##member {                                             \
+    friend Type Class::*expose(Class##_##member);                       \
+  };                                                                    \
+  template struct Expose<Class, Type, &Class::member, Class##_##member>; \
+  inline Type &member(Class &object) {                                  \
+    return object.*expose(Class##_##member{});                          \
+  }
+
+using FileName = char[FN_REFLEN];
+
+RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, mysql_mutex_t, LOCK_binlog)
+RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, Active_tranx *, m_active_tranxs)
+RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, bool, m_reply_file_name_inited)
+RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, FileName, m_reply_file_name)
+RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, my_off_t, m_reply_file_pos)
+RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, bool, m_wait_file_name_inited)
+RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, FileName, m_wait_file_name)
+RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, my_off_t, m_wait_file_pos)
+RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, bool, m_commit_file_name_inited)
+RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, FileName, m_commit_file_name)
+RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, my_off_t, m_commit_file_pos)
+RECOVERY_GATE_EXPOSE(Active_tranx, Tranx_node *, m_trx_front)
+RECOVERY_GATE_EXPOSE(Active_tranx, Tranx_node *, m_trx_rear)
+
+#undef RECOVERY_GATE_EXPOSE
+
+}  // namespace semisync_private
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_SEMISYNC_PRIVATE_H

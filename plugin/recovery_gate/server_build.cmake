@@ -1,0 +1,62 @@
+# What a plugin needs to be built outside the server's tree: the private
+# headers from the server's source and the generated ones from its packages.
+
+set(RECOVERY_GATE_SERVER_SOURCE "${PROJECT_SOURCE_DIR}/.deps/mariadb-source"
+  CACHE PATH "Source of exactly the server release that the plugin is for")
+if(NOT EXISTS "${RECOVERY_GATE_SERVER_SOURCE}/sql/handler.h")
+  message(FATAL_ERROR "No server source in ${RECOVERY_GATE_SERVER_SOURCE}: run tools/setup first, "
+    "or set RECOVERY_GATE_SERVER_SOURCE.")
+endif()
+
+# Only the generated headers: the folder that has them also has the client
+# library's my_global.h and mysql.h, which would hide the server's.
+find_path(RECOVERY_GATE_GENERATED_HEADERS mysqld_error.h
+  PATH_SUFFIXES mariadb/server mysql/server NO_CACHE REQUIRED
+  DOC "Folder with my_config.h, mysql_version.h and mysqld_error.h of the server")
+set(server_generated ${CMAKE_BINARY_DIR}/server-generated)
+foreach(header my_config.h mysql_version.h mysqld_error.h)
+  configure_file(${RECOVERY_GATE_GENERATED_HEADERS}/${header} ${server_generated}/${header} COPYONLY)
+endforeach()
+configure_file(${RECOVERY_GATE_SERVER_SOURCE}/include/probes_mysql_nodtrace.h.in
+  ${server_generated}/probes_mysql_nodtrace.h COPYONLY)
+
+file(STRINGS ${server_generated}/mysql_version.h built_for REGEX "define MYSQL_SERVER_VERSION")
+file(STRINGS ${RECOVERY_GATE_SERVER_SOURCE}/VERSION source_version)
+set(version_numbers "")
+foreach(line IN LISTS source_version)
+  if(line MATCHES "^MYSQL_VERSION_(MAJOR|MINOR|PATCH)=([0-9]+)")
+    list(APPEND version_numbers ${CMAKE_MATCH_2})
+  endif()
+endforeach()
+list(JOIN version_numbers "." source_release)
+if(NOT built_for MATCHES "\"${source_release}-")
+  message(FATAL_ERROR "The source in ${RECOVERY_GATE_SERVER_SOURCE} is of MariaDB ${source_release}, "
+    "the installed headers are not (${built_for}). Run tools/setup.")
+endif()
+message(STATUS "Building for MariaDB ${source_release}")
+
+find_library(RECOVERY_GATE_MYSQLSERVICES mysqlservices REQUIRED)
+
+# add_server_plugin(NAME SOURCE...): build/NAME.so
+function(add_server_plugin name)
+  add_library(${name} MODULE ${ARGN})
+  set_target_properties(${name} PROPERTIES
+    PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}
+    LINK_DEPENDS ${PROJECT_SOURCE_DIR}/plugin/recovery_gate/exports.map)
+  target_include_directories(${name} SYSTEM PRIVATE
+    ${server_generated}
+    ${RECOVERY_GATE_SERVER_SOURCE}/include
+    ${RECOVERY_GATE_SERVER_SOURCE}/sql
+    ${RECOVERY_GATE_SERVER_SOURCE}/wsrep-lib/include
+    ${RECOVERY_GATE_SERVER_SOURCE}/wsrep-lib/wsrep-API/v26)
+  # WITH_WSREP: Debian's servers are built with it, and it changes the layout
+  # of THD; server_identity.cc notices when the running server is not.
+  target_compile_definitions(${name} PRIVATE
+    MYSQL_DYNAMIC_PLUGIN DBUG_OFF HAVE_CONFIG_H WITH_WSREP)
+  target_compile_options(${name} PRIVATE -Wall -Wextra -Wno-unused-parameter)
+  target_link_libraries(${name} PRIVATE recovery_gate_core ${RECOVERY_GATE_MYSQLSERVICES})
+  # nodelete: the gate's thread and statics outlive UNINSTALL SONAME.
+  target_link_options(${name} PRIVATE
+    -Wl,--version-script=${PROJECT_SOURCE_DIR}/plugin/recovery_gate/exports.map
+    -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete)
+endfunction()

@@ -1,0 +1,62 @@
+#define MYSQL_SERVER 1
+#include <my_global.h>
+#include <log.h>
+#include <mysqld.h>
+#include <rpl_gtid.h>
+#include <sql_class.h>
+#include <wsrep_on.h>
+
+#include "server_facts.h"
+
+namespace recovery_gate {
+
+std::string cannot_guard() {
+  if (!opt_bin_log)
+    return "there is no binary log, so there is nothing that a replica could "
+           "acknowledge; start the server with log_bin, or remove the plugin";
+  if (WSREP_ON)
+    return "this is a Galera node (wsrep_on=ON): its transactions are not "
+           "replicated by the binary log; remove the plugin from this server";
+  return {};
+}
+
+bool is_bootstrap() { return opt_bootstrap; }
+
+bool has_no_accounts() { return opt_noacl; }
+
+bool is_running() {
+  mysql_mutex_lock(&LOCK_server_started);
+  const bool running = mysqld_server_started;
+  mysql_mutex_unlock(&LOCK_server_started);
+  return running;
+}
+
+std::string newest_binlog(std::string *error) {
+  LOG_INFO log;
+  std::string newest;
+  int failure = mysql_bin_log.find_log_pos(&log, NullS, true);
+  while (failure == 0) {
+    newest = log.log_file_name;
+    failure = mysql_bin_log.find_next_log(&log, true);
+  }
+  if (failure != LOG_INFO_EOF)
+    *error = "the binary log index cannot be read (error " +
+             std::to_string(failure) + ")";
+  return newest;
+}
+
+std::string binlog_gtid() {
+  String text;
+  if (mysql_bin_log.append_state_pos(&text)) return {};
+  return std::string(text.ptr(), text.length());
+}
+
+OpenBinlog current_binlog() {
+  char path[FN_REFLEN];
+  mysql_bin_log.lock_binlog_end_pos();
+  const my_off_t end = mysql_bin_log.get_binlog_end_pos(path);
+  mysql_bin_log.unlock_binlog_end_pos();
+  return {path, {without_folder(path), end}};
+}
+
+}  // namespace recovery_gate

@@ -1,0 +1,26 @@
+#define MYSQL_SERVER 1
+#include <my_global.h>
+#include <log.h>
+
+#include "server_log.h"
+
+namespace recovery_gate {
+
+void ServerLog::note(const std::string &line) {
+  sql_print_information("Recovery gate: %s", line.c_str());
+}
+
+void ServerLog::warning(const std::string &line) {
+  sql_print_warning("Recovery gate: %s", line.c_str());
+}
+
+void ServerLog::error(const std::string &line) {
+  sql_print_error("Recovery gate: %s", line.c_str());
+}
+
+Instant MonotonicClock::now() const {
+  return std::chrono::duration_cast<milliseconds>(
+      std::chrono::steady_clock::now().time_since_epoch());
+}
+
+}  // namespace recovery_gate

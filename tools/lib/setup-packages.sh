@@ -1,0 +1,243 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # variables are shared between these files
+#
+# Part of tools/setup: which packages are needed, there, to be had; installing.
+
+# Installed at exactly one version, the server's.
+readonly server_packages=(
+  mariadb-server          # what belongs to mariadbd: plugins, scripts
+  mariadb-server-core     # mariadbd itself
+  mariadb-client          # mariadb-dump, mariadb-admin for the tests
+  mariadb-client-core     # the mariadb shell
+  mariadb-common          # the configuration which all of them read
+  mariadb-test            # mariadb-test-run
+  mariadb-test-data       # the server's own test suites
+  libmariadb3             # client library of the above
+  libmariadb-dev          # client headers, mariadb_config
+)
+# Likewise, along with a server; not built for every architecture.
+readonly optional_packages=(
+  mariadb-plugin-rocksdb  # a second transactional engine to test with
+)
+# At whatever version the system has.
+readonly build_packages=(
+  cmake ninja-build g++   # the build
+  pkg-config              # finds libraries for cmake
+  dpkg-dev                # unpacks the server's source
+  libssl-dev zlib1g-dev   # the server's private headers include these
+  libpcre2-dev            # likewise (regular expressions)
+  libboost-dev            # header-only parts of Boost
+  libboost-thread-dev     # Boost.Thread and what it links
+  libfmt-dev              # text formatting
+  nlohmann-json3-dev      # JSON
+  libcli11-dev            # command lines of the tools
+  libgtest-dev            # unit tests
+  python3 python3-pymysql # test scripts which talk to a server
+)
+
+declare -A installed=() # package -> version
+missing=()              # arguments for apt-get install
+
+# One call for all packages: what makes a run with nothing to do quick.
+read_installed() {
+  local package status version
+  installed=()
+  while IFS='|' read -r package status version; do
+    if [[ $status == installed ]]; then installed[$package]=$version; fi
+  done < <(dpkg-query -W -f '${Package}|${db:Status-Status}|${Version}\n' \
+    "${server_packages[@]}" "${optional_packages[@]}" "${build_packages[@]}" 2>/dev/null)
+}
+
+installed_server() { printf '%s' "${installed[mariadb-server-core]:-${installed[mariadb-server]:-}}"; }
+
+# Fills `missing` with what server version $1 lacks.
+find_missing() {
+  local package
+  missing=()
+  for package in "${server_packages[@]}"; do
+    if [[ -z ${installed[$package]:-} ]]; then missing+=("$package=$1"); fi
+  done
+  for package in "${build_packages[@]}"; do
+    if [[ -z ${installed[$package]:-} ]]; then missing+=("$package"); fi
+  done
+}
+
+# A new engine in a server of somebody's is not ours to add: only asked for
+# when the server is new as well.
+find_missing_optional() {
+  local package
+  for package in "${optional_packages[@]}"; do
+    if [[ -z ${installed[$package]:-} ]] && binary_exists "$package" "$1"; then
+      missing+=("$package=$1")
+    fi
+  done
+}
+
+# The packages at another version than the server's $1, as "name=$1".
+other_versions() {
+  local package
+  for package in "${server_packages[@]}" "${optional_packages[@]}"; do
+    if [[ ${installed[$package]:-$1} != "$1" ]]; then printf '%s ' "$package=$1"; fi
+  done
+}
+
+check_one_version() {
+  local others
+  others=$(other_versions "$1")
+  if [[ -n $others ]]; then
+    die "MariaDB $1 is to be used, but some of its packages are installed at another version." \
+      "Remove them, or bring them to that version, and run tools/setup again:" \
+      "  $(as_root_hint "apt-get install --allow-downgrades $others")"
+  fi
+}
+
+# Versions of binary package $1 which apt knows, newest first.
+binary_versions() {
+  apt-cache madison "$1" 2>/dev/null |
+    awk -F' *[|] *' '$3 ~ /Packages$/ { sub(/ +$/, "", $2); if (!seen[$2]++) print $2 }'
+}
+
+binary_exists() { [[ " $(binary_versions "$1" | tr '\n' ' ')" == *" $2 "* ]]; }
+
+# Prints those of the server's packages that are neither installed at version
+# $1 nor to be had at it.
+unobtainable() {
+  local package
+  for package in "${server_packages[@]}"; do
+    if [[ ${installed[$package]:-} != "$1" ]] && ! binary_exists "$package" "$1"; then
+      printf '%s ' "$package"
+    fi
+  done
+}
+
+index_refreshed=
+refresh_index() {
+  if [[ -n $index_refreshed ]]; then return; fi
+  index_refreshed=yes
+  local elevate=()
+  if ((EUID != 0)); then
+    if ! can_be_root; then return; fi
+    elevate=(sudo -n)
+  fi
+  say "updating the package index"
+  if ! run_apt "${elevate[@]}" apt-get -o Acquire::Retries=3 update; then
+    warn "apt-get update failed; going on with the package index there is"
+  fi
+}
+
+# --- what needs root ---------------------------------------------------------
+
+# Debian starts a server when its package gets installed and at every boot from
+# then on, and restarts a running one when plugins come. The project needs the
+# program, not a database which listens on port 3306 of a developer's machine:
+# no server is started, enabled, stopped or restarted because of us.
+#
+# Package scripts (invoke-rc.d, deb-systemd-invoke) know one way to be told: the
+# file policy-rc.d, whose place the environment cannot change. Ours is about
+# this one service, there only while packages are installed, and without effect
+# once this process is gone, should a kill -9 leave it behind. One that is
+# there already is the administrator's (or a container image's) and stays.
+readonly policy=/usr/sbin/policy-rc.d
+readonly policy_mark='# Written by tools/setup of recovery-gate; safe to delete.'
+
+forbid_server_actions() {
+  if [[ -e $policy ]]; then return; fi
+  cat >"$policy.recovery-gate" <<END
+#!/bin/sh
+$policy_mark
+grep -q tools/setup /proc/$$/cmdline 2>/dev/null || exit 0
+case \$1 in mariadb* | mysql*) exit 101 ;; esac
+exit 0
+END
+  chmod 755 "$policy.recovery-gate"
+  mv "$policy.recovery-gate" "$policy"
+}
+
+policy_was_left() { [[ -f $policy ]] && [[ $(<"$policy") == *"$policy_mark"* ]]; }
+
+allow_server_actions() {
+  rm -f "$policy.recovery-gate"
+  if policy_was_left; then rm -f "$policy"; fi
+}
+
+readonly units=(mariadb.service mariadb.socket)
+
+# The socket is a unit of its own, enabled just as well, and would start the
+# server at the first connection. The helper is what package scripts enable
+# units with, and for them only; it does without a running systemd.
+disable_server() {
+  run_logged update-rc.d mariadb disable || true
+  run_logged env DPKG_MAINTSCRIPT_PACKAGE=mariadb-server \
+    deb-systemd-helper disable "${units[@]}" || true
+}
+
+# Where there was a policy of somebody else's, or ours was outlived by dpkg.
+stop_server() {
+  if [[ -d /run/systemd/system ]]; then
+    run_logged systemctl daemon-reload || true
+    run_logged systemctl stop "${units[@]}" || true
+  else
+    run_logged invoke-rc.d mariadb stop || true
+  fi
+}
+
+# Whatever came of the installation. The policy goes after the disabling: until
+# then it tells the next run what is to be done, should this one be killed.
+server_is_new=
+settle_server() {
+  finish_first=yes
+  if [[ -n $server_is_new ]]; then disable_server; fi
+  allow_server_actions
+  if [[ -n $server_is_new ]]; then stop_server; fi
+}
+
+install_packages() {
+  local version=$1
+  local options=(-y --no-install-recommends --no-remove
+    -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold)
+
+  # One at a time, whoever the users are: they share policy-rc.d. A folder that
+  # exists anyway serves as the lock, so that no file is left behind.
+  exec 8</usr/sbin
+  flock 8
+  read_installed
+  if policy_was_left; then
+    server_is_new=yes
+    rm -f "$policy"
+  fi
+  if [[ -z ${installed[mariadb-server]:-} ]]; then server_is_new=yes; fi
+  check_one_version "$version"
+  refresh_index
+
+  finish_first=yes
+  cleanups+=(settle_server)
+  forbid_server_actions
+  repair_dpkg
+  finish_first=
+  if ((interrupted)); then exit "$interrupted"; fi
+
+  read_installed
+  find_missing "$version"
+  if [[ -n $server_is_new ]]; then find_missing_optional "$version"; fi
+  if ((${#missing[@]} == 0)); then return; fi
+  # Downloading can be stopped at any time; dpkg had better not.
+  say "downloading packages"
+  run_apt apt-get install "${options[@]}" --download-only "${missing[@]}" || return
+  say "installing packages"
+  finish_first=yes
+  run_apt apt-get install "${options[@]}" "${missing[@]}" || return
+  finish_first=
+  if ((interrupted)); then exit "$interrupted"; fi
+}
+
+# Brings to an end what was cut off, be it by a power failure.
+repair_dpkg() {
+  if [[ -z $(dpkg --audit) ]]; then return; fi
+  say "repairing an installation that was cut off"
+  # Without our locks: a package's script may start a daemon, which would keep
+  # them. (apt-get closes them itself.)
+  run_logged dpkg --configure -a 8<&- 9<&- || true
+  if [[ -z $(dpkg --audit) ]]; then return; fi
+  run_apt apt-get install --fix-broken "${options[@]}" || true
+}
