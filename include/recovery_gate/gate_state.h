@@ -21,8 +21,6 @@
 #ifndef RECOVERY_GATE_GATE_STATE_H
 #define RECOVERY_GATE_GATE_STATE_H
 
-#include <array>
-
 namespace recovery_gate {
 
 enum class GateState {
@@ -37,7 +35,7 @@ enum class GateState {
   OPEN_TIMEOUT,
 };
 
-inline constexpr std::array<GateState, 9> all_gate_states = {
+inline constexpr GateState all_gate_states[] = {
     GateState::STARTING,        GateState::CLOSED_SEMISYNC_MASTER,
     GateState::CLOSED_REPLICA,  GateState::CLOSED_ACK,
     GateState::CLOSED_OVERRIDE, GateState::OPEN_NOT_NEEDED,

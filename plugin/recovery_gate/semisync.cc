@@ -9,12 +9,16 @@
 #include <algorithm>
 
 #include "semisync.h"
-#include "semisync_private.h"
+#include "server_private.h"
+
+// Declared by each engine that uses them; no header of the server does.
+MYSQL_THD create_thd();
+void destroy_thd(MYSQL_THD thd);
 
 namespace recovery_gate {
 namespace {
 
-using namespace semisync_private;
+using namespace server_private;
 
 // Nothing announces that semi-sync was switched on.
 constexpr milliseconds unregistered_look_interval{1000};
@@ -49,20 +53,14 @@ int tell_nobody(THD *, bool, const char *, my_off_t) { return 0; }
    kills it and waits until it is gone. */
 THD *create_waiting_thd() {
   my_thread_init();
-  THD *thd = new THD(next_thread_id());
-  thd->store_globals();
-  thd->set_command(COM_DAEMON);
-  thd->system_thread = SYSTEM_THREAD_GENERIC;
+  THD *thd = create_thd();
   thd->security_ctx->user = const_cast<char *>("recovery gate");
-  thd->security_ctx->host_or_ip = "";
-  server_threads.insert(thd);
   return thd;
 }
 
 void destroy(THD *thd) {
-  server_threads.erase(thd);
   thd->security_ctx->user = nullptr;  // not allocated
-  delete thd;
+  destroy_thd(thd);
   my_thread_end();
 }
 

@@ -37,7 +37,7 @@ message(STATUS "Building for MariaDB ${source_release}")
 
 find_library(RECOVERY_GATE_MYSQLSERVICES mysqlservices REQUIRED)
 
-# add_server_plugin(NAME SOURCE...): build/NAME.so
+# add_server_plugin(NAME SOURCE...): NAME.so in the build folder
 function(add_server_plugin name)
   add_library(${name} MODULE ${ARGN})
   set_target_properties(${name} PROPERTIES
@@ -49,10 +49,8 @@ function(add_server_plugin name)
     ${RECOVERY_GATE_SERVER_SOURCE}/sql
     ${RECOVERY_GATE_SERVER_SOURCE}/wsrep-lib/include
     ${RECOVERY_GATE_SERVER_SOURCE}/wsrep-lib/wsrep-API/v26)
-  # WITH_WSREP: Debian's servers are built with it, and it changes the layout
-  # of THD; server_identity.cc notices when the running server is not.
   target_compile_definitions(${name} PRIVATE
-    MYSQL_DYNAMIC_PLUGIN DBUG_OFF HAVE_CONFIG_H WITH_WSREP)
+    MYSQL_DYNAMIC_PLUGIN DBUG_OFF HAVE_CONFIG_H)
   target_compile_options(${name} PRIVATE -Wall -Wextra -Wno-unused-parameter)
   target_link_libraries(${name} PRIVATE recovery_gate_core ${RECOVERY_GATE_MYSQLSERVICES})
   # nodelete: the gate's thread and statics outlive UNINSTALL SONAME.

@@ -12,6 +12,7 @@
 
 #include "recovery_gate/build_identity.h"
 #include "server_identity.h"
+#include "server_private.h"
 
 // Declared by each engine that uses them; no header of the server does.
 MYSQL_THD create_background_thd();
@@ -36,19 +37,26 @@ LayoutProbe probe(const char *name, const T &object) {
 }
 
 /*
-  No object of class THD is in the symbol table. The server makes one, its own
-  functions put values into it, and they have to be found where the headers
-  say.
+  No object of class THD is in the symbol table. The server makes one, and the
+  pointers that it keeps to its own members, all over the object, have to point
+  to where the headers say that those members are.
 */
 LayoutProbe probe_thd() {
   THD *thd = create_background_thd();
   static const char mark[] = "recovery gate";
   set_thd_proc_info(thd, mark, __func__, __FILE__, __LINE__);
+  const char *const front = reinterpret_cast<const char *>(thd);
+  const auto *diagnostics =
+      reinterpret_cast<const char *>(thd->get_stmt_da());
   const bool same =
-      thd->proc_info == mark && thd_get_thread_id(thd) == thd->thread_id &&
+      thd->protocol == &thd->protocol_text &&
+      thd->security_ctx == &thd->main_security_ctx &&
+      thd->stmt_arena == static_cast<Query_arena *>(thd) &&
+      thd->lex == &server_private::main_lex(*thd) && thd->proc_info == mark &&
+      thd_get_thread_id(thd) == thd->thread_id &&
       thd->get_command() == COM_DAEMON &&
       thd->system_thread == SYSTEM_THREAD_GENERIC &&
-      thd->security_ctx == &thd->main_security_ctx;
+      diagnostics > front && diagnostics < front + sizeof(THD);
   destroy_background_thd(thd);
   return {"THD", sizeof(THD), same ? sizeof(THD) : 0};
 }

@@ -141,7 +141,7 @@ readonly policy=/usr/sbin/policy-rc.d
 readonly policy_mark='# Written by tools/setup of recovery-gate; safe to delete.'
 
 forbid_server_actions() {
-  if [[ -e $policy ]]; then return; fi
+  if [[ -e $policy ]] && ! policy_was_left; then return; fi
   cat >"$policy.recovery-gate" <<END
 #!/bin/sh
 $policy_mark
@@ -202,11 +202,7 @@ install_packages() {
   exec 8</usr/sbin
   flock 8
   read_installed
-  if policy_was_left; then
-    server_is_new=yes
-    rm -f "$policy"
-  fi
-  if [[ -z ${installed[mariadb-server]:-} ]]; then server_is_new=yes; fi
+  if [[ -z ${installed[mariadb-server]:-} ]] || policy_was_left; then server_is_new=yes; fi
   check_one_version "$version"
   refresh_index
 

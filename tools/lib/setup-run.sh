@@ -45,6 +45,7 @@ on_signal() {
 
 on_exit() {
   local status=$? cleanup
+  trap '' HUP INT TERM
   for cleanup in "${cleanups[@]}"; do "$cleanup" || true; done
   if ((status > 128)) && [[ -z $called_by_setup ]]; then
     warn "interrupted; run it again to continue where it stopped"

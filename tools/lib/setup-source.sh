@@ -40,10 +40,16 @@ source_is_unpacked() {
 # --- a private apt, as the system's does not know sources --------------------
 
 source_apt=() # options for apt-get
+official=     # URIs of the distribution's own sources
 
 prepare_source_apt() {
   local folder=$cache/apt
   if ((${#source_apt[@]})); then return; fi
+  find_official
+  if [[ -z $official ]]; then
+    refresh_index
+    find_official
+  fi
   rm -rf "$folder"
   cleanups+=(remove_source_apt)
   mkdir -p "$folder/lists/partial" "$folder/sources"
@@ -59,33 +65,39 @@ prepare_source_apt() {
   # Else apt fetches as a user of its own, who cannot enter root's home.
   if ((EUID == 0)); then source_apt+=(-o APT::Sandbox::User=root); fi
   say "fetching the index of sources"
-  if ! run_apt apt-get "${source_apt[@]}" update; then
-    warn "not every index of sources could be fetched; see $log"
+  # A source that is missing for a failure of the network must not pass for one
+  # that does not exist.
+  if ! run_apt apt-get "${source_apt[@]}" -o APT::Update::Error-Mode=any update; then
+    show_log_tail
+    die "the index of sources could not be fetched." "Check the network and run tools/setup again."
   fi
 }
 
 remove_source_apt() { rm -rf "$cache/apt"; }
 
+# Who offers what is known from the first apt-get update on.
+find_official() {
+  # shellcheck disable=SC2016 # $(ORIGIN) is apt's to expand
+  official=$(apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+    awk -F'|' '$1 == "Debian" || $1 == "Ubuntu" || $1 == "Raspbian" { printf "%s ", $2 }' || true)
+}
+
 # Writes the system's sources, with deb turned into deb-src, to folder $1. Only
 # those of the distribution: others have a server of their own packaging, or no
 # sources at all.
 write_source_list() {
-  local list='' parts='' official file
+  local list='' parts='' file
   eval "$(apt-config shell list Dir::Etc::sourcelist/f parts Dir::Etc::sourceparts/d)"
-  # shellcheck disable=SC2016 # $(ORIGIN) is apt's to expand
-  official=$(apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-    awk -F'|' '$1 == "Debian" || $1 == "Ubuntu" || $1 == "Raspbian" { printf "%s ", $2 }' || true)
   for file in "$list" "$parts"*.list; do
-    if [[ -f $file ]]; then one_line_to_source "$official" "$file"; fi
+    if [[ -f $file ]]; then one_line_to_source "$file"; fi
   done >"$1/system.list"
   for file in "$parts"*.sources; do
-    if [[ -f $file ]]; then deb822_to_source "$official" "$file"; fi
+    if [[ -f $file ]]; then deb822_to_source "$file"; fi
   done >"$1/system.sources"
   cat "$1"/system.* >>"$log"
 }
 
-# Who offers what is known from the first apt-get update on; until then every
-# entry counts.
+# Where that is not known every entry counts.
 readonly awk_is_official='
   BEGIN { count = split(official, uris, " ") }
   function is_official(uri,   i) {
@@ -96,18 +108,18 @@ readonly awk_is_official='
 
 # deb [option=value] uri suite component...
 one_line_to_source() {
-  awk -v official="$1" "$awk_is_official"'
+  awk -v official="$official" "$awk_is_official"'
     $1 == "deb" {
       entry = uri = substr($0, index($0, "deb") + 3)
       sub(/^[ \t]*\[[^]]*\]/, "", uri)
       split(uri, words, " ")
       if (is_official(words[1])) print "deb-src" entry
-    }' "$2"
+    }' "$1"
 }
 
 # Paragraphs of "Field: value", continued on lines which begin with a blank.
 deb822_to_source() {
-  awk -v official="$1" "$awk_is_official"'
+  awk -v official="$official" "$awk_is_official"'
     function finish_paragraph(   i, n, words, wanted) {
       n = split(value["uris"], words, " ")
       for (i = 1; i <= n; i++) if (is_official(words[i])) wanted = 1
@@ -125,11 +137,12 @@ deb822_to_source() {
     }
     { value[field] = value[field] text }
     field != "types" { rest = rest $0 "\n" }
-    END { finish_paragraph() }' "$2"
+    END { finish_paragraph() }' "$1"
 }
 
 # --- fetching and unpacking --------------------------------------------------
 
+# Fails when there is no such source (any more); any other trouble is the end.
 # What an interrupted run fetched is kept: apt-get resumes it, and checks it.
 download_source() {
   local folder
@@ -138,9 +151,25 @@ download_source() {
   prepare_source_apt
   say "fetching the source of ${1#* }"
   mkdir -p "$folder"
-  run_logged env -C "$folder" apt-get "${source_apt[@]}" \
-    source --download-only --only-source "${1/ /=}" || return
-  touch "$folder/complete"
+  if run_logged env -C "$folder" apt-get "${source_apt[@]}" \
+    source --download-only --only-source "${1/ /=}"; then
+    touch "$folder/complete"
+    return
+  fi
+  if ! archive_lacks_it; then
+    show_log_tail
+    die "the source of ${1#* } could not be fetched." "Check the network and run tools/setup again."
+  fi
+  rm -rf "$folder"
+  return 1
+}
+
+# What the last command in the log says: the index does not list the version, or
+# the server has no such file.
+archive_lacks_it() {
+  awk '/^\$ / { lacks = 0 }
+    /Can not find version|Unable to find a source package|File not found|^ +4(0[34]|10) / { lacks = 1 }
+    END { exit !lacks }' "$log"
 }
 
 obtain_source() { source_is_unpacked "$1" || download_source "$1"; }

@@ -21,10 +21,8 @@ std::string build_mismatch(const std::string &built_release,
   for (const LayoutProbe &probe : probes)
     if (probe.built_for != probe.found)
       return "this plugin was built for MariaDB " + built +
-             " with another build configuration: " + probe.what + " has " +
-             std::to_string(probe.found) + " bytes in the server and " +
-             std::to_string(probe.built_for) +
-             " in the plugin; build the plugin from the source and the "
+             " with another build configuration: " + probe.what +
+             " is laid out differently in this server; build the plugin from the source and the "
              "configuration of exactly this server";
   return {};
 }

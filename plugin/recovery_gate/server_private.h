@@ -1,19 +1,20 @@
 /*
-  The private members of the server's semi-sync classes that the gate needs,
-  and the only place that names them.
+  The private members of the server's classes that the gate needs, and the
+  only place that names them.
 
   C++ does not check access in an explicit template instantiation, so a
   pointer to a private member can be handed out from one. Name and type are
   both checked by the compiler: when the server renames a member or changes
   its type, the build fails here.
 */
-#ifndef RECOVERY_GATE_SEMISYNC_PRIVATE_H
-#define RECOVERY_GATE_SEMISYNC_PRIVATE_H
+#ifndef RECOVERY_GATE_SERVER_PRIVATE_H
+#define RECOVERY_GATE_SERVER_PRIVATE_H
 
 #include <semisync_master.h>
+#include <sql_class.h>
 
 namespace recovery_gate {
-namespace semisync_private {
+namespace server_private {
 
 template <typename Class, typename Type, Type Class::*member, typename Tag>
 struct Expose {
@@ -44,10 +45,11 @@ RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, FileName, m_commit_file_name)
 RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, my_off_t, m_commit_file_pos)
 RECOVERY_GATE_EXPOSE(Active_tranx, Tranx_node *, m_trx_front)
 RECOVERY_GATE_EXPOSE(Active_tranx, Tranx_node *, m_trx_rear)
+RECOVERY_GATE_EXPOSE(THD, LEX, main_lex)
 
 #undef RECOVERY_GATE_EXPOSE
 
-}  // namespace semisync_private
+}  // namespace server_private
 }  // namespace recovery_gate
 
-#endif  // RECOVERY_GATE_SEMISYNC_PRIVATE_H
+#endif  // RECOVERY_GATE_SERVER_PRIVATE_H

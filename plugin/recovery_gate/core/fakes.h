@@ -1,0 +1,299 @@
+/*
+  Stand-ins for what surrounds the core: a clock that is moved by hand, a
+  journal that remembers, a semi-sync and a server that do what a test says.
+
+  Threads meet by events only and no time decides anything. What a test waits
+  for has a limit far beyond what a busy machine needs: broken code then fails
+  the test instead of hanging it.
+*/
+#ifndef RECOVERY_GATE_FAKES_H
+#define RECOVERY_GATE_FAKES_H
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "recovery_gate/acknowledgements.h"
+#include "recovery_gate/binlog_position.h"
+#include "recovery_gate/clock.h"
+#include "recovery_gate/gate.h"
+#include "recovery_gate/gate_state.h"
+#include "recovery_gate/journal.h"
+#include "recovery_gate/waiter.h"
+
+namespace recovery_gate {
+
+/* How GoogleTest prints them in a failure. */
+inline void PrintTo(const BinlogPosition &position, std::ostream *out) {
+  *out << to_string(position);
+}
+inline void PrintTo(GateState state, std::ostream *out) {
+  *out << full_name(state);
+}
+inline void PrintTo(CloseReason reason, std::ostream *out) {
+  *out << reason_name(reason);
+}
+
+/* Matches a line of text that has all the parts, in any order. */
+template <typename... Parts>
+auto tells(const Parts &...parts) {
+  return testing::AllOf(testing::HasSubstr(parts)...);
+}
+
+/* One start for all tests: the log before it ends at recovered_end, and the
+   server has opened the next one. */
+inline const BinlogPosition recovered_end{"bin.000006", 1234};
+inline const BinlogPosition awaited{"bin.000007", 400};
+inline const std::string recovered_gtid = "0-1-42";
+
+inline StartFacts after_a_proper_shutdown() {
+  StartFacts facts;
+  facts.recovered_end = recovered_end;
+  facts.recovered_gtid = recovered_gtid;
+  facts.to_acknowledge = awaited;
+  return facts;
+}
+
+inline StartFacts after_a_crash() {
+  StartFacts facts = after_a_proper_shutdown();
+  facts.crashed = true;
+  return facts;
+}
+
+/* Semi-sync at the moments that matter. */
+inline SemisyncView semisync_off() { return {}; }
+inline SemisyncView no_replica() {
+  SemisyncView view;
+  view.enabled = true;
+  return view;
+}
+inline SemisyncView replica_connected() {
+  SemisyncView view = no_replica();
+  view.replicas = 1;
+  return view;
+}
+inline SemisyncView acknowledged(const BinlogPosition &position) {
+  SemisyncView view = replica_connected();
+  view.acknowledged = position;
+  return view;
+}
+inline SemisyncView proof_lost(const std::string &why) {
+  SemisyncView view = replica_connected();
+  view.proof_lost = why;
+  return view;
+}
+inline SemisyncView shutting_down(SemisyncView view = replica_connected()) {
+  view.shutting_down = true;
+  return view;
+}
+
+class FakeClock final : public Clock {
+ public:
+  Instant now() const override { return Instant(now_.load()); }
+  void advance(milliseconds by) { now_ += by.count(); }
+
+ private:
+  // Far from 0, which a deadline has that was never set.
+  std::atomic<Instant::rep> now_{1000 * 1000 * 1000};
+};
+
+class FakeJournal final : public Journal {
+ public:
+  void note(const std::string &line) override { add(line, &notes_); }
+  void warning(const std::string &line) override { add(line, &warnings_); }
+  void error(const std::string &line) override { add(line, &errors_); }
+
+  std::vector<std::string> lines() const { return copy(lines_); }
+  std::vector<std::string> notes() const { return copy(notes_); }
+  std::vector<std::string> warnings() const { return copy(warnings_); }
+  std::vector<std::string> errors() const { return copy(errors_); }
+
+  void forget() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (Lines *all : {&lines_, &notes_, &warnings_, &errors_}) all->clear();
+  }
+
+  /* A real journal never throws. This one does instead of the line that it
+     would be given: there was no memory to put it together. */
+  void run_out_of_memory_at_the_next_line() { out_of_memory_ = true; }
+
+ private:
+  using Lines = std::vector<std::string>;
+
+  void add(const std::string &line, Lines *where) {
+    if (out_of_memory_.exchange(false)) throw std::bad_alloc();
+    EXPECT_THAT(line, testing::Not(testing::IsEmpty()));
+    EXPECT_THAT(line, testing::Not(testing::HasSubstr("\n")));
+    std::lock_guard<std::mutex> lock(mutex_);
+    lines_.push_back(line);
+    where->push_back(line);
+  }
+
+  Lines copy(const Lines &lines) const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return lines;
+  }
+
+  std::atomic<bool> out_of_memory_{false};
+  mutable std::mutex mutex_;
+  Lines lines_, notes_, warnings_, errors_;
+};
+
+/*
+  Semi-sync, blocking as the real one does, until a test lets something happen.
+
+  Its waits are those of the standard library on purpose: like the server's,
+  they know nothing of boost's interruption.
+*/
+class FakeAcknowledgements final : public Acknowledgements {
+ public:
+  explicit FakeAcknowledgements(FakeClock &clock) : clock_(clock) {}
+
+  /* What a test lets happen. */
+  void server_has_started() {
+    happen([this] { started_ = true; });
+  }
+  void change(const SemisyncView &view) {
+    happen([&] { view_ = view; });
+  }
+  void let_pass(milliseconds time) {
+    happen([&] { clock_.advance(time); });
+  }
+
+  /* What a test waits for; false when it does not come. */
+  bool thread_waits_for_the_server() {
+    return comes([this] { return attaching_ && !started_ && !woken_; });
+  }
+  /* It has taken in all that has happened. */
+  bool thread_waits_for_a_change() {
+    return comes([this] { return seen_ != nullptr && !has_news(); });
+  }
+  bool thread_has_detached() {
+    return comes([this] { return detached_ > 0; });
+  }
+
+  /* What has been. */
+  std::thread::id waiting_thread() const { return get(waiting_thread_); }
+  int attached() const { return get(attached_); }
+  int detached() const { return get(detached_); }
+  int returned() const { return get(returned_); }
+  std::optional<Instant> waits_until() const { return get(until_); }
+
+  bool attach() override {
+    std::unique_lock<std::mutex> lock(mutex_);
+    attaching_ = true;
+    event_.notify_all();
+    event_.wait(lock, [this] { return started_ || woken_; });
+    attaching_ = false;
+    if (!started_) {
+      woken_ = false;
+      return false;
+    }
+    waiting_thread_ = std::this_thread::get_id();
+    ++attached_;
+    return true;
+  }
+
+  void detach() override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    expect_attached();
+    ++detached_;
+    event_.notify_all();
+  }
+
+  SemisyncView wait_for_change(const SemisyncView &seen,
+                               std::optional<Instant> until) override {
+    std::unique_lock<std::mutex> lock(mutex_);
+    expect_attached();
+    seen_ = &seen;
+    until_ = until;
+    event_.notify_all();
+    event_.wait(lock, [this] { return has_news(); });
+    seen_ = nullptr;
+    woken_ = false;
+    ++returned_;
+    return view_;
+  }
+
+  void wake() noexcept override {
+    happen([this] { woken_ = true; });
+  }
+
+ private:
+  template <typename Change>
+  void happen(Change change) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    change();
+    event_.notify_all();
+  }
+
+  template <typename Condition>
+  bool comes(Condition condition) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return event_.wait_for(lock, std::chrono::seconds(30), condition);
+  }
+
+  template <typename Value>
+  Value get(const Value &value) const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return value;
+  }
+
+  bool has_news() const {
+    return woken_ || !(view_ == *seen_) || (until_ && clock_.now() >= *until_);
+  }
+
+  void expect_attached() const {
+    EXPECT_EQ(attached_, detached_ + 1);
+    EXPECT_EQ(std::this_thread::get_id(), waiting_thread_);
+  }
+
+  FakeClock &clock_;
+  mutable std::mutex mutex_;
+  std::condition_variable event_;
+  SemisyncView view_;
+  bool started_ = false, woken_ = false, attaching_ = false;
+  const SemisyncView *seen_ = nullptr;  // while the thread waits
+  std::optional<Instant> until_;
+  std::thread::id waiting_thread_;
+  int attached_ = 0, detached_ = 0, returned_ = 0;
+};
+
+/* Remembers which threads asked: as many as there were calls. */
+class FakeHost final : public Host {
+ public:
+  using Threads = std::vector<std::thread::id>;
+
+  void shut_down() override { add(&shut_down_by_); }
+  void opened() override { add(&opened_by_); }
+
+  Threads shut_down_by() const { return copy(shut_down_by_); }
+  Threads opened_by() const { return copy(opened_by_); }
+
+ private:
+  void add(Threads *threads) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    threads->push_back(std::this_thread::get_id());
+  }
+  Threads copy(const Threads &threads) const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return threads;
+  }
+
+  mutable std::mutex mutex_;
+  Threads shut_down_by_, opened_by_;
+};
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_FAKES_H
