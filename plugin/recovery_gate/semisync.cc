@@ -170,7 +170,10 @@ void Semisync::register_position() {
   node->thd = waiting_;
   node->thd_valid = waiting_ != nullptr;
 
-  if (!m_commit_file_name_inited(master) ||
+  /* While semi-sync is switched off, the dump threads ask for what ends at or
+     past the last commit, and for nothing else. A GTID replica that has that
+     commit already is sent the header only, and has to be asked for it. */
+  if (!m_commit_file_name_inited(master) || !m_state(master) ||
       compare(m_commit_file_name(master), m_commit_file_pos(master), awaited_) <
           0) {
     assign(m_commit_file_name(master), m_commit_file_pos(master), awaited_);

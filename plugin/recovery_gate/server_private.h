@@ -34,6 +34,7 @@ using FileName = char[FN_REFLEN];
 
 RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, mysql_mutex_t, LOCK_binlog)
 RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, Active_tranx *, m_active_tranxs)
+RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, bool, m_state)
 RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, bool, m_reply_file_name_inited)
 RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, FileName, m_reply_file_name)
 RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, my_off_t, m_reply_file_pos)
