@@ -13,7 +13,9 @@ readonly server_packages=(
   mariadb-test            # mariadb-test-run
   mariadb-test-data       # the server's own test suites
   libmariadb3             # client library of the above
-  libmariadb-dev          # client headers, mariadb_config
+  libmariadb-dev          # client headers, libmysqlservices.a
+  libmariadbd19           # what the next one depends on
+  libmariadbd-dev         # the server's generated headers: my_config.h and so on
 )
 # Likewise, along with a server; not built for every architecture.
 readonly optional_packages=(
@@ -29,9 +31,7 @@ readonly build_packages=(
   libboost-dev            # header-only parts of Boost
   libboost-thread-dev     # Boost.Thread and what it links
   libfmt-dev              # text formatting
-  nlohmann-json3-dev      # JSON
-  libcli11-dev            # command lines of the tools
-  libgtest-dev            # unit tests
+  libgtest-dev libgmock-dev # unit tests
   python3 python3-pymysql # test scripts which talk to a server
 )
 
@@ -141,7 +141,7 @@ readonly policy=/usr/sbin/policy-rc.d
 readonly policy_mark='# Written by tools/setup of recovery-gate; safe to delete.'
 
 forbid_server_actions() {
-  if [[ -e $policy ]] && ! policy_was_left; then return; fi
+  if [[ -e $policy ]] && ! our_policy_exists; then return; fi
   cat >"$policy.recovery-gate" <<END
 #!/bin/sh
 $policy_mark
@@ -153,11 +153,12 @@ END
   mv "$policy.recovery-gate" "$policy"
 }
 
-policy_was_left() { [[ -f $policy ]] && [[ $(<"$policy") == *"$policy_mark"* ]]; }
+# It is there: an earlier run's that was killed, or this one's.
+our_policy_exists() { [[ -f $policy ]] && [[ $(<"$policy") == *"$policy_mark"* ]]; }
 
 allow_server_actions() {
   rm -f "$policy.recovery-gate"
-  if policy_was_left; then rm -f "$policy"; fi
+  if our_policy_exists; then rm -f "$policy"; fi
 }
 
 readonly units=(mariadb.service mariadb.socket)
@@ -171,7 +172,7 @@ disable_server() {
     deb-systemd-helper disable "${units[@]}" || true
 }
 
-# Where there was a policy of somebody else's, or ours was outlived by dpkg.
+# Only for the server of the system: the init script may end all there are.
 stop_server() {
   if [[ -d /run/systemd/system ]]; then
     run_logged systemctl daemon-reload || true
@@ -184,11 +185,12 @@ stop_server() {
 # Whatever came of the installation. The policy goes after the disabling: until
 # then it tells the next run what is to be done, should this one be killed.
 server_is_new=
+may_have_started= # dpkg outlived our policy, or somebody else's was in force
 settle_server() {
   finish_first=yes
   if [[ -n $server_is_new ]]; then disable_server; fi
   allow_server_actions
-  if [[ -n $server_is_new ]]; then stop_server; fi
+  if [[ -n $server_is_new && -n $may_have_started ]]; then stop_server; fi
 }
 
 install_packages() {
@@ -202,13 +204,15 @@ install_packages() {
   exec 8</usr/sbin
   flock 8
   read_installed
-  if [[ -z ${installed[mariadb-server]:-} ]] || policy_was_left; then server_is_new=yes; fi
+  if [[ -z ${installed[mariadb-server]:-} ]]; then server_is_new=yes; fi
+  if our_policy_exists; then server_is_new=yes may_have_started=yes; fi
   check_one_version "$version"
   refresh_index
 
   finish_first=yes
   cleanups+=(settle_server)
   forbid_server_actions
+  if ! our_policy_exists; then may_have_started=yes; fi
   repair_dpkg
   finish_first=
   if ((interrupted)); then exit "$interrupted"; fi

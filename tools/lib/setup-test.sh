@@ -4,9 +4,10 @@
 # apt's sources into sources of source, and telling a source that is not there
 # from a network that fails. Needs no network and no root.
 
+# shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-# shellcheck source-path=SCRIPTDIR source=setup-run.sh
+# shellcheck source=setup-run.sh
 source "$here/setup-run.sh"
 # shellcheck source=setup-source.sh
 source "$here/setup-source.sh"
