@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "semisync.h"
 #include "server_private.h"
@@ -22,6 +23,9 @@ using namespace server_private;
 
 // Nothing announces that semi-sync was switched on.
 constexpr milliseconds unregistered_look_interval{1000};
+// The time that a replica is given to acknowledge what it was sent.
+constexpr milliseconds shortest_watch_interval{2000};
+constexpr milliseconds longest_watch_interval{60 * 1000};
 
 PSI_stage_info stage_waiting = {
     0, "Recovery gate: waiting for a semi-sync acknowledgement", 0};
@@ -64,17 +68,36 @@ void destroy(THD *thd) {
   my_thread_end();
 }
 
-my_bool reconnect_if_semisync(THD *thd, unsigned *count) {
-  if (!thd->semi_sync_slave || !thd->is_binlog_dump_thread()) return 0;
+struct Watch {
+  const BinlogPosition &awaited;
+  const std::set<std::uint64_t> &passed_before;
+  std::set<std::uint64_t> passed_now;
+  unsigned reconnected;
+};
+
+my_bool reconnect_if_silent(THD *thd, Watch *watch) {
+  if (!thd->semi_sync_slave) return 0;
+  BinlogPosition sent;
+  mysql_mutex_lock(&thd->LOCK_thd_data);
+  if (thd->current_linfo)  // being served just now
+    sent = {without_folder(thd->current_linfo->log_file_name),
+            thd->current_linfo->pos};
+  mysql_mutex_unlock(&thd->LOCK_thd_data);
+  if (!has_reached(sent, watch->awaited)) return 0;
+  watch->passed_now.insert(thd->thread_id);
+  if (watch->passed_before.count(thd->thread_id) == 0) return 0;
   thd->awake(KILL_CONNECTION);
-  ++*count;
+  ++watch->reconnected;
   return 0;
 }
 
 }  // namespace
 
 Semisync::Semisync(const Clock &clock, Journal &journal)
-    : clock_(clock), journal_(journal) {}
+    : clock_(clock),
+      journal_(journal),
+      watch_at_(clock.now()),
+      watch_interval_(shortest_watch_interval) {}
 
 Semisync::~Semisync() {
   if (file_ >= 0) ::close(file_);
@@ -161,10 +184,6 @@ void Semisync::register_position() {
       return;
     if (list.insert_tranx_node(nullptr, file, awaited_.offset)) return;
     node = list.is_thd_waiter(nullptr, file, awaited_.offset);
-    /* Semi-sync was switched on while replicas were being served: they may
-       have been sent the position before it was in the list. */
-    if (!m_commit_file_name_inited(master) && rpl_semi_sync_master_clients > 0)
-      passed_unasked_ = true;
   }
   registered_ = true;
   node->thd = waiting_;
@@ -237,57 +256,73 @@ void Semisync::withdraw_position() {
 
 SemisyncView Semisync::wait_for_change(const SemisyncView &seen,
                                        std::optional<Instant> until) {
+  for (;;) {
+    bool killed = false;
+    const SemisyncView view = wait_once(seen, until, &killed);
+    const bool done = view.shutting_down || woken_.exchange(false) || killed ||
+                      !(view == seen) || (until && clock_.now() >= *until);
+    // Only shutdown ends this thread: a KILL by its number must not leave the
+    // gate closed for ever.
+    if (killed && !view.shutting_down) waiting_->reset_killed();
+    if (done) return view;
+    watch_replicas();
+  }
+}
+
+/* Returns when there may be something to do. */
+SemisyncView Semisync::wait_once(const SemisyncView &seen,
+                                 std::optional<Instant> until, bool *killed) {
   THD *const thd = waiting_;
   SemisyncView view;
   PSI_stage_info old_stage;
-  bool killed_by_somebody = false;
-
   mysql_mutex_lock(&LOCK_binlog(semisync()));
   THD_ENTER_COND(thd, &thd->COND_wakeup_ready, &LOCK_binlog(semisync()),
                  &stage_waiting, &old_stage);
-  for (;;) {
+  for (bool waited = false;; waited = true) {
     view = look_locked();
     view.shutting_down = abort_loop;
-    killed_by_somebody = thd->killed != NOT_KILLED && !abort_loop;
-    const bool woken = woken_.exchange(false);
-    if (woken || killed_by_somebody || passed_unasked_ || !(view == seen) ||
-        (until && clock_.now() >= *until))
+    *killed = thd->killed != NOT_KILLED;
+    if (waited || view.shutting_down || *killed || woken_ || !(view == seen))
       break;
-
-    std::optional<Instant> next = until;
-    if (!registered_) {
-      const Instant soon = clock_.now() + unregistered_look_interval;
-      next = next ? std::min(*next, soon) : soon;
-    }
-    if (!next) {
+    const Instant now = clock_.now();
+    Instant next = until ? *until : Instant::max();
+    if (!registered_) next = std::min(next, now + unregistered_look_interval);
+    if (view.replicas > 0) next = std::min(next, watch_at_);
+    if (next <= now) break;
+    if (next == Instant::max()) {
       mysql_cond_wait(&thd->COND_wakeup_ready, &LOCK_binlog(semisync()));
-      continue;
+    } else {
+      struct timespec deadline;
+      set_timespec_nsec(deadline, (next - now).count() * 1000000ULL);
+      mysql_cond_timedwait(&thd->COND_wakeup_ready, &LOCK_binlog(semisync()),
+                           &deadline);
     }
-    struct timespec deadline;
-    const auto left = std::max<milliseconds>(*next - clock_.now(), milliseconds(0));
-    set_timespec_nsec(deadline, left.count() * 1000000ULL);
-    mysql_cond_timedwait(&thd->COND_wakeup_ready, &LOCK_binlog(semisync()),
-                         &deadline);
   }
-  const bool reconnect = passed_unasked_;
-  passed_unasked_ = false;
   THD_EXIT_COND(thd, &old_stage);
-
-  // Only shutdown ends this thread: a KILL by its number must not leave the
-  // gate closed for ever.
-  if (killed_by_somebody) thd->reset_killed();
-  if (reconnect && !view.shutting_down) have_replicas_reconnect();
   return view;
 }
 
-void Semisync::have_replicas_reconnect() {
-  unsigned count = 0;
-  server_threads.iterate(reconnect_if_semisync, &count);
-  if (count > 0)
-    journal_.note("had " + std::to_string(count) +
-                  " semi-sync replica connection(s) reconnect: semi-sync was "
-                  "switched on after " +
-                  to_string(awaited_) + " may have been sent to them");
+/*
+  A replica that was sent the position when nobody asked for its
+  acknowledgement will never give it: semi-sync may have been switched off and
+  on, or have asked for something else. It is asked when it connects again. A
+  slow replica must not be thrown out for ever, so the time that it is given
+  grows.
+*/
+void Semisync::watch_replicas() {
+  if (clock_.now() < watch_at_) return;
+  Watch watch{awaited_, passed_, {}, 0};
+  server_threads.iterate(reconnect_if_silent, &watch);
+  passed_ = std::move(watch.passed_now);
+  if (watch.reconnected > 0) {
+    journal_.note("had " + std::to_string(watch.reconnected) +
+                  " semi-sync replica connection(s) reconnect: " +
+                  to_string(awaited_) + " was sent there " +
+                  std::to_string(watch_interval_.count()) +
+                  " ms ago or earlier and was not acknowledged");
+    watch_interval_ = std::min(watch_interval_ * 2, longest_watch_interval);
+  }
+  watch_at_ = clock_.now() + watch_interval_;
 }
 
 void Semisync::wake() noexcept {

@@ -10,6 +10,8 @@
 #define RECOVERY_GATE_SEMISYNC_H
 
 #include <atomic>
+#include <cstdint>
+#include <set>
 #include <string>
 
 #include "recovery_gate/acknowledgements.h"
@@ -49,7 +51,9 @@ class Semisync final : public Acknowledgements {
   void register_position();
   void withdraw_position();
   void note_reply();
-  void have_replicas_reconnect();
+  SemisyncView wait_once(const SemisyncView &seen,
+                         std::optional<Instant> until, bool *killed);
+  void watch_replicas();
 
   const Clock &clock_;
   Journal &journal_;
@@ -64,8 +68,12 @@ class Semisync final : public Acknowledgements {
   THD *waiting_ = nullptr;
   bool registered_ = false;
   bool withdrawn_ = false;
-  bool passed_unasked_ = false;
   BinlogPosition acknowledged_;
+
+  // Of the waiting thread.
+  Instant watch_at_;
+  milliseconds watch_interval_;
+  std::set<std::uint64_t> passed_;  // connections that were sent the position
 };
 
 }  // namespace recovery_gate
