@@ -9,6 +9,7 @@
 
 #include "door.h"
 #include "gate_service.h"
+#include "no_tables.h"
 #include "recovery_gate/binlog_file.h"
 #include "recovery_gate/report.h"
 #include "recovery_hooks.h"
@@ -208,7 +209,9 @@ int init_recovery_hooks(void *server_handlerton) try {
   }
 
   own_handlerton = static_cast<handlerton *>(server_handlerton);
-  own_handlerton->flags = HTON_NO_PARTITION | HTON_TEMPORARY_NOT_SUPPORTED;
+  own_handlerton->flags =
+      HTON_HIDDEN | HTON_NO_PARTITION | HTON_TEMPORARY_NOT_SUPPORTED;
+  own_handlerton->create = make_refusing_handler;
   own_handlerton->recover = recover;
   own_handlerton->commit_by_xid = commit_by_xid;
   own_handlerton->rollback_by_xid = rollback_by_xid;

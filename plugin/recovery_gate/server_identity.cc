@@ -57,7 +57,12 @@ LayoutProbe probe_thd() {
       thd->get_command() == COM_DAEMON &&
       thd->system_thread == SYSTEM_THREAD_GENERIC &&
       diagnostics > front && diagnostics < front + sizeof(THD);
+  // It expects a thread without a THD, and leaves one; the thread that runs
+  // INSTALL SONAME has its own.
+  THD *const own = current_thd;
+  set_current_thd(nullptr);
   destroy_background_thd(thd);
+  set_current_thd(own);
   return {"THD", sizeof(THD), same ? sizeof(THD) : 0};
 }
 
