@@ -33,6 +33,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, TypeVar
@@ -125,10 +126,38 @@ def run(command: list[str | Path], *, log: Path | None = None, **options: Any) -
     except BaseException:
         if log is None:
             process.terminate()
+            process.wait()  # it may have something to finish first
         else:
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
+            _end_group(process)
         raise
+
+
+def _end_group(leader: subprocess.Popen[bytes]) -> None:
+    """Returns when no process is left that could write anything."""
+    for number, patience in ((signal.SIGTERM, 0.5), (signal.SIGKILL, 10)):
+        with suppress(ProcessLookupError):
+            os.killpg(leader.pid, number)
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            leader.poll()
+            if not _is_alive(leader.pid):
+                return
+            time.sleep(PAUSE)
+
+
+def _is_alive(session: int) -> bool:
+    # The session, as ninja gives each compiler a group of its own. Asking with
+    # a signal would also count what has ended and is collected by nobody: in a
+    # container, process 1 may be anything.
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        state, _parent, _group, its_session = fields[:4]
+        if int(its_session) == session and state not in "ZX":
+            return True
+    return False
 
 
 # --- Positions in the binary log ----------------------------------------------
@@ -193,7 +222,7 @@ class Session:
             lambda: pymysql.connect(
                 user=user,
                 password=password,
-                host="127.0.0.1",
+                host="localhost" if socket else "127.0.0.1",
                 port=port or 0,
                 unix_socket=str(socket) if socket else None,
                 database=database,
@@ -210,9 +239,11 @@ class Session:
         try:
             return call()
         except self._driver.MySQLError as error:
-            code, text = (*error.args, "", "")[:2]
-            # The driver reports a closed connection as number 0.
-            raise SqlError(int(code or 2006), str(text) or repr(error)) from error
+            # Without a number, or with 0, the driver means the connection.
+            code, text = error.args[0] if error.args else 0, error.args[-1:]
+            if not (isinstance(code, int) and code):
+                code = 2006
+            raise SqlError(code, text[0] if text else repr(error)) from error
         except OSError as error:
             raise SqlError(2013, str(error)) from error
 
@@ -233,10 +264,8 @@ class Session:
         return next(iter(rows[0].values())) if rows else None
 
     def close(self) -> None:
-        try:
+        with suppress(self._driver.MySQLError):  # it is closed already
             self._connection.close()
-        except Exception:  # it may be closed, or the server gone
-            pass
 
     def __enter__(self) -> Session:
         return self
@@ -360,9 +389,9 @@ class Server:
     # Its life
 
     def start(self, *options: str, timeout: float = 60) -> None:
-        """Starts it, with its own and these options, and returns when it takes
-        connections. Its data directory is made at the first start."""
-        if self._process is not None:
+        """Starts it, with its own and these options, and returns when it is
+        ready for connections. Its data directory is made at the first start."""
+        if self.is_running():
             raise RuntimeError(f"{self.name} is running")
         if not self.datadir.exists():
             template = self._servers.template()
@@ -408,7 +437,6 @@ class Server:
             ).result()
         try:
             self.wait_for_log("ready for connections", timeout)
-            self._session = self.connect_as_admin()
         except BaseException:
             self.kill9()
             raise
@@ -418,17 +446,16 @@ class Server:
 
     def kill9(self) -> None:
         """Ends it at once, as a crash does. Harmless when it does not run."""
-        self._forget_session()
         process, self._process = self._process, None
         if process is not None:
             process.kill()
             process.wait()
+        self._forget_session()
 
     def stop(self, timeout: float = 60) -> int:
         """Shuts it down properly and returns its exit status."""
         if self._process is None:
             raise RuntimeError(f"{self.name} is not running")
-        self._forget_session()
         self._process.terminate()
         status = wait_for(
             self._process.poll,
@@ -437,6 +464,7 @@ class Server:
             timeout,
         )
         self._process = None
+        self._forget_session()
         return status
 
     def destroy(self) -> None:
@@ -477,9 +505,10 @@ class Server:
         return next(iter(rows[0].values())) if rows else None
 
     def _forget_session(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        with self._lock:
+            if self._session is not None:
+                self._session.close()
+                self._session = None
 
     # What it shows
 
@@ -512,10 +541,12 @@ class Server:
 
         def look() -> str:
             running = self.is_running()
-            if re.search(pattern, self.log_of_this_start()):
+            log = self.log_of_this_start()
+            if re.search(pattern, log):
                 return "found"
             if not running:
-                raise Unexpected(expected, "that it has ended")
+                errors = [line for line in log.splitlines() if "[ERROR]" in line]
+                raise Unexpected(expected, "\n".join(["that it has ended", *errors]))
             return "no such line"
 
         expected = f'"{pattern}" in the error log of the {self.name}'
@@ -534,7 +565,9 @@ class Servers:
     def _make_folder(prefix: str) -> Path:
         # The path of a socket may have about 100 bytes.
         place = tempfile.gettempdir()
-        return Path(tempfile.mkdtemp(prefix=prefix, dir=place if len(place) < 40 else "/tmp"))
+        if len(os.fsencode(place)) > 40:
+            place = "/tmp"
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=place))
 
     def add(self, path: str, *options: str) -> Server:
         """A server that is not started yet. `path` is where its folder is to
@@ -557,6 +590,9 @@ class Servers:
             [
                 *(_program("mariadb-install-db"), "--no-defaults"),
                 f"--datadir={unfinished}",
+                # Not the usual /tmp: a server that starts removes the temporary
+                # tables it finds in its tmpdir, other servers' as well.
+                f"--tmpdir={self.folder}",
                 "--auth-root-authentication-method=socket",
                 f"--auth-root-socket-user={pwd.getpwuid(os.geteuid()).pw_name}",
                 "--skip-test-db",
@@ -567,7 +603,8 @@ class Servers:
         )
         if status:
             raise Unexpected(
-                "mariadb-install-db to succeed", f"exit status {status}:\n{tail(log)}"
+                "mariadb-install-db to succeed",
+                f"exit status {status}:\n{tail(log, 60)}",
             )
         unfinished.rename(datadir)
         return datadir
@@ -601,10 +638,11 @@ class Replication:
         the replica is connected."""
         user, password = f"replica_{self.replica.id}", secrets.token_hex(12)
         first_log = self.primary.value("SHOW BINARY LOGS")
-        self.primary.query(
-            "CREATE USER %s@'127.0.0.1' IDENTIFIED BY %s", user, password
-        )
-        self.primary.query("GRANT REPLICATION SLAVE ON *.* TO %s@'127.0.0.1'", user)
+        with self.primary.connect_as_admin() as session:
+            # Else a semi-sync primary would wait for the replica.
+            session.query("SET sql_log_bin=OFF")
+            session.query("CREATE USER %s@'127.0.0.1' IDENTIFIED BY %s", user, password)
+            session.query("GRANT REPLICATION SLAVE ON *.* TO %s@'127.0.0.1'", user)
         self.replica.query(
             "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=%s,"
             " MASTER_USER=%s, MASTER_PASSWORD=%s, MASTER_CONNECT_RETRY=1,"
@@ -655,9 +693,7 @@ class Replication:
         self.replica.query("STOP SLAVE")
         self.replica.query("RESET SLAVE ALL")
 
-    def _wait_for(
-        self, wanted: dict[str, Any], expected: str, timeout: float
-    ) -> None:
+    def _wait_for(self, wanted: dict[str, Any], expected: str, timeout: float) -> None:
         interesting = {*wanted, "Last_IO_Error", "Last_SQL_Error"}
         wait_for(
             lambda: {k: v for k, v in self.status().items() if k in interesting},
