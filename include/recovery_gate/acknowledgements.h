@@ -40,8 +40,10 @@ class Acknowledgements {
 
   /*
     Binds the object to the calling thread, which is the one that waits.
-    Blocks until the server has finished starting; returns false when wake()
-    came first, and then detach() must not be called.
+    Blocks until the server has finished starting; returns false when the
+    thread's interruption was requested first (Boost.Thread) or the server is
+    shutting down, and then detach() must not be called. A wake() in between
+    is not lost.
   */
   virtual bool attach() = 0;
   virtual void detach() = 0;
@@ -55,8 +57,8 @@ class Acknowledgements {
   virtual SemisyncView wait_for_change(const SemisyncView &seen,
                                        std::optional<Instant> until) = 0;
 
-  /* Makes attach() or wait_for_change() return soon. Any thread; keeps no
-     lock of the caller's waiting. */
+  /* Makes wait_for_change() return soon, and has attach() look whether an
+     interruption was requested. Any thread. */
   virtual void wake() noexcept = 0;
 };
 

@@ -30,6 +30,7 @@
 #include "recovery_gate/clock.h"
 #include "recovery_gate/gate_state.h"
 #include "recovery_gate/journal.h"
+#include "recovery_gate/state_file.h"
 
 namespace recovery_gate {
 
@@ -53,6 +54,8 @@ struct StartFacts {
   std::string unguarded;
   /* The last binary log was not closed: the server crashed. */
   bool crashed = false;
+  /* What an earlier start owed and did not settle. */
+  Obligation carried_over;
   /* Empty, or what could not be found out. In doubt the gate closes. */
   std::string doubt;
   /* The last binary log written before this start, its last event's end, and
@@ -112,6 +115,14 @@ class Gate {
      nothing to open: it was open, or the server is still starting. */
   bool open_by_hand(const std::string &who);
 
+  /*
+    What has to be on disk now, so that the next start knows what is owed. Open
+    from decide() on, when something is owed, until a replica has acknowledged
+    or somebody has given the promise up; with recovery_gate_mode=OFF it stays
+    open behind the open gate.
+  */
+  Obligation obligation() const;
+
   Verdict knock(const Visitor &visitor);
 
   bool is_open() const { return open_.load(std::memory_order_acquire); }
@@ -125,7 +136,8 @@ class Gate {
   void enter(GateState next);
   void follow(const SemisyncView &view);
   Orders mind_the_time();
-  std::string waited() const;
+  std::string waited(GateState state) const;
+  std::string promise_given_up() const;
   milliseconds closed_for() const;
 
   const Clock &clock_;
@@ -137,6 +149,7 @@ class Gate {
   GateState state_ = GateState::STARTING;
   CloseReason reason_ = CloseReason::NONE;
   StartFacts facts_;
+  bool owes_ = false;
   Settings settings_;
   AdmissionPolicy policy_;
   Instant closed_at_{0}, opened_at_{0}, remind_at_{0};

@@ -15,13 +15,20 @@ void GateService::stop() noexcept {
   guarding_ = false;
 }
 
-void GateService::decide(Mode mode, const StartFacts &facts,
+void GateService::decide(Mode mode, StartFacts facts,
                          const std::string &path_to_acknowledge) {
+  const std::string unknown = state_file_.load(&on_disk_);
+  facts.carried_over = on_disk_;
+  if (!unknown.empty()) {
+    facts.doubt = unknown;
+    facts.carried_over.open = true;
+  }
   SemisyncView view;
   if (!facts.to_acknowledge.empty())
     view = semisync_.await(facts.to_acknowledge, path_to_acknowledge);
   gate.decide(mode, facts, view);
   xids.seal();
+  keep_on_disk();
   if (gate.is_open()) {
     semisync_.withdraw();
     return;
@@ -61,10 +68,28 @@ void GateService::replica_left() {
   if (awaiting_) waiter_.wake();
 }
 
+void GateService::keep_on_disk() {
+  const Obligation obligation = gate.obligation();
+  if (obligation == on_disk_) return;
+  const std::string failure = state_file_.save(obligation);
+  if (failure.empty()) {
+    on_disk_ = obligation;
+  } else if (obligation.open) {
+    log.error(failure +
+              ". The gate works, but after a clean shutdown the next start "
+              "would not know that something is owed: make room or set the "
+              "rights right, then restart");
+  } else {
+    log.warning(failure + ". The next start will wait for an acknowledgement "
+                          "once more");
+  }
+}
+
 void GateService::shut_down() { shut_server_down(); }
 
 void GateService::opened() {
   awaiting_ = false;
+  keep_on_disk();
   pin_plugins(false);
 }
 

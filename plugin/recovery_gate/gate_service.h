@@ -31,9 +31,9 @@ class GateService final : public Host {
   /* What every new connection asks first; takes no lock. */
   bool lets_everybody_in() const { return !guarding_ || gate.is_open(); }
 
-  /* Recovery is over: decides, and starts to wait where there is something to
-     wait for. */
-  void decide(Mode mode, const StartFacts &facts,
+  /* Recovery is over: decides, keeps on disk what is owed, and starts to wait
+     where there is something to wait for. */
+  void decide(Mode mode, StartFacts facts,
               const std::string &path_to_acknowledge);
 
   /* A snapshot of which everything is true now. */
@@ -55,6 +55,11 @@ class GateService final : public Host {
  private:
   GateService() = default;
 
+  void keep_on_disk();
+
+  PosixFiles files_;
+  StateFile state_file_{files_, "."};  // the server works in its data directory
+  Obligation on_disk_;
   Semisync semisync_{clock, log};
   Waiter waiter_{gate, semisync_, *this};
   std::atomic<bool> guarding_{false};

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/thread/thread.hpp>
 #include <utility>
 
 #include "semisync.h"
@@ -209,7 +210,8 @@ void Semisync::register_position() {
 
 bool Semisync::attach() {
   mysql_mutex_lock(&LOCK_server_started);
-  while (!mysqld_server_started && !woken_)
+  while (!mysqld_server_started &&
+         !boost::this_thread::interruption_requested())
     mysql_cond_wait(&COND_server_started, &LOCK_server_started);
   // A server that gives up starting destroys semi-sync before it tells any
   // plugin: until here, semi-sync must not be touched.

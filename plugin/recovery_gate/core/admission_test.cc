@@ -26,7 +26,8 @@ TEST(Admission, DependsOnPrivilegesAndTheListAndOnNothingElse) {
 }
 
 TEST(Admission, LetsOnlyAdministratorsAndReplicasInWithoutAList) {
-  for (const AdmissionPolicy &policy : {AdmissionPolicy(), AdmissionPolicy("")}) {
+  for (const AdmissionPolicy &policy :
+       {AdmissionPolicy(), AdmissionPolicy("")}) {
     EXPECT_TRUE(policy.may_pass_closed({"root", true, false}));
     EXPECT_TRUE(policy.may_pass_closed({"repl", false, true}));
     EXPECT_TRUE(policy.may_pass_closed({"", true, false}));

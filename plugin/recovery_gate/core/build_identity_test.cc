@@ -13,9 +13,8 @@ const std::vector<LayoutProbe> agreeing = {{"THD", 26000, 26000},
                                            {"MYSQL_BIN_LOG", 1500, 1500}};
 
 TEST(BuildIdentity, MatchesTheServerItWasBuiltFor) {
-  EXPECT_THAT(
-      build_mismatch("10.11.18-MariaDB", "10.11.18-MariaDB", agreeing),
-      IsEmpty());
+  EXPECT_THAT(build_mismatch("10.11.18-MariaDB", "10.11.18-MariaDB", agreeing),
+              IsEmpty());
   EXPECT_THAT(build_mismatch("10.11.18-MariaDB", "10.11.18-MariaDB", {}),
               IsEmpty());
 }
@@ -24,8 +23,7 @@ TEST(BuildIdentity, LeavesTheSuffixOfAVersionToTheOperator) {
   EXPECT_THAT(build_mismatch("10.11.18-MariaDB",
                              "10.11.18-MariaDB-0+deb12u1-log", agreeing),
               IsEmpty());
-  EXPECT_THAT(build_mismatch("10.11.18", "10.11.18-ours", agreeing),
-              IsEmpty());
+  EXPECT_THAT(build_mismatch("10.11.18", "10.11.18-ours", agreeing), IsEmpty());
 }
 
 TEST(BuildIdentity, RefusesAnotherRelease) {
@@ -49,20 +47,21 @@ TEST(BuildIdentity, ComparesTheReleaseBeforeAnythingElse) {
               Not(HasSubstr("THD")));
 }
 
-TEST(BuildIdentity, NamesTheFirstObjectOfAnotherSize) {
-  EXPECT_THAT(build_mismatch("10.11.18-MariaDB", "10.11.18-MariaDB",
-                             {{"MYSQL_BIN_LOG", 1500, 1500},
-                              {"THD", 26000, 26008},
-                              {"Repl_semi_sync_master", 400, 392}}),
-              AllOf(tells("THD", "26000", "26008", "build the plugin"),
-                    Not(HasSubstr("MYSQL_BIN_LOG")),
-                    Not(HasSubstr("Repl_semi_sync_master"))));
+TEST(BuildIdentity, NamesTheFirstObjectThatDiffersAndSaysWhatToDo) {
+  EXPECT_THAT(
+      build_mismatch("10.11.18-MariaDB", "10.11.18-MariaDB",
+                     {{"MYSQL_BIN_LOG", 1500, 1500},
+                      {"THD", 26000, 26008},
+                      {"Repl_semi_sync_master", 400, 392}}),
+      AllOf(tells("another build configuration", "THD", "build the plugin"),
+            Not(HasSubstr("MYSQL_BIN_LOG")),
+            Not(HasSubstr("Repl_semi_sync_master"))));
 }
 
 TEST(BuildIdentity, RefusesAServerThatLacksAnObject) {
   EXPECT_THAT(build_mismatch("10.11.18-MariaDB", "10.11.18-MariaDB",
                              {{"Repl_semi_sync_master", 400, 0}}),
-              tells("Repl_semi_sync_master", "400"));
+              HasSubstr("Repl_semi_sync_master"));
 }
 
 }  // namespace

@@ -103,8 +103,9 @@ class FakeClock final : public Clock {
   void advance(milliseconds by) { now_ += by.count(); }
 
  private:
-  // Far from 0, which a deadline has that was never set.
-  std::atomic<Instant::rep> now_{1000 * 1000 * 1000};
+  // Far from 0, which a deadline has that was never set, and no round number,
+  // which could be taken for a duration.
+  std::atomic<Instant::rep> now_{987654321};
 };
 
 class FakeJournal final : public Journal {
@@ -172,7 +173,7 @@ class FakeAcknowledgements final : public Acknowledgements {
 
   /* What a test waits for; false when it does not come. */
   bool thread_waits_for_the_server() {
-    return comes([this] { return attaching_ && !started_ && !woken_; });
+    return comes([this] { return attaching_ && !started_; });
   }
   /* It has taken in all that has happened. */
   bool thread_waits_for_a_change() {
@@ -187,18 +188,18 @@ class FakeAcknowledgements final : public Acknowledgements {
   int attached() const { return get(attached_); }
   int detached() const { return get(detached_); }
   int returned() const { return get(returned_); }
+  int woken() const { return get(wakes_); }
   std::optional<Instant> waits_until() const { return get(until_); }
 
   bool attach() override {
     std::unique_lock<std::mutex> lock(mutex_);
     attaching_ = true;
     event_.notify_all();
-    event_.wait(lock, [this] { return started_ || woken_; });
+    event_.wait(lock, [this] {
+      return started_ || boost::this_thread::interruption_requested();
+    });
     attaching_ = false;
-    if (!started_) {
-      woken_ = false;
-      return false;
-    }
+    if (!started_) return false;
     waiting_thread_ = std::this_thread::get_id();
     ++attached_;
     return true;
@@ -226,7 +227,10 @@ class FakeAcknowledgements final : public Acknowledgements {
   }
 
   void wake() noexcept override {
-    happen([this] { woken_ = true; });
+    happen([this] {
+      woken_ = true;
+      ++wakes_;
+    });
   }
 
  private:
@@ -266,7 +270,7 @@ class FakeAcknowledgements final : public Acknowledgements {
   const SemisyncView *seen_ = nullptr;  // while the thread waits
   std::optional<Instant> until_;
   std::thread::id waiting_thread_;
-  int attached_ = 0, detached_ = 0, returned_ = 0;
+  int attached_ = 0, detached_ = 0, returned_ = 0, wakes_ = 0;
 };
 
 /* Remembers which threads asked: as many as there were calls. */

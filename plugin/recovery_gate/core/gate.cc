@@ -57,43 +57,53 @@ void Gate::decide(Mode mode, const StartFacts &facts,
   closed_at_ = opened_at_ = clock_.now();
 
   if (!facts.unguarded.empty()) {
+    owes_ = facts.carried_over.open;
     journal_.note("open: " + facts.unguarded);
     enter(S::OPEN_NOT_NEEDED);
     return;
   }
 
-  const bool may_owe = facts.crashed || !facts.doubt.empty();
+  const bool may_owe =
+      facts.crashed || facts.carried_over.open || !facts.doubt.empty();
+  owes_ = may_owe || mode == Mode::ALWAYS;
   if (mode == Mode::OFF) {
     if (may_owe)
       journal_.warning(
           "recovery_gate_mode is OFF: open after a crash although no replica "
-          "has acknowledged the binary log up to " +
-          to_string(facts.recovered_end) + gtid_text(facts.recovered_gtid));
+          "has acknowledged what was recovered up to " +
+          to_string(facts.recovered_end) + gtid_text(facts.recovered_gtid) +
+          ". The obligation is kept, and closes a start with another mode");
     enter(S::OPEN_NOT_NEEDED);
     return;
   }
-  if (!may_owe && mode == Mode::AUTO) {
+  if (!owes_) {
     journal_.note("open: the server was shut down properly");
     enter(S::OPEN_NOT_NEEDED);
     return;
   }
 
-  reason_ = may_owe ? CloseReason::CRASH : CloseReason::ALWAYS;
+  reason_ = facts.carried_over.open                  ? CloseReason::CARRIED_OVER
+            : facts.crashed || !facts.doubt.empty() ? CloseReason::CRASH
+                                                     : CloseReason::ALWAYS;
   remind_at_ = closed_at_ + first_reminder;
   reminder_interval_ = first_reminder;
-  const std::string why =
-      !facts.doubt.empty()
-          ? facts.doubt
-          : facts.crashed
-                ? "the server crashed, and transactions in the binary log up "
-                  "to " +
-                      to_string(facts.recovered_end) +
-                      gtid_text(facts.recovered_gtid) +
-                      " may not be on any replica"
-                : "recovery_gate_mode is ALWAYS; the binary log before this "
-                  "start ends at " +
-                      to_string(facts.recovered_end) +
-                      gtid_text(facts.recovered_gtid);
+  const std::string end =
+      to_string(facts.recovered_end) + gtid_text(facts.recovered_gtid);
+  std::string why;
+  if (!facts.doubt.empty())
+    why = facts.doubt;
+  else if (facts.carried_over.open)
+    why = "an earlier start recovered transactions up to " +
+          to_string(facts.carried_over.recovered_end) +
+          gtid_text(facts.carried_over.recovered_gtid) +
+          " and ended before a replica had acknowledged them; the binary log "
+          "ends at " + end;
+  else if (facts.crashed)
+    why = "the server crashed, and transactions in the binary log up to " +
+          end + " may not be on any replica";
+  else
+    why = "recovery_gate_mode is ALWAYS; the binary log before this start "
+          "ends at " + end;
   journal_.warning(std::string("CLOSED, reason ") + reason_name(reason_) +
                    ": " + why +
                    (facts.to_acknowledge.empty()
@@ -144,10 +154,9 @@ Gate::Orders Gate::mind_the_time() {
   const TimeoutAction action = settings_.timeout_action;
   if (settings_.timeout.count() > 0 && timed_out_with_ != action &&
       now - closed_at_ >= settings_.timeout) {
-    timed_out_with_ = action;
     const std::string how_long =
         "closed for " + seconds_text(closed_for()) +
-        ", longer than recovery_gate_timeout; " + waited();
+        ", longer than recovery_gate_timeout; " + waited(state_);
     switch (action) {
       case TimeoutAction::WARN:
         journal_.warning(how_long +
@@ -165,11 +174,12 @@ Gate::Orders Gate::mind_the_time() {
         orders.keep_waiting = false;
         return orders;
     }
+    timed_out_with_ = action;
   }
 
   if (now >= remind_at_) {
     journal_.warning("still closed after " + seconds_text(closed_for()) +
-                     "; " + waited());
+                     "; " + waited(state_));
     reminder_interval_ = std::min(reminder_interval_ * 2, longest_reminder);
     remind_at_ = now + reminder_interval_;
   }
@@ -197,15 +207,18 @@ bool Gate::open_by_hand(const std::string &who) {
   Lock lock(mutex_);
   if (open_ || state_ == S::STARTING) return false;
   journal_.warning("opened by hand by " + who + " after " +
-                   seconds_text(closed_for()) +
-                   ". The promise is given up: no replica has acknowledged " +
-                   to_string(facts_.to_acknowledge) +
-                   ", so what was recovered up to " +
-                   to_string(facts_.recovered_end) +
-                   gtid_text(facts_.recovered_gtid) +
-                   " may exist on this server only");
+                   seconds_text(closed_for()) + ". " + promise_given_up());
   enter(S::OPEN_OVERRIDE);
   return true;
+}
+
+Obligation Gate::obligation() const {
+  Lock lock(mutex_);
+  if (!owes_) return {};
+  // What was taken on first stays on record until it is settled.
+  return !facts_.carried_over.recovered_end.empty()
+             ? facts_.carried_over
+             : Obligation{true, facts_.recovered_end, facts_.recovered_gtid};
 }
 
 Gate::Verdict Gate::knock(const Visitor &visitor) {
@@ -248,6 +261,7 @@ GateSnapshot Gate::snapshot() const {
   return shown;
 }
 
+/* What can fail comes first: the line is told, then the state changes. */
 void Gate::enter(GateState next) {
   if (next == state_) return;
   if (!is_allowed(state_, next)) {
@@ -256,12 +270,11 @@ void Gate::enter(GateState next) {
                    "; the state stays as it is. Please report this");
     return;
   }
-  state_ = next;
   if (!recovery_gate::is_open(next)) {
-    journal_.note(waited());
+    journal_.note(waited(next));
+    state_ = next;
     return;
   }
-  opened_at_ = clock_.now();
   if (next == S::OPEN_ACK)
     journal_.note("OPEN after " + seconds_text(closed_for()) +
                   ": a semi-sync replica has acknowledged " +
@@ -269,14 +282,19 @@ void Gate::enter(GateState next) {
                   ", so everything that was recovered is on a replica");
   if (next == S::OPEN_TIMEOUT)
     journal_.error("opened after " + seconds_text(closed_for()) +
-                   " by recovery_gate_timeout_action=OPEN. The promise is "
-                   "given up: no replica has acknowledged " +
-                   to_string(facts_.to_acknowledge) +
-                   ", so what was recovered up to " +
-                   to_string(facts_.recovered_end) +
-                   gtid_text(facts_.recovered_gtid) +
-                   " may exist on this server only");
+                   " by recovery_gate_timeout_action=OPEN. " +
+                   promise_given_up());
+  opened_at_ = clock_.now();
+  state_ = next;
+  if (next != S::OPEN_NOT_NEEDED) owes_ = false;
   open_.store(true, std::memory_order_release);
+}
+
+std::string Gate::promise_given_up() const {
+  return "The promise is given up: no replica has acknowledged " +
+         to_string(facts_.to_acknowledge) +
+         ", so what was recovered up to " + to_string(facts_.recovered_end) +
+         gtid_text(facts_.recovered_gtid) + " may exist on this server only";
 }
 
 milliseconds Gate::closed_for() const {
@@ -284,9 +302,9 @@ milliseconds Gate::closed_for() const {
          closed_at_;
 }
 
-std::string Gate::waited() const {
+std::string Gate::waited(GateState state) const {
   const std::string wanted = to_string(facts_.to_acknowledge);
-  switch (state_) {
+  switch (state) {
     case S::CLOSED_SEMISYNC_MASTER:
       return "waiting for SEMISYNC_MASTER: rpl_semi_sync_master_enabled is "
              "OFF, so no replica can acknowledge " +
@@ -307,7 +325,7 @@ std::string Gate::waited() const {
              "promise for what was recovered up to " +
              to_string(facts_.recovered_end);
     default:
-      return full_name(state_);
+      return full_name(state);
   }
 }
 

@@ -1,6 +1,6 @@
 #include "recovery_gate/gate_state.h"
 
-#include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "fakes.h"
@@ -18,11 +18,10 @@ bool waits_for_proof(S state) {
 
 TEST(GateState, AllowsExactlyTheseTransitions) {
   // From each state, a row, to each, a column, both in this order.
-  const S order[] = {S::STARTING,        S::CLOSED_SEMISYNC_MASTER,
-                     S::CLOSED_REPLICA,  S::CLOSED_ACK,
-                     S::CLOSED_OVERRIDE, S::OPEN_NOT_NEEDED,
-                     S::OPEN_ACK,        S::OPEN_OVERRIDE,
-                     S::OPEN_TIMEOUT};
+  const S order[] = {
+      S::STARTING,   S::CLOSED_SEMISYNC_MASTER, S::CLOSED_REPLICA,
+      S::CLOSED_ACK, S::CLOSED_OVERRIDE,        S::OPEN_NOT_NEEDED,
+      S::OPEN_ACK,   S::OPEN_OVERRIDE,          S::OPEN_TIMEOUT};
   const char *const allowed[] = {
       ". x x x x x . . .",  // STARTING
       ". . x x x . x x x",  // CLOSED_SEMISYNC_MASTER
@@ -42,7 +41,9 @@ TEST(GateState, AllowsExactlyTheseTransitions) {
 }
 
 TEST(GateState, ListsEveryStateOnce) {
-  const std::set<S> states(all_gate_states.begin(), all_gate_states.end());
+  const std::set<S> states(std::begin(all_gate_states),
+                           std::end(all_gate_states));
+  EXPECT_EQ(std::size(all_gate_states), 9u);
   EXPECT_EQ(states.size(), 9u);
   EXPECT_EQ(*states.rbegin(), S::OPEN_TIMEOUT);
 }
@@ -100,13 +101,12 @@ TEST(GateState, IsShownUnderTheNamesThatMonitoringKnows) {
       {S::CLOSED_ACK, false, "CLOSED", "ACK", "", "CLOSED (ACK)"},
       {S::CLOSED_OVERRIDE, false, "CLOSED", "OVERRIDE", "",
        "CLOSED (OVERRIDE)"},
-      {S::OPEN_NOT_NEEDED, true, "OPEN", "", "NOT_NEEDED",
-       "OPEN (NOT_NEEDED)"},
+      {S::OPEN_NOT_NEEDED, true, "OPEN", "", "NOT_NEEDED", "OPEN (NOT_NEEDED)"},
       {S::OPEN_ACK, true, "OPEN", "", "ACK", "OPEN (ACK)"},
       {S::OPEN_OVERRIDE, true, "OPEN", "", "OVERRIDE", "OPEN (OVERRIDE)"},
       {S::OPEN_TIMEOUT, true, "OPEN", "", "TIMEOUT", "OPEN (TIMEOUT)"},
   };
-  ASSERT_EQ(std::size(expected), all_gate_states.size());
+  ASSERT_EQ(std::size(expected), std::size(all_gate_states));
   for (const auto &shown : expected) {
     EXPECT_EQ(is_open(shown.state), shown.open) << shown.full;
     EXPECT_STREQ(state_name(shown.state), shown.state_name) << shown.full;
