@@ -19,7 +19,9 @@ std::map<std::string, LoadOption> chosen_by_operator;
 my_bool pin(THD *, plugin_ref plugin, void *pinned) {
   st_plugin_int *entry = plugin_ref_to_int(plugin);
   const std::string name(entry->name.str, entry->name.length);
-  if (name != "RECOVERY_GATE" && name != "RECOVERY_GATE_DOOR") return 0;
+  if (name != "RECOVERY_GATE" && name != "RECOVERY_GATE_DOOR" &&
+      name != "RECOVERY_GATE_XIDS")
+    return 0;
   if (*static_cast<bool *>(pinned)) {
     chosen_by_operator[name] = entry->load_option;
     entry->load_option = PLUGIN_FORCE_PLUS_PERMANENT;
@@ -34,6 +36,7 @@ my_bool pin(THD *, plugin_ref plugin, void *pinned) {
 void pin_plugins(bool pinned) {
   plugin_foreach(nullptr, pin, MYSQL_STORAGE_ENGINE_PLUGIN, &pinned);
   plugin_foreach(nullptr, pin, MYSQL_AUDIT_PLUGIN, &pinned);
+  plugin_foreach(nullptr, pin, MYSQL_INFORMATION_SCHEMA_PLUGIN, &pinned);
 }
 
 }  // namespace recovery_gate

@@ -4,8 +4,9 @@
 
 namespace recovery_gate {
 
-/* While pinned, UNINSTALL of the gate or of its door is refused as it is for
-   FORCE_PLUS_PERMANENT; afterwards it is as the operator had set it. */
+/* While pinned, UNINSTALL of any of the three is refused as it is for
+   FORCE_PLUS_PERMANENT, so that UNINSTALL SONAME does not stop half-way;
+   afterwards it is as the operator had set it. */
 void pin_plugins(bool pinned);
 
 }  // namespace recovery_gate

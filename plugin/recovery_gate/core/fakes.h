@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <boost/thread/thread.hpp>
 #include <condition_variable>
 #include <mutex>
 #include <new>
@@ -164,6 +165,9 @@ class FakeAcknowledgements final : public Acknowledgements {
   void server_has_started() {
     happen([this] { started_ = true; });
   }
+  void server_gives_up_starting() {
+    happen([this] { gives_up_ = true; });
+  }
   void change(const SemisyncView &view) {
     happen([&] { view_ = view; });
   }
@@ -173,14 +177,15 @@ class FakeAcknowledgements final : public Acknowledgements {
 
   /* What a test waits for; false when it does not come. */
   bool thread_waits_for_the_server() {
-    return comes([this] { return attaching_ && !started_; });
+    return comes(
+        [this] { return attaching_ && !started_ && wakes_seen_ == wakes_; });
   }
   /* It has taken in all that has happened. */
   bool thread_waits_for_a_change() {
     return comes([this] { return seen_ != nullptr && !has_news(); });
   }
-  bool thread_has_detached() {
-    return comes([this] { return detached_ > 0; });
+  bool thread_has_ended() {
+    return comes([this] { return ended_; });
   }
 
   /* What has been. */
@@ -192,11 +197,15 @@ class FakeAcknowledgements final : public Acknowledgements {
   std::optional<Instant> waits_until() const { return get(until_); }
 
   bool attach() override {
+    boost::this_thread::at_thread_exit(
+        [this] { happen([this] { ended_ = true; }); });
     std::unique_lock<std::mutex> lock(mutex_);
     attaching_ = true;
-    event_.notify_all();
     event_.wait(lock, [this] {
-      return started_ || boost::this_thread::interruption_requested();
+      wakes_seen_ = wakes_;
+      event_.notify_all();
+      return started_ || gives_up_ ||
+             boost::this_thread::interruption_requested();
     });
     attaching_ = false;
     if (!started_) return false;
@@ -209,7 +218,6 @@ class FakeAcknowledgements final : public Acknowledgements {
     std::lock_guard<std::mutex> lock(mutex_);
     expect_attached();
     ++detached_;
-    event_.notify_all();
   }
 
   SemisyncView wait_for_change(const SemisyncView &seen,
@@ -266,11 +274,13 @@ class FakeAcknowledgements final : public Acknowledgements {
   mutable std::mutex mutex_;
   std::condition_variable event_;
   SemisyncView view_;
-  bool started_ = false, woken_ = false, attaching_ = false;
+  bool started_ = false, gives_up_ = false, woken_ = false;
+  bool attaching_ = false, ended_ = false;
   const SemisyncView *seen_ = nullptr;  // while the thread waits
   std::optional<Instant> until_;
   std::thread::id waiting_thread_;
-  int attached_ = 0, detached_ = 0, returned_ = 0, wakes_ = 0;
+  int attached_ = 0, detached_ = 0, returned_ = 0;
+  int wakes_ = 0, wakes_seen_ = 0;
 };
 
 /* Remembers which threads asked: as many as there were calls. */

@@ -148,46 +148,52 @@ class DecidingGate : public testing::Test, protected Scene {
   CloseReason reason() const { return gate.snapshot().reason; }
 };
 
-TEST_F(DecidingGate, TakesModeCrashDoubtAndGuardIntoAccount) {
-  enum Outcome { NOT_NEEDED, BECAUSE_CRASH, BECAUSE_ALWAYS };
+TEST_F(DecidingGate, TakesEverythingIntoAccountThatIsKnownOfTheStart) {
+  constexpr CloseReason open = CloseReason::NONE, crash = CloseReason::CRASH,
+                        carried_over = CloseReason::CARRIED_OVER,
+                        always = CloseReason::ALWAYS;
   const struct {
-    Mode mode;
-    // As found: nothing special, a crash, a doubt, a crash and a doubt.
-    Outcome nothing, crash, doubt, both;
-  } expected[] = {
-      {Mode::OFF, NOT_NEEDED, NOT_NEEDED, NOT_NEEDED, NOT_NEEDED},
-      {Mode::AUTO, NOT_NEEDED, BECAUSE_CRASH, BECAUSE_CRASH, BECAUSE_CRASH},
-      {Mode::ALWAYS, BECAUSE_ALWAYS, BECAUSE_CRASH, BECAUSE_CRASH,
-       BECAUSE_CRASH},
+    bool crashed, in_doubt, owed_before;
+    CloseReason in_mode_auto, in_mode_always;
+  } rows[] = {
+      {false, false, false, open, always},
+      {true, false, false, crash, crash},
+      {false, true, false, crash, crash},
+      {true, true, false, crash, crash},
+      {false, false, true, carried_over, carried_over},
+      {true, false, true, carried_over, carried_over},
+      {false, true, true, carried_over, carried_over},
+      {true, true, true, carried_over, carried_over},
   };
-  const auto check = [](Mode mode, bool crashed, bool doubt, bool unguarded,
-                        Outcome outcome) {
+  for (const auto &row : rows) {
     StartFacts facts = after_a_proper_shutdown();
-    facts.crashed = crashed;
-    if (doubt) facts.doubt = "the index cannot be read";
-    if (unguarded) facts.unguarded = "installed into a running server";
-    Scene scene;
-    scene.gate.decide(mode, facts, replica_connected());
+    facts.crashed = row.crashed;
+    if (row.in_doubt) facts.doubt = "the index cannot be read";
+    if (row.owed_before) facts.carried_over = {true, {"bin.000004", 555}, ""};
+    StartFacts unguarded = facts;
+    unguarded.unguarded = "installed into a running server";
+    const bool something = row.crashed || row.in_doubt || row.owed_before;
 
-    SCOPED_TRACE(testing::Message()
-                 << "mode " << static_cast<int>(mode) << ", crashed " << crashed
-                 << ", doubt " << doubt << ", unguarded " << unguarded);
-    const GateSnapshot shown = scene.gate.snapshot();
-    EXPECT_EQ(shown.state,
-              outcome == NOT_NEEDED ? S::OPEN_NOT_NEEDED : S::CLOSED_ACK);
-    EXPECT_EQ(scene.gate.is_open(), outcome == NOT_NEEDED);
-    EXPECT_EQ(shown.reason, outcome == NOT_NEEDED      ? CloseReason::NONE
-                            : outcome == BECAUSE_CRASH ? CloseReason::CRASH
-                                                       : CloseReason::ALWAYS);
-  };
-  for (const auto &row : expected) {
-    check(row.mode, false, false, false, row.nothing);
-    check(row.mode, true, false, false, row.crash);
-    check(row.mode, false, true, false, row.doubt);
-    check(row.mode, true, true, false, row.both);
-    for (const bool crashed : {false, true})
-      for (const bool doubt : {false, true})
-        check(row.mode, crashed, doubt, true, NOT_NEEDED);
+    const auto check = [&row](Mode mode, const StartFacts &facts,
+                              CloseReason expected, bool owed) {
+      SCOPED_TRACE(testing::Message()
+                   << "mode " << static_cast<int>(mode) << ", crashed "
+                   << row.crashed << ", in doubt " << row.in_doubt
+                   << ", owed before " << row.owed_before << ", unguarded "
+                   << !facts.unguarded.empty());
+      Scene scene;
+      scene.gate.decide(mode, facts, replica_connected());
+      EXPECT_EQ(scene.gate.snapshot().reason, expected);
+      EXPECT_EQ(scene.state(),
+                expected == open ? S::OPEN_NOT_NEEDED : S::CLOSED_ACK);
+      EXPECT_EQ(scene.gate.is_open(), expected == open);
+      EXPECT_EQ(scene.gate.obligation().open, owed);
+    };
+    check(Mode::OFF, facts, open, something);
+    check(Mode::AUTO, facts, row.in_mode_auto, something);
+    check(Mode::ALWAYS, facts, row.in_mode_always, true);
+    for (const Mode mode : {Mode::OFF, Mode::AUTO, Mode::ALWAYS})
+      check(mode, unguarded, open, row.owed_before);
   }
 }
 
@@ -218,9 +224,10 @@ TEST_F(DecidingGate, SaysWhyItDoesNotGuard) {
 TEST_F(DecidingGate, WarnsWhenItIsOffAfterACrash) {
   decide(Mode::OFF, after_a_crash());
   EXPECT_THAT(journal.lines(), SizeIs(1));
-  EXPECT_THAT(journal.warnings(),
-              ElementsAre(tells("recovery_gate_mode is OFF", "crash",
-                                recovered_text, recovered_gtid)));
+  EXPECT_THAT(
+      journal.warnings(),
+      ElementsAre(tells("recovery_gate_mode is OFF", "crash", recovered_text,
+                        recovered_gtid, "obligation is kept")));
 }
 
 TEST_F(DecidingGate, IsSilentWhenItIsOffAfterAProperShutdown) {
@@ -1112,6 +1119,7 @@ TEST_F(StartingGate, MayBeUsedByManyThreadsAtOnce) {
       [&] { gate.knock(stranger); },
       [&] { gate.turned_away_text(); },
       [&] { gate.snapshot(); },
+      [&] { gate.obligation(); },
       [&] { clock.advance(milliseconds(1)); }};
   std::vector<std::thread> threads;
   for (const auto &use : uses)
@@ -1225,10 +1233,10 @@ TEST_F(DecidingGate, ClosesForWhatAnEarlierStartOwesAndSaysSo) {
   decide(Mode::AUTO, after_closing_at(earlier_end));
   EXPECT_EQ(state(), S::CLOSED_ACK);
   EXPECT_EQ(reason(), CloseReason::CARRIED_OVER);
-  EXPECT_THAT(journal.warnings(),
-              ElementsAre(tells("reason CARRIED_OVER", "earlier start",
-                                "bin.000004:555", recovered_text,
-                                awaited_text)));
+  EXPECT_THAT(
+      journal.warnings(),
+      ElementsAre(tells("reason CARRIED_OVER", "earlier start",
+                        "bin.000004:555", recovered_text, awaited_text)));
 }
 
 TEST_F(DecidingGate, IsCarriedOverAlsoWhenItCrashedWhileClosed) {
@@ -1280,9 +1288,38 @@ TEST_F(ClosedGate, OwesUntilAReplicaHasAcknowledged) {
   EXPECT_FALSE(gate.obligation().open);
 }
 
-TEST_F(ClosedGate, OwesNothingOnceSomebodyGaveThePromiseUp) {
-  gate.open_by_hand("root@localhost");
-  EXPECT_FALSE(gate.obligation().open);
+TEST(Gate, OwesInEveryClosedState) {
+  for (const S closed : closed_states) {
+    Scene scene;
+    scene.bring_to(closed);
+    EXPECT_TRUE(scene.gate.obligation() ==
+                (Obligation{true, recovered_end, recovered_gtid}))
+        << full_name(closed);
+  }
+}
+
+TEST(Gate, OwesNothingOnceItIsSettledOrGivenUp) {
+  for (const S open : {S::OPEN_ACK, S::OPEN_OVERRIDE, S::OPEN_TIMEOUT}) {
+    Scene scene;
+    scene.bring_to(open);
+    EXPECT_TRUE(scene.gate.obligation() == Obligation()) << full_name(open);
+  }
+}
+
+TEST_F(DecidingGate, OwesTheEndOfALogThatItWaitsForInModeAlways) {
+  decide(Mode::ALWAYS, after_a_proper_shutdown());
+  EXPECT_TRUE(gate.obligation() ==
+              (Obligation{true, recovered_end, recovered_gtid}));
+}
+
+TEST_F(DecidingGate, SettlesWhatAnEarlierStartOwes) {
+  decide(Mode::AUTO, after_closing_at(earlier_end));
+  gate.observe(acknowledged(awaited));
+  EXPECT_TRUE(gate.obligation() == Obligation());
+}
+
+TEST_F(StartingGate, OwesNothingYet) {
+  EXPECT_TRUE(gate.obligation() == Obligation());
 }
 
 TEST_F(ClosedGate, OwesStillWhenTheServerIsShutDown) {

@@ -62,7 +62,7 @@ TEST_F(WaiterTest, WaitsInAThreadOfItsOwn) {
 TEST_F(WaiterTest, OpensTheGateWhenTheAwaitedPositionIsAcknowledged) {
   ASSERT_TRUE(starts_to_wait());
   semisync.change(acknowledged(awaited));
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   EXPECT_EQ(gate.snapshot().state, GateState::OPEN_ACK);
   EXPECT_THAT(server.shut_down_by(), IsEmpty());
   expect_opened_once();
@@ -72,7 +72,7 @@ TEST_F(WaiterTest, OpensTheGateForWhatWasAcknowledgedBeforeItLooked) {
   semisync.server_has_started();
   semisync.change(acknowledged(awaited));
   waiter.start();
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   expect_opened_once();
 }
 
@@ -94,7 +94,7 @@ TEST_F(WaiterTest, FollowsEveryChangeUntilThePositionIsAcknowledged) {
     expect_never_opened();
   }
   semisync.change(acknowledged(awaited));
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   expect_opened_once();
 }
 
@@ -117,7 +117,7 @@ TEST_F(WaiterTest, NeedsAnAdministratorOnceTheProofIsLost) {
 
   gate.open_by_hand("root@localhost");
   waiter.wake();
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   expect_opened_once();
 }
 
@@ -128,7 +128,7 @@ TEST_F(WaiterTest, TellsTheServerWhenAnAdministratorOpenedTheGate) {
   ASSERT_TRUE(starts_to_wait());
   gate.open_by_hand("root@localhost");
   waiter.wake();
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   EXPECT_EQ(gate.snapshot().state, GateState::OPEN_OVERRIDE);
   expect_opened_once();
 }
@@ -137,7 +137,7 @@ TEST_F(WaiterTest, TellsTheServerWhenALookOpenedTheGate) {
   ASSERT_TRUE(starts_to_wait());
   gate.refresh(acknowledged(awaited));
   waiter.wake();
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   expect_opened_once();
 }
 
@@ -154,7 +154,7 @@ TEST_F(WaiterTest, DoesNotMissAWakeBeforeItWaits) {
   gate.open_by_hand("root@localhost");
   waiter.wake();
   waiter.start();
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   expect_opened_once();
 }
 
@@ -170,7 +170,7 @@ TEST_F(WaiterTest, WaitsOnWhenItIsWokenBeforeTheServerHasStarted) {
   ASSERT_TRUE(semisync.thread_waits_for_the_server());
   semisync.change(acknowledged(awaited));
   semisync.server_has_started();
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   expect_opened_once();
 }
 
@@ -181,7 +181,7 @@ TEST_F(WaiterTest, TellsTheServerOfAGateOpenedBeforeItHasStarted) {
   waiter.wake();
   ASSERT_TRUE(semisync.thread_waits_for_the_server());
   semisync.server_has_started();
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   expect_opened_once();
 }
 
@@ -220,7 +220,7 @@ TEST_F(WaiterTest, OpensTheGateWhenItTimesOutWithOpen) {
   set_timeout(seconds(10), TimeoutAction::OPEN);
   ASSERT_TRUE(starts_to_wait());
   semisync.let_pass(seconds(10));
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   EXPECT_EQ(gate.snapshot().state, GateState::OPEN_TIMEOUT);
   EXPECT_THAT(server.shut_down_by(), IsEmpty());
   expect_opened_once();
@@ -243,7 +243,7 @@ TEST_F(WaiterTest, ShutsTheServerDownOnceWhenTheGateTimesOutWithShutdown) {
   semisync.let_pass(minutes(1));
   ASSERT_TRUE(semisync.thread_waits_for_a_change());
   semisync.change(shutting_down());
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   waiter.stop();
   EXPECT_THAT(server.shut_down_by(), ElementsAre(semisync.waiting_thread()));
   expect_never_opened();
@@ -255,7 +255,7 @@ TEST_F(WaiterTest, ShutsTheServerDownOnceWhenTheGateTimesOutWithShutdown) {
 TEST_F(WaiterTest, EndsWithTheGateClosedWhenTheServerShutsDown) {
   ASSERT_TRUE(starts_to_wait());
   semisync.change(shutting_down());
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   waiter.stop();
   EXPECT_EQ(semisync.detached(), 1);
   EXPECT_THAT(server.shut_down_by(), IsEmpty());
@@ -265,7 +265,7 @@ TEST_F(WaiterTest, EndsWithTheGateClosedWhenTheServerShutsDown) {
 TEST_F(WaiterTest, DoesNotOpenForAnAcknowledgementDuringShutdown) {
   ASSERT_TRUE(starts_to_wait());
   semisync.change(shutting_down(acknowledged(awaited)));
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   waiter.stop();
   expect_never_opened();
 }
@@ -274,7 +274,7 @@ TEST_F(WaiterTest, TellsTheServerOfAnOpenGateEvenDuringShutdown) {
   ASSERT_TRUE(starts_to_wait());
   gate.open_by_hand("root@localhost");
   semisync.change(shutting_down());
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   expect_opened_once();
 }
 
@@ -282,6 +282,16 @@ TEST_F(WaiterTest, StopsWhileTheServerIsStillStarting) {
   waiter.start();
   ASSERT_TRUE(semisync.thread_waits_for_the_server());
   waiter.stop();
+  EXPECT_EQ(semisync.attached(), 0);
+  EXPECT_EQ(semisync.detached(), 0);
+  expect_never_opened();
+}
+
+TEST_F(WaiterTest, EndsWhenTheServerGivesUpStarting) {
+  waiter.start();
+  ASSERT_TRUE(semisync.thread_waits_for_the_server());
+  semisync.server_gives_up_starting();
+  ASSERT_TRUE(semisync.thread_has_ended());
   EXPECT_EQ(semisync.attached(), 0);
   EXPECT_EQ(semisync.detached(), 0);
   expect_never_opened();
@@ -305,7 +315,7 @@ TEST_F(WaiterTest, StopsWhereverItIs) {
 TEST_F(WaiterTest, StopsAfterItHasEnded) {
   ASSERT_TRUE(starts_to_wait());
   semisync.change(acknowledged(awaited));
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   waiter.stop();
   expect_opened_once();
 }
@@ -329,7 +339,7 @@ TEST_F(WaiterTest, StartsAfterAStopThatCameTooEarly) {
   waiter.stop();
   ASSERT_TRUE(starts_to_wait());
   semisync.change(acknowledged(awaited));
-  ASSERT_TRUE(semisync.thread_has_detached());
+  ASSERT_TRUE(semisync.thread_has_ended());
   expect_opened_once();
 }
 
