@@ -61,7 +61,7 @@ void answer_change_user(THD *thd, const std::string &text) {
   thd->set_killed(KILL_CONNECTION);
 }
 
-void notify(THD *thd, unsigned int event_class, const void *event) {
+void notify(THD *thd, unsigned int event_class, const void *event) try {
   if (event_class != MYSQL_AUDIT_CONNECTION_CLASS) return;
   GateService &service = GateService::instance();
   if (service.lets_everybody_in()) return;
@@ -83,6 +83,8 @@ void notify(THD *thd, unsigned int event_class, const void *event) {
     answer_first_command(thd, text);
   else
     answer_change_user(thd, text);
+} catch (const std::bad_alloc &) {
+  thd->set_killed(KILL_CONNECTION);
 }
 
 }  // namespace

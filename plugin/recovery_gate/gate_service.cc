@@ -15,14 +15,18 @@ void GateService::stop() noexcept {
   guarding_ = false;
 }
 
+void GateService::take_over(bool crashed, const BinlogPosition &newest_log) {
+  unknown_ = state_file_.load(&carried_over_);
+  on_disk_ = carried_over_;
+  if (!unknown_.empty()) carried_over_.open = true;
+  if ((crashed || !unknown_.empty()) && !on_disk_.open)
+    keep_on_disk({true, newest_log, ""});
+}
+
 void GateService::decide(Mode mode, StartFacts facts,
                          const std::string &path_to_acknowledge) {
-  const std::string unknown = state_file_.load(&on_disk_);
-  facts.carried_over = on_disk_;
-  if (!unknown.empty()) {
-    facts.doubt = unknown;
-    facts.carried_over.open = true;
-  }
+  facts.carried_over = carried_over_;
+  if (!unknown_.empty()) facts.doubt = unknown_;
   SemisyncView view;
   if (!facts.to_acknowledge.empty())
     view = semisync_.await(facts.to_acknowledge, path_to_acknowledge);
@@ -68,21 +72,25 @@ void GateService::replica_left() {
   if (awaiting_) waiter_.wake();
 }
 
+std::string GateService::keep_on_disk(const Obligation &obligation) {
+  if (obligation == on_disk_) return {};
+  std::string failure = state_file_.save(obligation);
+  if (failure.empty()) on_disk_ = obligation;
+  return failure;
+}
+
 void GateService::keep_on_disk() {
   const Obligation obligation = gate.obligation();
-  if (obligation == on_disk_) return;
-  const std::string failure = state_file_.save(obligation);
-  if (failure.empty()) {
-    on_disk_ = obligation;
-  } else if (obligation.open) {
+  const std::string failure = keep_on_disk(obligation);
+  if (failure.empty()) return;
+  if (obligation.open)
     log.error(failure +
               ". The gate works, but after a clean shutdown the next start "
               "would not know that something is owed: make room or set the "
               "rights right, then restart");
-  } else {
+  else
     log.warning(failure + ". The next start will wait for an acknowledgement "
                           "once more");
-  }
 }
 
 void GateService::shut_down() { shut_server_down(); }

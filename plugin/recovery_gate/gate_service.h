@@ -31,6 +31,11 @@ class GateService final : public Host {
   /* What every new connection asks first; takes no lock. */
   bool lets_everybody_in() const { return !guarding_ || gate.is_open(); }
 
+  /* Before recovery: reads what earlier starts owe, and when this one follows a
+     crash, puts that on record at once. The start may be given up before it
+     comes to decide(), and then leaves a binary log that was closed properly. */
+  void take_over(bool crashed, const BinlogPosition &newest_log);
+
   /* Recovery is over: decides, keeps on disk what is owed, and starts to wait
      where there is something to wait for. */
   void decide(Mode mode, StartFacts facts,
@@ -55,11 +60,13 @@ class GateService final : public Host {
  private:
   GateService() = default;
 
+  std::string keep_on_disk(const Obligation &obligation);
   void keep_on_disk();
 
   PosixFiles files_;
   StateFile state_file_{files_, "."};  // the server works in its data directory
-  Obligation on_disk_;
+  Obligation carried_over_, on_disk_;
+  std::string unknown_;  // why carried_over_ is not known, or empty
   Semisync semisync_{clock, log};
   Waiter waiter_{gate, semisync_, *this};
   std::atomic<bool> guarding_{false};

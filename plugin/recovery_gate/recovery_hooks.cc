@@ -104,14 +104,19 @@ int recover(handlerton *, XID *list, uint length) {
 }
 #endif
 
-int commit_by_xid(handlerton *, XID *xid) {
-  GateService::instance().xids.resolved(key_of(*xid), Resolution::COMMITTED);
+int resolved(const XID &xid, Resolution resolution) try {
+  GateService::instance().xids.resolved(key_of(xid), resolution);
   return unknown_xid;
+} catch (const std::exception &) {
+  return unknown_xid;  // recovery is more important than its record
+}
+
+int commit_by_xid(handlerton *, XID *xid) {
+  return resolved(*xid, Resolution::COMMITTED);
 }
 
 int rollback_by_xid(handlerton *, XID *xid) {
-  GateService::instance().xids.resolved(key_of(*xid), Resolution::ROLLED_BACK);
-  return unknown_xid;
+  return resolved(*xid, Resolution::ROLLED_BACK);
 }
 
 /* The last log written before this start, once recovery is done with it. */
@@ -143,18 +148,21 @@ int recovery_done(handlerton *) try {
 } catch (const std::exception &failure) {
   GateService::instance().log.error(
       std::string("failed to start (") + failure.what() +
-      "); the gate stays closed. Only an administrator can open it, with SET "
-      "GLOBAL recovery_gate_open_now=ON");
+      "); the gate stays closed to all but administrators and replicas. "
+      "Restart the server");
   return 0;
 }
 
 bool show_status(handlerton *, THD *thd, stat_print_fn *print,
-                 ha_stat_type type) {
+                 ha_stat_type type) try {
   if (type != HA_ENGINE_STATUS) return false;
   GateService &service = GateService::instance();
   const std::string page = status_page(service.snapshot(), service.xids);
   return print(thd, STRING_WITH_LEN("RECOVERY_GATE"), STRING_WITH_LEN(""),
                page.data(), page.size());
+} catch (const std::bad_alloc &) {
+  my_error(ER_OUT_OF_RESOURCES, MYF(0));
+  return true;
 }
 
 int refuse(const std::string &why) {
@@ -206,6 +214,9 @@ int init_recovery_hooks(void *server_handlerton) try {
           "already; the next start is the first that it guards";
     else
       look_at_last_shutdown();
+    GateService::instance().take_over(
+        start.facts.crashed || !start.facts.doubt.empty(),
+        {without_folder(start.newest_log), 0});
   }
 
   own_handlerton = static_cast<handlerton *>(server_handlerton);

@@ -123,19 +123,30 @@ SemisyncView Semisync::look() {
 }
 
 SemisyncView Semisync::look_locked() {
-  note_reply();
-  register_position();
   SemisyncView view;
+  view.proof_lost = proof_lost();
+  note_reply();
+  // After RESET MASTER the names begin again, and the old position in the list
+  // would stand in the way of all that follow.
+  if (view.proof_lost.empty())
+    register_position();
+  else
+    withdraw_position();
   view.enabled = semisync().get_master_enabled();
   view.replicas = static_cast<unsigned>(rpl_semi_sync_master_clients);
   view.acknowledged = acknowledged_;
+  return view;
+}
+
+std::string Semisync::proof_lost() {
+  if (!proof_lost_.empty() || withdrawn_) return proof_lost_;
   struct stat status;
   if (file_ < 0 || ::fstat(file_, &status) != 0)
-    view.proof_lost = "the binary log " + path_ + " cannot be read";
+    proof_lost_ = "the binary log " + path_ + " cannot be read";
   else if (status.st_nlink == 0)
-    view.proof_lost =
-        "the binary log " + awaited_.file + " was deleted (RESET MASTER?)";
-  return view;
+    proof_lost_ = "the binary log " + awaited_.file +
+                  " was deleted (RESET MASTER, PURGE BINARY LOGS)";
+  return proof_lost_;
 }
 
 /*
@@ -159,7 +170,7 @@ void Semisync::note_reply() {
 */
 void Semisync::register_position() {
   Repl_semi_sync_master &master = semisync();
-  registered_ = false;
+  registered_ = alone_ = false;
   if (withdrawn_ || !master.get_master_enabled()) return;
   if (has_reached(acknowledged_, awaited_)) {
     registered_ = true;
@@ -187,6 +198,7 @@ void Semisync::register_position() {
     node = list.is_thd_waiter(nullptr, file, awaited_.offset);
   }
   registered_ = true;
+  alone_ = node == m_trx_front(list) && node == m_trx_rear(list);
   node->thd = waiting_;
   node->thd_valid = waiting_ != nullptr;
 
@@ -196,6 +208,8 @@ void Semisync::register_position() {
   if (!m_commit_file_name_inited(master) || !m_state(master) ||
       compare(m_commit_file_name(master), m_commit_file_pos(master), awaited_) <
           0) {
+    const BinlogPosition last = last_commit();
+    if (last != awaited_) replaced_commit_ = last;
     assign(m_commit_file_name(master), m_commit_file_pos(master), awaited_);
     m_commit_file_name_inited(master) = true;
   }
@@ -244,16 +258,36 @@ void Semisync::detach() {
   destroy(thd);
 }
 
-/* SHUTDOWN WAIT FOR ALL SLAVES waits until the list is empty. */
+/* Semi-sync's idea of the last commit; empty when it has none. */
+BinlogPosition Semisync::last_commit() {
+  Repl_semi_sync_master &master = semisync();
+  if (!m_commit_file_name_inited(master)) return {};
+  return {m_commit_file_name(master), m_commit_file_pos(master)};
+}
+
+/* Leaves semi-sync as if the position had never been there. Until the list is
+   empty, SHUTDOWN WAIT FOR ALL SLAVES waits. */
 void Semisync::withdraw_position() {
+  if (withdrawn_) return;
   withdrawn_ = true;
-  if (!semisync().get_master_enabled()) return;
-  Active_tranx &list = *m_active_tranxs(semisync());
+  if (file_ >= 0) ::close(file_);  // it keeps a deleted log's space
+  file_ = -1;
+
+  Repl_semi_sync_master &master = semisync();
+  if (!master.get_master_enabled()) return;
+  Active_tranx &list = *m_active_tranxs(master);
   const char *file = awaited_.file.c_str();
   list.unlink_thd_as_waiter(file, awaited_.offset);
   const Tranx_node *first = m_trx_front(list);
-  if (first != nullptr && awaited_ == BinlogPosition{first->log_name, first->log_pos})
+  if (first != nullptr &&
+      awaited_ == BinlogPosition{first->log_name, first->log_pos})
     list.clear_active_tranx_nodes(file, awaited_.offset, tell_nobody);
+  if (last_commit() == awaited_) {
+    m_commit_file_name_inited(master) = !replaced_commit_.empty();
+    if (!replaced_commit_.empty())
+      assign(m_commit_file_name(master), m_commit_file_pos(master),
+             replaced_commit_);
+  }
 }
 
 SemisyncView Semisync::wait_for_change(const SemisyncView &seen,
@@ -313,6 +347,12 @@ SemisyncView Semisync::wait_once(const SemisyncView &seen,
 */
 void Semisync::watch_replicas() {
   if (clock_.now() < watch_at_) return;
+  // Others wait for later positions: what acknowledges those covers this one,
+  // and a connection that is closed might end their waiting.
+  if (!alone_) {
+    watch_at_ = clock_.now() + watch_interval_;
+    return;
+  }
   Watch watch{awaited_, passed_, {}, 0};
   server_threads.iterate(reconnect_if_silent, &watch);
   passed_ = std::move(watch.passed_now);

@@ -48,6 +48,8 @@ class Semisync final : public Acknowledgements {
 
  private:
   SemisyncView look_locked();
+  std::string proof_lost();
+  BinlogPosition last_commit();
   void register_position();
   void withdraw_position();
   void note_reply();
@@ -68,6 +70,9 @@ class Semisync final : public Acknowledgements {
   THD *waiting_ = nullptr;
   bool registered_ = false;
   bool withdrawn_ = false;
+  std::atomic<bool> alone_{false};  // nobody else awaits anything
+  std::string proof_lost_;
+  BinlogPosition replaced_commit_;  // what semi-sync had as the last commit
   BinlogPosition acknowledged_;
 
   // Of the waiting thread.

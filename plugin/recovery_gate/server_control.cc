@@ -7,6 +7,11 @@
 
 namespace recovery_gate {
 
-void shut_server_down() { kill_mysql(current_thd); }
+void shut_server_down() {
+  // kill_mysql() looks at it, and no parser has ever set it in this THD. A
+  // replica that does not answer may be why the server is shut down.
+  current_thd->lex->is_shutdown_wait_for_slaves = false;
+  kill_mysql(current_thd);
+}
 
 }  // namespace recovery_gate

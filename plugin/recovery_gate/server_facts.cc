@@ -25,10 +25,8 @@ bool is_bootstrap() { return opt_bootstrap; }
 bool has_no_accounts() { return opt_noacl; }
 
 bool is_running() {
-  mysql_mutex_lock(&LOCK_server_started);
-  const bool running = mysqld_server_started;
-  mysql_mutex_unlock(&LOCK_server_started);
-  return running;
+  // The log is open before init_file runs, which may install plugins.
+  return mysql_bin_log.is_open();
 }
 
 std::string newest_binlog(std::string *error) {

@@ -19,7 +19,8 @@ std::string cannot_guard();
 bool is_bootstrap();
 /* --skip-grant-tables: nobody can be told from an administrator. */
 bool has_no_accounts();
-/* The server has finished starting, so clients may be connected. */
+/* This start's binary log is open: recovery is over, and there may be clients.
+   Only for a server that has a binary log. */
 bool is_running();
 
 /* Path of the newest binary log in the index, relative to the data directory

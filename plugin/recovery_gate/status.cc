@@ -40,7 +40,10 @@ class Rows {
 };
 
 int show(THD *thd, st_mysql_show_var *variable, void *, system_status_var *,
-         enum_var_type) {
+         enum_var_type) try {
+  static st_mysql_show_var none[] = {{nullptr, nullptr, SHOW_UNDEF}};
+  variable->type = SHOW_ARRAY;
+  variable->value = reinterpret_cast<char *>(none);
   GateService &service = GateService::instance();
   const GateSnapshot gate = service.snapshot();
   const RecoveredXids::Counts xids = service.xids.counts();
@@ -65,9 +68,10 @@ int show(THD *thd, st_mysql_show_var *variable, void *, system_status_var *,
   rows.number("connections_admitted", gate.admitted);
   rows.number("closed_ms", gate.closed_for.count());
 
-  variable->type = SHOW_ARRAY;
-  variable->value = reinterpret_cast<char *>(rows.get());
+  if (rows.get()) variable->value = reinterpret_cast<char *>(rows.get());
   return 0;
+} catch (const std::bad_alloc &) {
+  return 1;  // no rows
 }
 
 }  // namespace

@@ -24,8 +24,10 @@ uint max_held;
 char *admit_users;
 my_bool open_now;
 
-void apply() {
+void apply() try {
   GateService::instance().configure(configured_settings());
+} catch (const std::bad_alloc &) {
+  my_error(ER_OUT_OF_RESOURCES, MYF(0));
 }
 
 template <typename Value>
@@ -74,7 +76,7 @@ int check_open_now(THD *thd, st_mysql_sys_var *, void *save,
 
 /* The variable itself is never set: it reads OFF again. */
 void update_open_now(THD *thd, st_mysql_sys_var *, void *,
-                     const void *value) {
+                     const void *value) try {
   if (!*static_cast<const my_bool *>(value)) return;
   const Security_context &who = *thd->security_ctx;
   const std::string account =
@@ -82,6 +84,8 @@ void update_open_now(THD *thd, st_mysql_sys_var *, void *,
   if (!GateService::instance().open_by_hand(account))
     push_warning(thd, Sql_condition::WARN_LEVEL_NOTE, ER_UNKNOWN_ERROR,
                  "The recovery gate is open already");
+} catch (const std::bad_alloc &) {
+  my_error(ER_OUT_OF_RESOURCES, MYF(0));
 }
 
 MYSQL_SYSVAR_ENUM(

@@ -35,7 +35,7 @@ void store(Field *field, const std::string &text) {
   field->store(text.data(), text.size(), system_charset_info);
 }
 
-int fill(THD *thd, TABLE_LIST *tables, Item *) {
+int fill(THD *thd, TABLE_LIST *tables, Item *) try {
   if (check_global_access(thd, PROCESS_ACL, true)) return 0;
   TABLE *table = tables->table;
   for (const auto &[key, row] : GateService::instance().xids.rows()) {
@@ -52,6 +52,9 @@ int fill(THD *thd, TABLE_LIST *tables, Item *) {
     if (schema_table_store_record(thd, table)) return 1;
   }
   return 0;
+} catch (const std::bad_alloc &) {
+  my_error(ER_OUT_OF_RESOURCES, MYF(0));
+  return 1;
 }
 
 }  // namespace

@@ -125,15 +125,16 @@ class FakeJournal final : public Journal {
     for (Lines *all : {&lines_, &notes_, &warnings_, &errors_}) all->clear();
   }
 
-  /* A real journal never throws. This one does instead of the line that it
+  /* A real journal never throws. This one does instead of a line that it
      would be given: there was no memory to put it together. */
-  void run_out_of_memory_at_the_next_line() { out_of_memory_ = true; }
+  void run_out_of_memory_at_the_next_line() { run_out_of_memory_after(0); }
+  void run_out_of_memory_after(int lines) { lines_left_ = lines; }
 
  private:
   using Lines = std::vector<std::string>;
 
   void add(const std::string &line, Lines *where) {
-    if (out_of_memory_.exchange(false)) throw std::bad_alloc();
+    if (lines_left_-- == 0) throw std::bad_alloc();
     EXPECT_THAT(line, testing::Not(testing::IsEmpty()));
     EXPECT_THAT(line, testing::Not(testing::HasSubstr("\n")));
     std::lock_guard<std::mutex> lock(mutex_);
@@ -146,7 +147,7 @@ class FakeJournal final : public Journal {
     return lines;
   }
 
-  std::atomic<bool> out_of_memory_{false};
+  std::atomic<int> lines_left_{-1};  // negative: it does not run out
   mutable std::mutex mutex_;
   Lines lines_, notes_, warnings_, errors_;
 };

@@ -69,9 +69,11 @@ void Gate::decide(Mode mode, const StartFacts &facts,
   if (mode == Mode::OFF) {
     if (may_owe)
       journal_.warning(
-          "recovery_gate_mode is OFF: open after a crash although no replica "
-          "has acknowledged what was recovered up to " +
-          to_string(facts.recovered_end) + gtid_text(facts.recovered_gtid) +
+          "recovery_gate_mode is OFF: open " +
+          (facts.doubt.empty() ? "after a crash" : "although " + facts.doubt) +
+          ". No replica is known to have acknowledged what was recovered up "
+          "to " + to_string(facts.recovered_end) +
+          gtid_text(facts.recovered_gtid) +
           ". The obligation is kept, and closes a start with another mode");
     enter(S::OPEN_NOT_NEEDED);
     return;
@@ -104,17 +106,16 @@ void Gate::decide(Mode mode, const StartFacts &facts,
   else
     why = "recovery_gate_mode is ALWAYS; the binary log before this start "
           "ends at " + end;
-  journal_.warning(std::string("CLOSED, reason ") + reason_name(reason_) +
-                   ": " + why +
-                   (facts.to_acknowledge.empty()
-                        ? ""
-                        : ". Clients are kept out until a semi-sync replica "
-                          "has acknowledged " +
-                              to_string(facts.to_acknowledge)));
   // Without a position there is nothing that could be acknowledged.
-  enter(facts.to_acknowledge.empty() || !view.proof_lost.empty()
-            ? S::CLOSED_OVERRIDE
-            : closed_state(view));
+  const bool provable =
+      !facts.to_acknowledge.empty() && view.proof_lost.empty();
+  if (!view.proof_lost.empty()) why += ". " + view.proof_lost;
+  if (provable)
+    why += ". Clients are kept out until a semi-sync replica has acknowledged " +
+           to_string(facts.to_acknowledge);
+  journal_.warning(std::string("CLOSED, reason ") + reason_name(reason_) +
+                   ": " + why);
+  enter(provable ? closed_state(view) : S::CLOSED_OVERRIDE);
 }
 
 Gate::Orders Gate::observe(const SemisyncView &view) {
@@ -175,6 +176,7 @@ Gate::Orders Gate::mind_the_time() {
         return orders;
     }
     timed_out_with_ = action;
+    if (orders.shut_down) return orders;  // announced: nothing may come between
   }
 
   if (now >= remind_at_) {
@@ -216,7 +218,8 @@ Obligation Gate::obligation() const {
   Lock lock(mutex_);
   if (!owes_) return {};
   // What was taken on first stays on record until it is settled.
-  return !facts_.carried_over.recovered_end.empty()
+  return facts_.carried_over.open &&
+                 !facts_.carried_over.recovered_end.empty()
              ? facts_.carried_over
              : Obligation{true, facts_.recovered_end, facts_.recovered_gtid};
 }

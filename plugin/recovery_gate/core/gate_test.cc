@@ -285,6 +285,22 @@ TEST_F(DecidingGate, NeedsAnOverrideWhenThereIsNothingToAcknowledge) {
                                 recovered_text)));
 }
 
+TEST_F(DecidingGate, SaysWhyTheProofIsLostFromTheStart) {
+  gate.decide(Mode::AUTO, after_a_crash(), proof_lost("the log was deleted"));
+  EXPECT_THAT(journal.lines(), testing::Contains(tells("the log was deleted")));
+  EXPECT_THAT(journal.warnings(),
+              ElementsAre(Not(HasSubstr("until a semi-sync replica"))));
+}
+
+TEST_F(DecidingGate, SaysWhatItDoubtsAlsoWhenItIsOff) {
+  StartFacts facts = after_a_proper_shutdown();
+  facts.doubt = "the state file is damaged";
+  decide(Mode::OFF, facts);
+  EXPECT_THAT(journal.warnings(),
+              ElementsAre(AllOf(HasSubstr("the state file is damaged"),
+                                Not(HasSubstr("after a crash")))));
+}
+
 TEST_F(DecidingGate, ClosesFirstEvenWhenSomethingWasAcknowledgedAlready) {
   gate.decide(Mode::AUTO, after_a_crash(), acknowledged(awaited));
   EXPECT_EQ(state(), S::CLOSED_ACK);
@@ -1207,6 +1223,13 @@ TEST_F(ClosedGate, TimesOutLaterWhenThereIsNoMemoryToTimeOut) {
   }
 }
 
+TEST_F(ClosedGate, OrdersTheShutdownThatItHasAnnounced) {
+  set_timeout(seconds(60), TimeoutAction::SHUTDOWN);
+  clock.advance(minutes(1));
+  journal.run_out_of_memory_after(1);
+  EXPECT_TRUE(gate.observe(replica_connected()).shut_down);
+}
+
 /* -------------------------------------------------------------------------
    What has to be known at the next start. */
 
@@ -1249,6 +1272,15 @@ TEST_F(DecidingGate, IsCarriedOverAlsoWhenItCrashedWhileClosed) {
 TEST_F(DecidingGate, KeepsOnRecordWhatWasOwedFirst) {
   decide(Mode::AUTO, after_closing_at(earlier_end));
   EXPECT_TRUE(gate.obligation() == (Obligation{true, earlier_end, "0-1-7"}));
+}
+
+TEST_F(DecidingGate, OwesItsOwnEndWhenTheRecordIsSettled) {
+  StartFacts facts = after_a_crash();
+  facts.carried_over = {false, earlier_end, "0-1-7"};
+  decide(Mode::AUTO, facts);
+  EXPECT_EQ(reason(), CloseReason::CRASH);
+  EXPECT_TRUE(gate.obligation() ==
+              (Obligation{true, recovered_end, recovered_gtid}));
 }
 
 TEST_F(DecidingGate, OwesItsOwnEndWhenTheRecordCouldNotBeRead) {

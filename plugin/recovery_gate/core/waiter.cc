@@ -1,7 +1,12 @@
 #include "recovery_gate/waiter.h"
 
+#include <new>
+#include <thread>
+
 namespace recovery_gate {
 namespace {
+
+constexpr milliseconds out_of_memory_pause{100};
 
 class Attachment {
  public:
@@ -47,15 +52,18 @@ void Waiter::run() {
   Attachment attachment(acknowledgements_);
   if (!attachment) return;
   SemisyncView view;
-  for (;;) {
-    boost::this_thread::interruption_point();
-    view = acknowledgements_.wait_for_change(view, gate_.next_look());
-    const Gate::Orders orders = gate_.observe(view);
-    if (orders.shut_down) host_.shut_down();
-    if (orders.keep_waiting) continue;
-    if (gate_.is_open()) host_.opened();
-    return;
-  }
+  for (;;) try {
+      boost::this_thread::interruption_point();
+      view = acknowledgements_.wait_for_change(view, gate_.next_look());
+      const Gate::Orders orders = gate_.observe(view);
+      if (orders.shut_down) host_.shut_down();
+      if (orders.keep_waiting) continue;
+      if (gate_.is_open()) host_.opened();
+      return;
+    } catch (const std::bad_alloc &) {
+      std::this_thread::sleep_for(out_of_memory_pause);
+      view = SemisyncView();
+    }
 }
 
 }  // namespace recovery_gate

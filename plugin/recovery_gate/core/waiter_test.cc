@@ -98,6 +98,15 @@ TEST_F(WaiterTest, FollowsEveryChangeUntilThePositionIsAcknowledged) {
   expect_opened_once();
 }
 
+TEST_F(WaiterTest, OpensTheGateALittleLaterWhenMemoryRunsOut) {
+  ASSERT_TRUE(starts_to_wait());
+  journal.run_out_of_memory_at_the_next_line();
+  semisync.change(acknowledged(awaited));
+  ASSERT_TRUE(semisync.thread_has_ended());
+  EXPECT_EQ(gate.snapshot().state, GateState::OPEN_ACK);
+  expect_opened_once();
+}
+
 TEST_F(WaiterTest, DoesNotLookAgainWhileNothingChanges) {
   ASSERT_TRUE(starts_to_wait());
   EXPECT_EQ(semisync.returned(), 1);
