@@ -84,7 +84,7 @@ class Gate {
 
   /* What the one who called observe() has to do next. */
   struct Orders {
-    bool keep_waiting = true;  // false: the gate is open
+    bool keep_waiting = true;  // false: it is open, or the server shuts down
     bool shut_down = false;    // stop the server; true once
   };
 

@@ -65,15 +65,16 @@ class StateFile {
 
   /*
     Returns an empty string once the content is safe on disk, or why it may not
-    be; the old content is then still there, or the new one. A file that load()
-    could not make sense of is kept beside it, with the ending ".damaged".
+    be; the old content is then still there, or the new one. What load() could
+    not make sense of is kept beside it, with the ending ".damaged"; of an
+    overlong file, its first 64 KiB.
   */
   std::string save(const Obligation &obligation);
 
  private:
   FileLayer &files_;
   const std::string folder_, path_;
-  bool damaged_ = false;
+  std::string damaged_;  // what load() could not make sense of
 };
 
 /* The bytes. decode() returns an empty string, or what is wrong with them. */

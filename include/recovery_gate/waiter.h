@@ -20,7 +20,8 @@ class Host {
   virtual ~Host() = default;
   /* Asks for a clean shutdown and returns at once. Waiting thread only. */
   virtual void shut_down() = 0;
-  /* The gate is open, whoever opened it. Waiting thread only. */
+  /* The gate is open, whoever opened it. Waiting thread only; not called when
+     the thread was stopped before it could see that. */
   virtual void opened() = 0;
 };
 
@@ -32,7 +33,8 @@ class Waiter {
   Waiter(const Waiter &) = delete;
   Waiter &operator=(const Waiter &) = delete;
 
-  /* Throws boost::thread_resource_error when no thread can be had. */
+  /* Call it once. Throws boost::thread_resource_error when no thread can be
+     had. */
   void start();
 
   /* Ends the thread and returns when it is gone. May be called at any time,

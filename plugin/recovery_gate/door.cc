@@ -44,7 +44,8 @@ void answer_first_command(THD *thd, const std::string &text) {
   thd_wait_begin(thd, THD_WAIT_NET);  // lets a thread pool go on elsewhere
   const ulong length = my_net_read_packet(net, 1);
   thd_wait_end(thd);
-  if (length != packet_error && !(length == 1 && net->read_pos[0] == COM_QUIT)) {
+  const bool leaves = length == 1 && net->read_pos[0] == COM_QUIT;
+  if (length != packet_error && !leaves) {
     set_error(thd, text);
     thd->protocol->end_statement();
   }

@@ -26,7 +26,8 @@ void GateService::take_over(bool crashed, const BinlogPosition &newest_log) {
 void GateService::decide(Mode mode, StartFacts facts,
                          const std::string &path_to_acknowledge) {
   facts.carried_over = carried_over_;
-  if (!unknown_.empty()) facts.doubt = unknown_;
+  if (!unknown_.empty())
+    facts.doubt += (facts.doubt.empty() ? "" : "; ") + unknown_;
   SemisyncView view;
   if (!facts.to_acknowledge.empty())
     view = semisync_.await(facts.to_acknowledge, path_to_acknowledge);

@@ -45,10 +45,9 @@ std::vector<XID> prepared_in(handlerton *engine) {
   std::vector<XID> all, list(1024);
   for (;;) {
 #if MYSQL_VERSION_ID >= 110300
-    const int got = engine->recover(list.data(), static_cast<uint>(list.size()));
+    const int got = engine->recover(list.data(), list.size());
 #else
-    const int got =
-        engine->recover(engine, list.data(), static_cast<uint>(list.size()));
+    const int got = engine->recover(engine, list.data(), list.size());
 #endif
     if (got <= 0) return all;
     all.insert(all.end(), list.begin(), list.begin() + got);
@@ -125,7 +124,8 @@ void find_recovered_end() {
   const BinlogFileFacts log = read_binlog_end(start.newest_log);
   if (!log.error.empty() && start.facts.doubt.empty())
     start.facts.doubt = log.error;
-  start.facts.recovered_end = {without_folder(start.newest_log), log.end_of_events};
+  start.facts.recovered_end = {without_folder(start.newest_log),
+                               log.end_of_events};
 }
 
 /* Recovery is over, this start's binary log is open, the network is not. */

@@ -104,7 +104,8 @@ Semisync::~Semisync() {
   if (file_ >= 0) ::close(file_);
 }
 
-SemisyncView Semisync::await(const BinlogPosition &position, const std::string &path) {
+SemisyncView Semisync::await(const BinlogPosition &position,
+                             const std::string &path) {
   awaited_ = position;
   path_ = path;
   file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);

@@ -23,6 +23,9 @@ push @::global_suppressions,
      qr(Found 1 prepared XA transactions),
      # A Galera node that does not start.
      qr(WSREP: ),
+     # A replica whose primary goes away, at whatever moment.
+     qr(Execution failed on master: .*(Lost connection|gone away|Can't connect)),
+     qr(Slave I/O: .*(failed registering on master|reconnecting to try again)),
      # Some tests have semi-sync give up.
      qr(Timeout waiting for reply of binlog),
   );

@@ -64,6 +64,7 @@ class BlockReader {
         filled_ += static_cast<std::size_t>(got);
       }
     }
+    errno = 0;  // an interrupted read was made up for
     return block_.data() + (offset - start_);
   }
 

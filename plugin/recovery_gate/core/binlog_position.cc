@@ -1,5 +1,6 @@
 #include "recovery_gate/binlog_position.h"
 
+#include <algorithm>
 #include <optional>
 
 namespace recovery_gate {

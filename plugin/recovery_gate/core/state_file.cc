@@ -150,15 +150,16 @@ std::string StateFile::load(Obligation *obligation) {
   *obligation = Obligation();
   std::string content;
   const int error = files_.read(path_, &content);
+  damaged_.clear();
   if (error == ENOENT) return {};
   if (error != 0) {
-    damaged_ = error == EFBIG;
+    if (error == EFBIG) damaged_ = content;
     return "the state file " + path_ + " cannot be read: " +
            std::strerror(error);
   }
   const std::string wrong = decode(content, obligation);
-  damaged_ = !wrong.empty();
-  if (!damaged_) return {};
+  if (wrong.empty()) return {};
+  damaged_ = content;
   return "the state file " + path_ + " cannot be trusted: " + wrong;
 }
 
@@ -170,10 +171,11 @@ std::string StateFile::save(const Obligation &obligation) {
   const std::string beside = path_ + ".new";
   if (const int error = files_.write_synced(beside, encode(obligation)))
     return failed("write", error);
-  if (damaged_) {
-    // For a person to look at; the gate does without it.
-    files_.rename(path_, path_ + ".damaged");
-    damaged_ = false;
+  if (!damaged_.empty()) {
+    // For a person to look at; the gate does without it. A copy, so that there
+    // is no moment without a state file.
+    files_.write_synced(path_ + ".damaged", damaged_);
+    damaged_.clear();
   }
   if (const int error = files_.rename(beside, path_))
     return failed("replace", error);

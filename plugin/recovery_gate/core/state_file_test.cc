@@ -239,6 +239,26 @@ TEST(StateFile, KeepsADamagedFileAsideWhenItIsReplaced) {
   EXPECT_TRUE(loaded(files) == owed);
 }
 
+TEST(StateFile, IsNeverGoneWhileADamagedOneIsReplaced) {
+  using Fault = FaultyFiles::Fault;
+  for (const Fault fault : {Fault::CRASH_BEFORE, Fault::CRASH_AFTER})
+    for (const bool unsynced_survived : {false, true})
+      for (int call = 1; call <= 4; ++call) {
+        SCOPED_TRACE(::testing::Message() << int(fault) << " at " << call);
+        FaultyFiles files;
+        files.put("data/recovery_gate.state", "garbage");
+        files.fault = fault;
+        files.faulty_call = call;
+        StateFile state(files, "data");
+        Obligation obligation;
+        ASSERT_NE(state.load(&obligation), "");
+        EXPECT_THROW(state.save(owed), FaultyFiles::Crash);
+        files.come_back(unsynced_survived);
+        const auto content = loaded(files);
+        EXPECT_TRUE(!content || *content == owed);
+      }
+}
+
 class StateFileOnDisk : public ::testing::Test {
  protected:
   void SetUp() override {
