@@ -29,6 +29,7 @@
 #include "recovery_gate/binlog_position.h"
 #include "recovery_gate/clock.h"
 #include "recovery_gate/gate_state.h"
+#include "recovery_gate/gtid_state.h"
 #include "recovery_gate/journal.h"
 #include "recovery_gate/state_file.h"
 
@@ -54,13 +55,20 @@ struct StartFacts {
   std::string unguarded;
   /* The last binary log was not closed: the server crashed. */
   bool crashed = false;
+  /* What this server wrote itself and no replica is known to have. */
+  GtidState unsettled;
+  std::string first_unsettled_log;  // path; empty when it is not known
   /* What an earlier start owed and did not settle. */
   Obligation carried_over;
   /* Empty, or what could not be found out. In doubt the gate closes. */
   std::string doubt;
+  /* Empty, or why no acknowledgement can prove anything at this start. */
+  std::string unprovable;
   /* The last binary log written before this start, its last event's end, and
      the binary log's GTID position there. Empty in a server without logs. */
   BinlogPosition recovered_end;
+  std::string recovered_path;  // of that log
+  std::optional<std::uint32_t> recovered_identity;  // see binlog_identity()
   std::string recovered_gtid;
   /* The end of the log that was opened at this start: a semi-sync replica
      that acknowledges it has everything before it. */
@@ -74,6 +82,7 @@ struct GateSnapshot {
   BinlogPosition recovered_end;
   std::string recovered_gtid;
   BinlogPosition to_acknowledge;  // empty when there was nothing to wait for
+  GtidState unsettled;
   std::uint64_t admitted = 0, rejected = 0;  // while closed
   milliseconds closed_for{0};
 };
@@ -115,12 +124,8 @@ class Gate {
      nothing to open: it was open, or the server is still starting. */
   bool open_by_hand(const std::string &who);
 
-  /*
-    What has to be on disk now, so that the next start knows what is owed. Open
-    from decide() on, when something is owed, until a replica has acknowledged
-    or somebody has given the promise up; with recovery_gate_mode=OFF it stays
-    open behind the open gate.
-  */
+  /* What was found at decide() to be owed, also when recovery_gate_mode is OFF
+     and the gate is open all the same. */
   Obligation obligation() const;
 
   Verdict knock(const Visitor &visitor);
@@ -133,6 +138,10 @@ class Gate {
   GateSnapshot snapshot() const;
 
  private:
+  bool owes() const;
+  CloseReason close_reason() const;
+  std::string why_it_owes() const;
+  std::string recovered_text() const;
   void enter(GateState next);
   void follow(const SemisyncView &view);
   Orders mind_the_time();
@@ -149,7 +158,6 @@ class Gate {
   GateState state_ = GateState::STARTING;
   CloseReason reason_ = CloseReason::NONE;
   StartFacts facts_;
-  bool owes_ = false;
   Settings settings_;
   AdmissionPolicy policy_;
   Instant closed_at_{0}, opened_at_{0}, remind_at_{0};

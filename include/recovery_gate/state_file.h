@@ -9,22 +9,59 @@
 #ifndef RECOVERY_GATE_STATE_FILE_H
 #define RECOVERY_GATE_STATE_FILE_H
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "recovery_gate/binlog_position.h"
+#include "recovery_gate/gtid_state.h"
+#include "recovery_gate/settlement.h"
 
 namespace recovery_gate {
 
-/* Something was recovered that no replica is known to have. */
+/* What is known of something that may be on no replica. */
+enum class Debt {
+  NONE,
+  /* A start found that the server had crashed, and has not got so far as to find
+     out what is owed. */
+  CRASH,
+  /* The server was shut down properly before a replica had acknowledged all. */
+  SHUTDOWN,
+  /* A start was closed for it, or would have been. */
+  CARRIED_OVER,
+};
+
 struct Obligation {
-  bool open = false;
-  /* End of what is owed, for people to read; the next start waits for the end
-     of all that it finds. */
+  Debt debt = Debt::NONE;
+  /* Whether an acknowledgement could still prove it: the logs were all there. */
+  bool provable = true;
+  /* End of what is owed; the next start waits for the end of all that it
+     finds. */
   BinlogPosition recovered_end;
+  /* See binlog_identity(). */
+  std::optional<std::uint32_t> identity;
   std::string recovered_gtid;
+
+  bool open() const { return debt != Debt::NONE; }
 };
 
 bool operator==(const Obligation &a, const Obligation &b);
+
+/* All that survives. */
+struct Record {
+  Obligation obligation;
+  /* The first log of the run of the server that is going on; empty once it was
+     shut down properly. */
+  std::string running_since;
+  /* The last position that a semi-sync replica is known to have acknowledged. */
+  BinlogPosition acknowledged;
+  std::optional<Settled> settled;
+  /* Ids that the server had after it began the log in which the settled place
+     is, besides that log's. */
+  ServerIds other_server_ids;
+};
+
+bool operator==(const Record &a, const Record &b);
 
 /*
   The file operations that the state file needs. Each returns 0 or an errno.
@@ -59,9 +96,9 @@ class StateFile {
   /* `files` must outlive the object. Not for more than one thread at once. */
   StateFile(FileLayer &files, std::string folder);
 
-  /* What was saved last; no open obligation when nothing ever was. Returns an
-     empty string, or why that cannot be known. */
-  std::string load(Obligation *obligation);
+  /* What was saved last; nothing when nothing ever was. Returns an empty string,
+     or why that cannot be known. */
+  std::string load(std::optional<Record> *record);
 
   /*
     Returns an empty string once the content is safe on disk, or why it may not
@@ -69,7 +106,7 @@ class StateFile {
     not make sense of is kept beside it, with the ending ".damaged"; of an
     overlong file, its first 64 KiB.
   */
-  std::string save(const Obligation &obligation);
+  std::string save(const Record &record);
 
  private:
   FileLayer &files_;
@@ -78,8 +115,8 @@ class StateFile {
 };
 
 /* The bytes. decode() returns an empty string, or what is wrong with them. */
-std::string encode(const Obligation &obligation);
-std::string decode(const std::string &content, Obligation *obligation);
+std::string encode(const Record &record);
+std::string decode(const std::string &content, Record *record);
 
 }  // namespace recovery_gate
 

@@ -2,6 +2,8 @@
 
 #include "plugin_pin.h"
 #include "server_control.h"
+#include "server_facts.h"
+#include "server_start.h"
 
 namespace recovery_gate {
 
@@ -11,37 +13,102 @@ GateService &GateService::instance() {
 }
 
 void GateService::stop() noexcept {
+  keeper_.stop();
   waiter_.stop();
   guarding_ = false;
 }
 
 void GateService::take_over(bool crashed, const BinlogPosition &newest_log) {
-  unknown_ = state_file_.load(&carried_over_);
-  on_disk_ = carried_over_;
-  if (!unknown_.empty()) carried_over_.open = true;
-  if ((crashed || !unknown_.empty()) && !on_disk_.open)
-    keep_on_disk({true, newest_log, ""});
+  unknown_ = ledger_.load(crashed, newest_log);
 }
 
-void GateService::decide(Mode mode, StartFacts facts,
-                         const std::string &path_to_acknowledge) {
-  facts.carried_over = carried_over_;
-  if (!unknown_.empty())
-    facts.doubt += (facts.doubt.empty() ? "" : "; ") + unknown_;
-  SemisyncView view;
-  if (!facts.to_acknowledge.empty())
-    view = semisync_.await(facts.to_acknowledge, path_to_acknowledge);
+void GateService::decide(Mode mode, StartFacts facts) {
+  const BinlogSample start = binlog_.sample();
+  facts.to_acknowledge = start.end;
+  bool settled = false;
+  inherit(&facts, start, &settled);
+  std::vector<std::string> needed{start.log.path};
+  const std::string &first = facts.first_unsettled_log.empty()
+                                 ? facts.recovered_path
+                                 : facts.first_unsettled_log;
+  if (!settled && !first.empty()) needed.push_back(first);
+  const SemisyncView view = semisync_.await(start.end, needed);
   gate.decide(mode, facts, view);
   xids.seal();
-  keep_on_disk();
+  const Obligation owed = gate.obligation();
+  ledger_.decided(owed, start, settled && !owed.open() && gate.is_open());
   if (gate.is_open()) {
     semisync_.withdraw();
-    return;
+  } else {
+    awaiting_ = true;
+    pin_plugins(true);
+    waiter_.start();
   }
-  awaiting_ = true;
-  pin_plugins(true);
-  waiter_.start();
+  keep();
 }
+
+void GateService::let_be(const std::string &why) {
+  StartFacts facts;
+  facts.unguarded = why;
+  gate.decide(Mode::OFF, facts, SemisyncView());
+}
+
+/* What the ledger knows of this start. */
+void GateService::inherit(StartFacts *facts, const BinlogSample &start,
+                          bool *settled) {
+  std::string doubt = unknown_;
+  const std::vector<std::string> paths = binlogs(&doubt);
+  const std::vector<LogStart> logs = read_log_starts(paths, &doubt);
+  const Ledger::Inheritance found = ledger_.recovered(logs, start.gtids);
+  facts->carried_over = found.obligation;
+  facts->crashed |= found.obligation.debt == Debt::CRASH;
+  if (doubt.empty()) doubt = found.lost_track;
+  if (!found.obligation.provable)
+    facts->unprovable =
+        "the binary log that holds it was deleted, or is not the one that was "
+        "recovered";
+  if (!doubt.empty())
+    facts->doubt += (facts->doubt.empty() ? "" : "; ") + doubt;
+  // What a server had before it ran with the plugin, its clients saw long ago.
+  if (facts->crashed || found.had_record)
+    facts->unsettled = found.unsettled.gtids;
+  if (found.unsettled.since_settled)
+    facts->first_unsettled_log = found.unsettled.first_log;
+  *settled = facts->unguarded.empty() && facts->doubt.empty() &&
+             found.unsettled.empty();
+}
+
+/* The gate does without its ledger's keeper: what is on disk only says more is
+   owed than is. */
+void GateService::keep() try {
+  keeping_ = true;
+  keeper_.start();
+} catch (const boost::thread_resource_error &failure) {
+  log.error(std::string("no thread for keeping recovery_gate.state (") +
+            failure.what() + "): after a crash, the gate will close also when "
+                             "everything was acknowledged");
+}
+
+void GateService::shutting_down() {
+  if (!keeping_) return;
+  keeper_.stop();
+  std::string unreadable;
+  const std::vector<std::string> paths = binlogs(&unreadable);
+  ledger_.shutting_down(binlog_, gate.is_open(), paths, binlog_gtid());
+}
+
+bool GateService::begin() { return wait_for_server(); }
+
+void GateService::look() {
+  const bool open = gate.is_open();
+  ledger_.look(binlog_, open);
+  if (!open && gate.snapshot().state == GateState::CLOSED_OVERRIDE)
+    ledger_.lost_proof();
+}
+
+void GateService::end() {}
+
+void GateService::unblock() noexcept { stop_waiting_for_server(); }
 
 GateSnapshot GateService::snapshot() {
   if (awaiting_ && !gate.is_open()) {
@@ -73,32 +140,11 @@ void GateService::replica_left() {
   if (awaiting_) waiter_.wake();
 }
 
-std::string GateService::keep_on_disk(const Obligation &obligation) {
-  if (obligation == on_disk_) return {};
-  std::string failure = state_file_.save(obligation);
-  if (failure.empty()) on_disk_ = obligation;
-  return failure;
-}
-
-void GateService::keep_on_disk() {
-  const Obligation obligation = gate.obligation();
-  const std::string failure = keep_on_disk(obligation);
-  if (failure.empty()) return;
-  if (obligation.open)
-    log.error(failure +
-              ". The gate works, but after a clean shutdown the next start "
-              "would not know that something is owed: make room or set the "
-              "rights right, then restart");
-  else
-    log.warning(failure + ". The next start will wait for an acknowledgement "
-                          "once more");
-}
-
 void GateService::shut_down() { shut_server_down(); }
 
 void GateService::opened() {
   awaiting_ = false;
-  keep_on_disk();
+  ledger_.opened();
   pin_plugins(false);
 }
 

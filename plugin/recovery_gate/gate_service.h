@@ -10,7 +10,10 @@
 
 #include <atomic>
 
+#include "binlog_progress.h"
 #include "recovery_gate/gate.h"
+#include "recovery_gate/keeper.h"
+#include "recovery_gate/ledger.h"
 #include "recovery_gate/recovered_xids.h"
 #include "recovery_gate/waiter.h"
 #include "semisync.h"
@@ -18,7 +21,7 @@
 
 namespace recovery_gate {
 
-class GateService final : public Host {
+class GateService final : public Host, private Kept {
  public:
   static GateService &instance();
 
@@ -32,14 +35,18 @@ class GateService final : public Host {
   bool lets_everybody_in() const { return !guarding_ || gate.is_open(); }
 
   /* Before recovery: reads what earlier starts owe, and when this one follows a
-     crash, puts that on record at once. The start may be given up before it
-     comes to decide(), and then leaves a binary log that was closed properly. */
+     crash, puts that on record. */
   void take_over(bool crashed, const BinlogPosition &newest_log);
 
-  /* Recovery is over: decides, keeps on disk what is owed, and starts to wait
-     where there is something to wait for. */
-  void decide(Mode mode, StartFacts facts,
-              const std::string &path_to_acknowledge);
+  /* Recovery is over: decides, keeps on disk what is owed, starts to wait where
+     there is something to wait for, and to keep the ledger. Of the facts, those
+     that the ledger knows are filled in here. */
+  void decide(Mode mode, StartFacts facts);
+  /* --bootstrap: there is nobody to guard anything from. */
+  void let_be(const std::string &why);
+
+  /* All sessions have ended; what is not acknowledged now will not be. */
+  void shutting_down();
 
   /* A snapshot of which everything is true now. */
   GateSnapshot snapshot();
@@ -60,15 +67,23 @@ class GateService final : public Host {
  private:
   GateService() = default;
 
-  std::string keep_on_disk(const Obligation &obligation);
-  void keep_on_disk();
+  void inherit(StartFacts *facts, const BinlogSample &start, bool *settled);
+  void keep();
+
+  bool begin() override;
+  void look() override;
+  void end() override;
+  void unblock() noexcept override;
 
   PosixFiles files_;
   StateFile state_file_{files_, "."};  // the server works in its data directory
-  Obligation carried_over_, on_disk_;
-  std::string unknown_;  // why carried_over_ is not known, or empty
+  Ledger ledger_{clock, log, state_file_};
+  ServerBinlog binlog_;
+  Keeper keeper_{*this, Ledger::look_interval};
+  std::string unknown_;  // why it is not known what earlier starts owe, or empty
   Semisync semisync_{clock, log};
   Waiter waiter_{gate, semisync_, *this};
+  bool keeping_ = false;
   std::atomic<bool> guarding_{false};
   std::atomic<bool> awaiting_{false};
 };

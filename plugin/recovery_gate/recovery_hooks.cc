@@ -124,22 +124,24 @@ void find_recovered_end() {
   const BinlogFileFacts log = read_binlog_end(start.newest_log);
   if (!log.error.empty() && start.facts.doubt.empty())
     start.facts.doubt = log.error;
+  start.facts.recovered_path = start.newest_log;
   start.facts.recovered_end = {without_folder(start.newest_log),
                                log.end_of_events};
+  start.facts.recovered_identity =
+      binlog_identity(start.newest_log, log.end_of_events);
 }
 
 /* Recovery is over, this start's binary log is open, the network is not. */
 int recovery_done(handlerton *) try {
   GateService &service = GateService::instance();
-  std::string path;
-  if (start.facts.unguarded.empty()) {
-    find_recovered_end();
-    const OpenBinlog log = current_binlog();
-    start.facts.to_acknowledge = log.end;
-    path = log.path;
-  }
   service.configure(configured_settings());
-  service.decide(configured_mode(), start.facts, path);
+  if (is_bootstrap()) {
+    service.let_be("the server was started with --bootstrap, and has no "
+                   "clients to keep out");
+    return 0;
+  }
+  if (start.facts.unguarded.empty()) find_recovered_end();
+  service.decide(configured_mode(), start.facts);
   if (has_no_accounts() && !service.gate.is_open())
     service.log.warning(
         "started with --skip-grant-tables: everybody counts as an "
@@ -151,6 +153,14 @@ int recovery_done(handlerton *) try {
       "); the gate stays closed to all but administrators and replicas. "
       "Restart the server");
   return 0;
+}
+
+void shutting_down() try {
+  GateService::instance().shutting_down();
+} catch (const std::exception &failure) {
+  GateService::instance().log.error(
+      std::string("recovery_gate.state was not brought up to date (") +
+      failure.what() + "); the next start will be closed");
 }
 
 bool show_status(handlerton *, THD *thd, stat_print_fn *print,
@@ -172,8 +182,9 @@ int refuse(const std::string &why) {
 
 /* Before recovery: was the newest log closed properly? */
 void look_at_last_shutdown() {
-  start.newest_log = newest_binlog(&start.facts.doubt);
-  if (start.newest_log.empty()) return;
+  const std::vector<std::string> logs = binlogs(&start.facts.doubt);
+  if (logs.empty()) return;
+  start.newest_log = logs.back();
   const BinlogFileFacts log = read_binlog_header(start.newest_log);
   start.facts.crashed = log.in_use;
   if (!log.error.empty())
@@ -189,10 +200,7 @@ int init_recovery_hooks(void *server_handlerton) try {
   if (!mismatch.empty()) return refuse(mismatch);
 
   start = Start();
-  if (is_bootstrap()) {
-    start.facts.unguarded = "the server was started with --bootstrap, and has "
-                            "no clients to keep out";
-  } else {
+  if (!is_bootstrap()) {
     const std::string obstacle = cannot_guard();
     if (!obstacle.empty()) return refuse(obstacle);
     // The server initialises audit plugins after storage engines, and this
@@ -227,6 +235,7 @@ int init_recovery_hooks(void *server_handlerton) try {
   own_handlerton->commit_by_xid = commit_by_xid;
   own_handlerton->rollback_by_xid = rollback_by_xid;
   own_handlerton->signal_ddl_recovery_done = recovery_done;
+  own_handlerton->pre_shutdown = shutting_down;
   own_handlerton->show_status = show_status;
   GateService::instance().start();
   return 0;

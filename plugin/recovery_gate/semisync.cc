@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/thread/thread.hpp>
 #include <utility>
 
 #include "semisync.h"
 #include "server_private.h"
+#include "server_start.h"
 
 // Declared by each engine that uses them; no header of the server does.
 MYSQL_THD create_thd();
@@ -100,16 +100,28 @@ Semisync::Semisync(const Clock &clock, Journal &journal)
       watch_at_(clock.now()),
       watch_interval_(shortest_watch_interval) {}
 
-Semisync::~Semisync() {
-  if (file_ >= 0) ::close(file_);
+Semisync::~Semisync() { forget_logs(); }
+
+BinlogPosition Semisync::last_reply() {
+  BinlogLock lock;
+  // Else there was none since the log was reset, or semi-sync switched on.
+  if (!m_reply_file_name_inited(semisync())) return {};
+  return {m_reply_file_name(semisync()), m_reply_file_pos(semisync())};
 }
 
 SemisyncView Semisync::await(const BinlogPosition &position,
-                             const std::string &path) {
+                             const std::vector<std::string> &needed_logs) {
   awaited_ = position;
-  path_ = path;
-  file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  for (const std::string &path : needed_logs)
+    needed_logs_.push_back(
+        {path, ::open(path.c_str(), O_RDONLY | O_CLOEXEC)});
   return look();
+}
+
+void Semisync::forget_logs() {
+  for (const NeededLog &log : needed_logs_)
+    if (log.file >= 0) ::close(log.file);
+  needed_logs_.clear();
 }
 
 void Semisync::withdraw() {
@@ -141,12 +153,15 @@ SemisyncView Semisync::look_locked() {
 
 std::string Semisync::proof_lost() {
   if (!proof_lost_.empty() || withdrawn_) return proof_lost_;
-  struct stat status;
-  if (file_ < 0 || ::fstat(file_, &status) != 0)
-    proof_lost_ = "the binary log " + path_ + " cannot be read";
-  else if (status.st_nlink == 0)
-    proof_lost_ = "the binary log " + awaited_.file +
-                  " was deleted (RESET MASTER, PURGE BINARY LOGS)";
+  for (const NeededLog &log : needed_logs_) {
+    struct stat status;
+    if (log.file < 0 || ::fstat(log.file, &status) != 0)
+      proof_lost_ = "the binary log " + log.path + " cannot be read";
+    else if (status.st_nlink == 0)
+      proof_lost_ = "the binary log " + without_folder(log.path) +
+                    " was deleted (RESET MASTER, PURGE BINARY LOGS)";
+    if (!proof_lost_.empty()) break;
+  }
   return proof_lost_;
 }
 
@@ -224,15 +239,9 @@ void Semisync::register_position() {
 }
 
 bool Semisync::attach() {
-  mysql_mutex_lock(&LOCK_server_started);
-  while (!mysqld_server_started &&
-         !boost::this_thread::interruption_requested())
-    mysql_cond_wait(&COND_server_started, &LOCK_server_started);
   // A server that gives up starting destroys semi-sync before it tells any
   // plugin: until here, semi-sync must not be touched.
-  const bool started = mysqld_server_started;
-  mysql_mutex_unlock(&LOCK_server_started);
-  if (!started) return false;
+  if (!wait_for_server()) return false;
 
   THD *thd = create_waiting_thd();
   // From here on shutdown finds this thread, kills it and waits for it. One
@@ -271,8 +280,7 @@ BinlogPosition Semisync::last_commit() {
 void Semisync::withdraw_position() {
   if (withdrawn_) return;
   withdrawn_ = true;
-  if (file_ >= 0) ::close(file_);  // it keeps a deleted log's space
-  file_ = -1;
+  forget_logs();  // an open file keeps a deleted log's space
 
   Repl_semi_sync_master &master = semisync();
   if (!master.get_master_enabled()) return;
@@ -370,9 +378,7 @@ void Semisync::watch_replicas() {
 
 void Semisync::wake() noexcept {
   woken_ = true;
-  mysql_mutex_lock(&LOCK_server_started);
-  mysql_cond_broadcast(&COND_server_started);
-  mysql_mutex_unlock(&LOCK_server_started);
+  stop_waiting_for_server();
   if (!attached_) return;
   BinlogLock lock;
   if (waiting_ != nullptr) mysql_cond_signal(&waiting_->COND_wakeup_ready);

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "recovery_gate/acknowledgements.h"
 #include "recovery_gate/journal.h"
@@ -26,12 +27,19 @@ class Semisync final : public Acknowledgements {
   Semisync(const Clock &clock, Journal &journal);
   ~Semisync() override;
 
+  /* The last position that a semi-sync replica acknowledged, or started from;
+     empty when there is none that counts. Any thread, once the server has
+     started. */
+  static BinlogPosition last_reply();
+
   /*
-    From now on, `position` awaits an acknowledgement. `path` is the log it is
-    in; should that file be deleted, the proof is lost. Call it once, after the
-    server has opened the log and before clients can connect.
+    From now on, `position` awaits an acknowledgement. `needed_logs` are paths of
+    the log it is in and of those without which it would prove nothing; should
+    one be deleted, the proof is lost. Call it once, after the server has opened
+    the log and before clients can connect.
   */
-  SemisyncView await(const BinlogPosition &position, const std::string &path);
+  SemisyncView await(const BinlogPosition &position,
+                     const std::vector<std::string> &needed_logs);
   /* It does not after all. Only before anything else was called. */
   void withdraw();
 
@@ -53,6 +61,7 @@ class Semisync final : public Acknowledgements {
   void register_position();
   void withdraw_position();
   void note_reply();
+  void forget_logs();
   SemisyncView wait_once(const SemisyncView &seen,
                          std::optional<Instant> until, bool *killed);
   void watch_replicas();
@@ -63,14 +72,17 @@ class Semisync final : public Acknowledgements {
   std::atomic<bool> attached_{false};
 
   BinlogPosition awaited_;
-  std::string path_;
-  int file_ = -1;  // keeps the inode, so that its deletion can be seen
+  struct NeededLog {
+    std::string path;
+    int file;  // keeps the inode, so that its deletion can be seen
+  };
 
   // Guarded by semi-sync's LOCK_binlog, as the list itself is.
   THD *waiting_ = nullptr;
   bool registered_ = false;
   bool withdrawn_ = false;
   std::atomic<bool> alone_{false};  // nobody else awaits anything
+  std::vector<NeededLog> needed_logs_;
   std::string proof_lost_;
   BinlogPosition replaced_commit_;  // what semi-sync had as the last commit
   BinlogPosition acknowledged_;

@@ -29,32 +29,24 @@ bool is_running() {
   return mysql_bin_log.is_open();
 }
 
-std::string newest_binlog(std::string *error) {
+std::vector<std::string> binlogs(std::string *error) {
   LOG_INFO log;
-  std::string newest;
+  std::vector<std::string> paths;
   int failure = mysql_bin_log.find_log_pos(&log, NullS, true);
   while (failure == 0) {
-    newest = log.log_file_name;
+    paths.push_back(log.log_file_name);
     failure = mysql_bin_log.find_next_log(&log, true);
   }
   if (failure != LOG_INFO_EOF)
     *error = "the binary log index cannot be read (error " +
              std::to_string(failure) + ")";
-  return newest;
+  return paths;
 }
 
 std::string binlog_gtid() {
   String text;
   if (mysql_bin_log.append_state_pos(&text)) return {};
   return std::string(text.ptr(), text.length());
-}
-
-OpenBinlog current_binlog() {
-  char path[FN_REFLEN];
-  mysql_bin_log.lock_binlog_end_pos();
-  const my_off_t end = mysql_bin_log.get_binlog_end_pos(path);
-  mysql_bin_log.unlock_binlog_end_pos();
-  return {path, {without_folder(path), end}};
 }
 
 }  // namespace recovery_gate

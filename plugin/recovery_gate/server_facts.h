@@ -1,13 +1,12 @@
 /*
-  What the gate has to know of the server around it, and the binary log's
-  files and positions.
+  What the gate has to know of the server around it, and which binary logs there
+  are.
 */
 #ifndef RECOVERY_GATE_SERVER_FACTS_H
 #define RECOVERY_GATE_SERVER_FACTS_H
 
 #include <string>
-
-#include "recovery_gate/binlog_position.h"
+#include <vector>
 
 namespace recovery_gate {
 
@@ -23,19 +22,11 @@ bool has_no_accounts();
    Only for a server that has a binary log. */
 bool is_running();
 
-/* Path of the newest binary log in the index, relative to the data directory
-   or absolute; empty when there is none. `*error` is set when the index cannot
-   be read. */
-std::string newest_binlog(std::string *error);
+/* Paths of the logs in the binary log index, oldest first, relative to the data
+   directory or absolute. `*error` is set when the index cannot be read. */
+std::vector<std::string> binlogs(std::string *error);
 /* The binary log's GTID position, as @@gtid_binlog_pos shows it. */
 std::string binlog_gtid();
-
-struct OpenBinlog {
-  std::string path;
-  BinlogPosition end;
-};
-/* The log being written, and the end of its last complete event. */
-OpenBinlog current_binlog();
 
 }  // namespace recovery_gate
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/crc.hpp>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -14,13 +15,100 @@ namespace {
 
 constexpr unsigned char magic[4] = {0xfe, 'b', 'i', 'n'};
 constexpr std::uint64_t header_size = 19;
-constexpr std::size_t length_offset = 9, type_offset = 4, flags_offset = 17;
-constexpr unsigned char format_description_event = 15;
-constexpr unsigned in_use_flag = 0x1;
+constexpr std::size_t type_offset = 4, server_id_offset = 5, length_offset = 9,
+                      flags_offset = 17;
+constexpr unsigned char format_description_event = 15, gtid_list_event = 163;
+constexpr unsigned char in_use_flag = 0x1;
+constexpr std::size_t checksum_size = 4;
+// Format version, server version, time stamp, length of headers, checksum
+// algorithm, checksum.
+constexpr std::size_t smallest_format_description =
+    header_size + 2 + 50 + 4 + 1 + 1 + checksum_size;
+constexpr std::size_t largest_format_description = 4096;
+constexpr std::size_t gtid_list_entry_size = 16;
+constexpr std::size_t largest_gtid_list = 1 << 20;
+// What binlog_identity() covers of the bytes before the offset: an event's end
+// with its checksum, and what tells its transaction from others.
+constexpr std::uint64_t identifying_tail = 64;
 
 std::uint32_t little_endian_32(const unsigned char *p) {
   return std::uint32_t(p[0]) | std::uint32_t(p[1]) << 8 |
          std::uint32_t(p[2]) << 16 | std::uint32_t(p[3]) << 24;
+}
+
+std::uint64_t little_endian_64(const unsigned char *p) {
+  return little_endian_32(p) | std::uint64_t(little_endian_32(p + 4)) << 32;
+}
+
+using Bytes = std::vector<unsigned char>;
+
+/* False when the file has fewer bytes there, or reading fails (`errno` is then
+   not 0). */
+bool read_at(int fd, std::uint64_t offset, std::size_t length, Bytes *bytes) {
+  bytes->resize(length);
+  for (std::size_t filled = 0; filled < length;) {
+    errno = 0;
+    const ssize_t got = ::pread(fd, bytes->data() + filled, length - filled,
+                                static_cast<off_t>(offset + filled));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    filled += static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+/* A whole event of at most `largest` bytes. */
+bool read_event(int fd, std::uint64_t offset, std::size_t largest,
+                Bytes *event) {
+  if (!read_at(fd, offset, header_size, event)) return false;
+  const std::size_t length = little_endian_32(event->data() + length_offset);
+  return length >= header_size && length <= largest &&
+         read_at(fd, offset, length, event);
+}
+
+bool has_valid_checksum(const Bytes &event) {
+  boost::crc_32_type crc;
+  const std::size_t covered = event.size() - checksum_size;
+  crc.process_bytes(event.data(), covered);
+  return crc.checksum() == little_endian_32(event.data() + covered);
+}
+
+/* The Gtid_list at `offset`; nothing when there is none that can be trusted. */
+std::optional<GtidState> read_gtid_list(int fd, std::uint64_t offset,
+                                        bool has_checksum) {
+  Bytes event;
+  if (!read_event(fd, offset, largest_gtid_list, &event) ||
+      event[type_offset] != gtid_list_event)
+    return std::nullopt;
+  std::size_t length = event.size();
+  if (has_checksum) {
+    if (length < header_size + checksum_size || !has_valid_checksum(event))
+      return std::nullopt;
+    length -= checksum_size;
+  }
+  if (length < header_size + 4) return std::nullopt;
+  const unsigned char *entry = event.data() + header_size;
+  const std::size_t count = little_endian_32(entry) & 0x0fffffff;
+  if (count > (length - header_size - 4) / gtid_list_entry_size)
+    return std::nullopt;
+  entry += 4;
+  GtidState gtids;
+  for (std::size_t i = 0; i < count; ++i, entry += gtid_list_entry_size)
+    gtids[{little_endian_32(entry), little_endian_32(entry + 4)}] =
+        little_endian_64(entry + 8);
+  return gtids;
+}
+
+std::optional<GtidState> read_gtids_before(int fd) {
+  Bytes description;
+  if (!read_event(fd, sizeof magic, largest_format_description,
+                  &description) ||
+      description.size() < smallest_format_description)
+    return std::nullopt;
+  const unsigned char algorithm =
+      description[description.size() - checksum_size - 1];
+  if (algorithm > 1) return std::nullopt;
+  return read_gtid_list(fd, sizeof magic + description.size(), algorithm == 1);
 }
 
 /* Bytes of a file at any offset, read ahead in blocks: small events are many
@@ -46,6 +134,7 @@ class BlockReader {
   }
 
   std::uint64_t size() const { return size_; }
+  int descriptor() const { return fd_; }
 
   /* `length` bytes at `offset`, or nullptr when the file has fewer there or
      reading fails (`errno` is then not 0). Valid until the next call. */
@@ -98,7 +187,11 @@ BinlogFileFacts read(const std::string &path, bool to_the_end) {
     return facts;
   }
   facts.in_use = header[flags_offset] & in_use_flag;
-  if (!to_the_end) return facts;
+  facts.server_id = little_endian_32(header + server_id_offset);
+  if (!to_the_end) {
+    facts.gtids_before = read_gtids_before(file.descriptor());
+    return facts;
+  }
 
   std::uint64_t end = sizeof magic;
   while (const unsigned char *event = file.at(end, header_size)) {
@@ -115,6 +208,34 @@ BinlogFileFacts read(const std::string &path, bool to_the_end) {
 }
 
 }  // namespace
+
+std::optional<std::uint32_t> binlog_identity(int file, std::uint64_t offset) {
+  Bytes description, tail;
+  if (!read_event(file, sizeof magic, largest_format_description,
+                  &description) ||
+      description[type_offset] != format_description_event)
+    return std::nullopt;
+  description[flags_offset] &= static_cast<unsigned char>(~in_use_flag);
+  const std::uint64_t first = sizeof magic + description.size();
+  if (offset < first) return std::nullopt;
+  const std::uint64_t length = std::min(offset - first, identifying_tail);
+  if (!read_at(file, offset - length, length, &tail)) return std::nullopt;
+  // CRC-32C: an event ends with its CRC-32, and a CRC of the same polynomial is
+  // blind to changes in what carries such a checksum.
+  boost::crc_optimal<32, 0x1edc6f41, 0xffffffff, 0xffffffff, true, true> crc;
+  crc.process_bytes(description.data(), description.size());
+  crc.process_bytes(tail.data(), tail.size());
+  return static_cast<std::uint32_t>(crc.checksum());
+}
+
+std::optional<std::uint32_t> binlog_identity(const std::string &path,
+                                             std::uint64_t offset) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return std::nullopt;
+  const auto identity = binlog_identity(file, offset);
+  ::close(file);
+  return identity;
+}
 
 BinlogFileFacts read_binlog_header(const std::string &path) {
   return read(path, false);

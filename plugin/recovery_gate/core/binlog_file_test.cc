@@ -1,12 +1,12 @@
 #include "recovery_gate/binlog_file.h"
 
-#include <stdlib.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
-#include <stdexcept>
 
-#include "fakes.h"
+#include "fake_binlog.h"
 
 namespace recovery_gate {
 namespace {
@@ -15,25 +15,12 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr unsigned char query_event = 2, rotate_event = 4,
-                        format_description_event = 15;
-constexpr unsigned in_use = 1;
-const std::string magic =
-    "\xfe"
-    "bin";
-
-std::string little_endian(std::uint64_t value, int bytes) {
-  std::string text;
-  for (; bytes > 0; --bytes, value >>= 8) text += static_cast<char>(value);
-  return text;
-}
+using namespace binlog_bytes;
 
 /* Only the header, which may lie about what follows. */
 std::string header(unsigned char type, std::uint32_t length,
                    unsigned flags = 0) {
-  return little_endian(1700000000, 4) + static_cast<char>(type) +
-         little_endian(1, 4) + little_endian(length, 4) + little_endian(0, 4) +
-         little_endian(flags, 2);
+  return bytes({type, 1, flags}, length);
 }
 
 std::string event(unsigned char type, std::uint32_t length,
@@ -49,26 +36,12 @@ constexpr std::uint64_t end_of_start = 4 + 252;
 
 class BinlogFile : public testing::Test {
  protected:
-  BinlogFile() {
-    std::string folder = testing::TempDir() + "/recovery_gate_XXXXXX";
-    if (mkdtemp(folder.data()) == nullptr)
-      throw std::runtime_error("no folder for the test's files");
-    folder_ = folder;
-  }
-  ~BinlogFile() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-
   std::string path(const std::string &name = "bin.000001") const {
-    return folder_ / name;
+    return folder_.file(name);
   }
 
   std::string write(const std::string &content) const {
-    // A new file each time: some file systems flush one that is overwritten.
-    std::filesystem::remove(path());
-    std::ofstream(path(), std::ios::binary) << content;
-    return path();
+    return folder_.write("bin.000001", content);
   }
 
   BinlogFileFacts end_of(const std::string &content) const {
@@ -85,7 +58,7 @@ class BinlogFile : public testing::Test {
   }
 
  private:
-  std::filesystem::path folder_;
+  TestFolder folder_;
 };
 
 TEST_F(BinlogFile, EndsWhereItsLastEventEnds) {
@@ -270,6 +243,274 @@ TEST_F(BinlogFile, MayHaveAnyPath) {
   const std::string odd = path("bin log's \"first\".000001");
   std::ofstream(odd, std::ios::binary) << start_of_log();
   EXPECT_THAT(read_binlog_header(odd).error, IsEmpty());
+}
+
+TEST_F(BinlogFile, TellsWhichServerWroteIt) {
+  for (const std::uint32_t id : {0u, 1u, 77u, 0x12345678u, 0xffffffffu}) {
+    Header writer;
+    writer.server_id = id;
+    const std::string content =
+        magic + format_description(writer) + gtid_list({});
+    EXPECT_EQ(header_of(content).server_id, id);
+    EXPECT_EQ(end_of(content).server_id, id);
+  }
+}
+
+/* -------------------------------------------------------------------------
+   What came before it. */
+
+const GtidState three{{{0, 1}, 58},
+                      {{0, 2}, 7},
+                      {{4294967295u, 4294967295u}, 18446744073709551615u}};
+
+Header of_type(unsigned char type) {
+  Header header;
+  header.type = type;
+  return header;
+}
+
+class GtidsBefore : public BinlogFile {
+ protected:
+  std::optional<GtidState> gtids_of(const std::string &content) const {
+    const BinlogFileFacts facts = header_of(content);
+    EXPECT_THAT(facts.error, IsEmpty());
+    return facts.gtids_before;
+  }
+};
+
+TEST_F(GtidsBefore, AreThoseOfTheListThatFollowsTheFirstEvent) {
+  for (const GtidState &gtids : {GtidState(), GtidState{{{0, 1}, 1}}, three}) {
+    EXPECT_EQ(gtids_of(magic + format_description() + gtid_list(gtids)), gtids);
+    EXPECT_EQ(gtids_of(magic + format_description({}, 0) +
+                       without_checksum(of_type(gtid_list_event),
+                                        gtid_list_body(gtids))),
+              gtids);
+  }
+}
+
+TEST_F(GtidsBefore, AreReadWhileTheLogIsInUseAndWhateverComesAfterThem) {
+  Header used;
+  used.flags = in_use;
+  EXPECT_EQ(gtids_of(magic + format_description(used) + gtid_list(three) +
+                     event(query_event, 60) + "torn"),
+            three);
+}
+
+TEST_F(GtidsBefore, MayHaveFlagsBesideTheirNumber) {
+  std::string body = gtid_list_body(three);
+  body[3] = '\xf0';
+  EXPECT_EQ(gtids_of(magic + format_description() +
+                     with_checksum(of_type(gtid_list_event), body)),
+            three);
+}
+
+TEST_F(GtidsBefore, MayBeMany) {
+  GtidState many;
+  for (std::uint32_t id = 0; id < 50000; ++id) many[{id % 7, id}] = id + 1;
+  EXPECT_EQ(gtids_of(magic + format_description() + gtid_list(many)), many);
+}
+
+TEST_F(GtidsBefore, AreUnknownWhenAnyByteOfThemIsChanged) {
+  const std::string list = gtid_list(three);
+  for (std::size_t at = 0; at < list.size(); ++at) {
+    std::string damaged = list;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x01);
+    EXPECT_EQ(gtids_of(magic + format_description() + damaged +
+                       event(query_event, 500)),
+              std::nullopt)
+        << at;
+  }
+}
+
+TEST_F(GtidsBefore, AreUnknownWhenTheyAreTorn) {
+  const std::string start = magic + format_description(), list = gtid_list(three);
+  for (std::size_t kept = 0; kept < list.size(); ++kept)
+    EXPECT_EQ(gtids_of(start + list.substr(0, kept)), std::nullopt) << kept;
+}
+
+TEST_F(GtidsBefore, AreUnknownWhenTheFirstEventIsTornOrNoneThatAServerWrites) {
+  const std::string whole = magic + format_description();
+  for (std::size_t kept = 4 + 19; kept < whole.size(); ++kept)
+    EXPECT_EQ(gtids_of(whole.substr(0, kept)), std::nullopt) << kept;
+  EXPECT_EQ(gtids_of(magic + event(format_description_event, 19) +
+                     gtid_list(three)),
+            std::nullopt);
+  EXPECT_EQ(gtids_of(magic + event(format_description_event, 5000) +
+                     gtid_list(three)),
+            std::nullopt);
+}
+
+TEST_F(GtidsBefore, AreUnknownWithAChecksumThatIsNotKnown) {
+  for (const unsigned char algorithm : {2, 3, 255})
+    EXPECT_EQ(gtids_of(magic + format_description({}, algorithm) +
+                       gtid_list(three)),
+              std::nullopt);
+}
+
+TEST_F(GtidsBefore, AreUnknownInAnEncryptedLog) {
+  EXPECT_EQ(gtids_of(magic + format_description() +
+                     with_checksum(of_type(start_encryption_event),
+                                   std::string(17, 'k')) +
+                     gtid_list(three)),
+            std::nullopt);
+}
+
+TEST_F(GtidsBefore, AreUnknownWhenAnotherEventComesFirst) {
+  EXPECT_EQ(gtids_of(magic + format_description() +
+                     with_checksum(of_type(query_event), "BEGIN") +
+                     gtid_list(three)),
+            std::nullopt);
+}
+
+TEST_F(GtidsBefore, AreUnknownWhenThereAreFewerThanTheySay) {
+  for (const std::uint64_t count : {4u, 5u, 0x0fffffffu}) {
+    const std::string body =
+        little_endian(count, 4) + gtid_list_body(three).substr(4);
+    const Header list = of_type(gtid_list_event);
+    EXPECT_EQ(gtids_of(magic + format_description() + with_checksum(list, body) +
+                       std::string(100, '\1')),
+              std::nullopt)
+        << count;
+    EXPECT_EQ(gtids_of(magic + format_description({}, 0) +
+                       without_checksum(list, body) + std::string(100, '\1')),
+              std::nullopt)
+        << count;
+  }
+}
+
+TEST_F(GtidsBefore, AreUnknownWhenTheListHasNoRoomForItsNumber) {
+  for (std::size_t length = 0; length < 4; ++length) {
+    const Header list = of_type(gtid_list_event);
+    const std::string body(length, '\0'), more(100, '\0');
+    EXPECT_EQ(gtids_of(magic + format_description() + with_checksum(list, body) +
+                       more),
+              std::nullopt);
+    EXPECT_EQ(gtids_of(magic + format_description({}, 0) +
+                       without_checksum(list, body) + more),
+              std::nullopt);
+    EXPECT_EQ(gtids_of(magic + format_description() +
+                       bytes(list, 19 + static_cast<std::uint32_t>(length)) +
+                       more),
+              std::nullopt);
+  }
+}
+
+/* -------------------------------------------------------------------------
+   Which log it is. */
+
+class BinlogIdentity : public BinlogFile {
+ protected:
+  static std::string log(const Header &first, const std::string &rest) {
+    return magic + format_description(first) + rest;
+  }
+  static std::string query(const std::string &text) {
+    return with_checksum(of_type(query_event), text);
+  }
+
+  std::optional<std::uint32_t> identity(const std::string &content,
+                                        std::uint64_t offset) const {
+    return binlog_identity(write(content), offset);
+  }
+  std::optional<std::uint32_t> identity(const std::string &content) const {
+    return identity(content, content.size());
+  }
+};
+
+TEST_F(BinlogIdentity, StaysTheSameWhenTheLogGrowsAndIsClosed) {
+  Header open;
+  open.flags = in_use;
+  for (const std::string &rest : {std::string(), query("a"),
+                                  query(std::string(200, 'b')) + query("c")}) {
+    const auto before = identity(log(open, rest));
+    ASSERT_TRUE(before);
+    const std::uint64_t offset = log(open, rest).size();
+    EXPECT_EQ(identity(log(open, rest + query("more")), offset), before);
+    EXPECT_EQ(identity(log({}, rest + query("more")), offset), before);
+  }
+}
+
+TEST_F(BinlogIdentity, IsThatOfAnOpenFileTooWhichStaysWhereItIs) {
+  const std::string content = log({}, query("a"));
+  const auto expected = identity(content);
+  const int file = ::open(path().c_str(), O_RDONLY);
+  ASSERT_GE(file, 0);
+  ASSERT_EQ(::lseek(file, 7, SEEK_SET), 7);
+  EXPECT_EQ(binlog_identity(file, content.size()), expected);
+  EXPECT_EQ(::lseek(file, 0, SEEK_CUR), 7);
+  ::close(file);
+}
+
+/* A checksum of the same kind as the events' own would be blind to all that
+   such events hold. */
+TEST_F(BinlogIdentity, DiffersWhenTheFirstEventDiffersChecksumAndAll) {
+  Header later;
+  later.time += 1;
+  Header other_server;
+  other_server.server_id = 2;
+  EXPECT_NE(identity(log({}, "")), identity(log(later, "")));
+  EXPECT_NE(identity(log({}, "")), identity(log(other_server, "")));
+  EXPECT_NE(identity(log({}, gtid_list(three))),
+            identity(log(later, gtid_list(three))));
+}
+
+TEST_F(BinlogIdentity, DiffersWhenAnEventBeforeItDiffersChecksumAndAll) {
+  EXPECT_NE(identity(log({}, query("a"))), identity(log({}, query("b"))));
+  EXPECT_NE(identity(log({}, query("a") + query("c"))),
+            identity(log({}, query("b") + query("c"))));
+  // Of a long event, its end and its checksum tell it from another.
+  const std::string same_end(100, 'e');
+  EXPECT_NE(identity(log({}, query("a" + same_end))),
+            identity(log({}, query("b" + same_end))));
+}
+
+TEST_F(BinlogIdentity, DiffersWhenAnyByteShortlyBeforeItDiffers) {
+  const std::string content = log({}, query(std::string(300, 'x')));
+  const auto expected = identity(content);
+  for (std::size_t at = content.size() - 64; at < content.size(); ++at) {
+    std::string changed = content;
+    changed[at] = static_cast<char>(changed[at] ^ 0x01);
+    EXPECT_NE(identity(changed), expected) << at;
+  }
+}
+
+TEST_F(BinlogIdentity, DiffersFromOnePlaceToTheNext) {
+  const std::string content = log({}, query("a") + query("a"));
+  EXPECT_NE(identity(content),
+            identity(content, content.size() - query("a").size()));
+}
+
+TEST_F(BinlogIdentity, DoesNotMindAnyOtherFlagOfTheLogBeingOpen) {
+  Header open;
+  open.flags = in_use | 0x20;
+  Header closed;
+  closed.flags = 0x20;
+  EXPECT_EQ(identity(log(open, "")), identity(log(closed, "")));
+  EXPECT_NE(identity(log(closed, "")), identity(log({}, "")));
+}
+
+TEST_F(BinlogIdentity, DoesNotExistPastTheEndOfTheLog) {
+  const std::string content = log({}, query("a"));
+  EXPECT_NE(identity(content, content.size()), std::nullopt);
+  for (const std::uint64_t more :
+       {content.size() + 1, content.size() + 64, content.size() + 65,
+        std::size_t(1) << 40, std::size_t(-1)})
+    EXPECT_EQ(identity(content, more), std::nullopt) << more;
+}
+
+TEST_F(BinlogIdentity, DoesNotExistInsideTheFirstEvent) {
+  const std::string content = log({}, "");
+  for (std::size_t offset = 0; offset < content.size(); ++offset)
+    EXPECT_EQ(identity(content + query("a"), offset), std::nullopt) << offset;
+  EXPECT_NE(identity(content + query("a"), content.size()), std::nullopt);
+}
+
+TEST_F(BinlogIdentity, DoesNotExistForWhatIsNoLog) {
+  EXPECT_EQ(binlog_identity(path("bin.000002"), 300), std::nullopt);
+  EXPECT_EQ(binlog_identity(-1, 300), std::nullopt);
+  EXPECT_EQ(identity("", 0), std::nullopt);
+  EXPECT_EQ(identity(magic, 4), std::nullopt);
+  EXPECT_EQ(identity(std::string(1000, '\0'), 500), std::nullopt);
+  EXPECT_EQ(identity(magic + query(std::string(300, 'x'))), std::nullopt);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 /*
   Stand-ins for what surrounds the core: a clock that is moved by hand, a
-  journal that remembers, a semi-sync and a server that do what a test says.
+  journal that remembers, a semi-sync and a server that do what a test says, and
+  files that fail and forget.
 
   Threads meet by events only and no time decides anything. What a test waits
   for has a limit far beyond what a busy machine needs: broken code then fails
@@ -14,7 +15,9 @@
 
 #include <atomic>
 #include <boost/thread/thread.hpp>
+#include <cerrno>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -29,7 +32,10 @@
 #include "recovery_gate/clock.h"
 #include "recovery_gate/gate.h"
 #include "recovery_gate/gate_state.h"
+#include "recovery_gate/gtid_state.h"
 #include "recovery_gate/journal.h"
+#include "recovery_gate/settlement.h"
+#include "recovery_gate/state_file.h"
 #include "recovery_gate/waiter.h"
 
 namespace recovery_gate {
@@ -44,6 +50,18 @@ inline void PrintTo(GateState state, std::ostream *out) {
 inline void PrintTo(CloseReason reason, std::ostream *out) {
   *out << reason_name(reason);
 }
+inline void PrintTo(const Record &record, std::ostream *out) {
+  *out << encode(record);
+}
+inline void PrintTo(const Obligation &obligation, std::ostream *out) {
+  Record record;
+  record.obligation = obligation;
+  const std::string text = encode(record);
+  *out << text.substr(0, text.find("running-since"));
+}
+inline void PrintTo(const Settled &settled, std::ostream *out) {
+  *out << to_string(settled.position) << " with " << to_string(settled.gtids);
+}
 
 /* Matches a line of text that has all the parts, in any order. */
 template <typename... Parts>
@@ -56,18 +74,22 @@ auto tells(const Parts &...parts) {
 inline const BinlogPosition recovered_end{"bin.000006", 1234};
 inline const BinlogPosition awaited{"bin.000007", 400};
 inline const std::string recovered_gtid = "0-1-42";
+inline constexpr std::uint32_t recovered_identity = 0x1d5eed42;
 
 inline StartFacts after_a_proper_shutdown() {
   StartFacts facts;
   facts.recovered_end = recovered_end;
+  facts.recovered_identity = recovered_identity;
   facts.recovered_gtid = recovered_gtid;
   facts.to_acknowledge = awaited;
   return facts;
 }
 
+/* It crashed, and what it wrote last is on no replica. */
 inline StartFacts after_a_crash() {
   StartFacts facts = after_a_proper_shutdown();
   facts.crashed = true;
+  facts.unsettled = {{{0, 1}, 42}};
   return facts;
 }
 
@@ -150,6 +172,90 @@ class FakeJournal final : public Journal {
   std::atomic<int> lines_left_{-1};  // negative: it does not run out
   mutable std::mutex mutex_;
   Lines lines_, notes_, warnings_, errors_;
+};
+
+/*
+  A folder in memory that forgets what was not synced: contents that were not
+  written by write_synced() do not exist here, and a rename is lost in a crash
+  until the folder is synced. One call, counted from 0, can be made to fail or
+  to be the last before the crash; or all that write can, until they are let
+  again.
+*/
+class FaultyFiles final : public FileLayer {
+ public:
+  enum class Fault { NONE, ERROR, CRASH_BEFORE, CRASH_AFTER, TORN_WRITE };
+  struct Crash {};
+
+  Fault fault = Fault::NONE;
+  int faulty_call = -1;
+  int calls = 0;
+  int write_error = 0;  // ENOSPC, EROFS...; 0: nothing is in the way
+  int writes = 0;       // begun
+
+  int read(const std::string &path, std::string *content) override {
+    return run([&] {
+      const auto file = now_.find(path);
+      if (file == now_.end()) return ENOENT;
+      *content = file->second;
+      return 0;
+    });
+  }
+  int write_synced(const std::string &path,
+                   const std::string &content) override {
+    ++writes;
+    if (fault == Fault::TORN_WRITE && calls == faulty_call) {
+      now_[path] = durable_[path] = content.substr(0, content.size() / 2);
+      throw Crash();
+    }
+    return run([&] {
+      if (write_error != 0) return write_error;
+      now_[path] = durable_[path] = content;
+      return 0;
+    });
+  }
+  int rename(const std::string &from, const std::string &to) override {
+    return run([&] {
+      if (write_error == EROFS) return EROFS;
+      if (!now_.count(from)) return ENOENT;
+      now_[to] = now_[from];
+      now_.erase(from);
+      return 0;
+    });
+  }
+  int sync_folder(const std::string &) override {
+    return run([&] {
+      durable_ = now_;
+      return 0;
+    });
+  }
+
+  /* The machine comes back: what was not synced may be there or not. */
+  void come_back(bool unsynced_survived) {
+    if (unsynced_survived)
+      durable_ = now_;
+    else
+      now_ = durable_;
+    fault = Fault::NONE;
+  }
+
+  void put(const std::string &path, const std::string &content) {
+    now_[path] = durable_[path] = content;
+  }
+  bool has(const std::string &path) const { return now_.count(path) != 0; }
+  std::string content(const std::string &path) const { return now_.at(path); }
+
+ private:
+  template <typename Operation>
+  int run(Operation operation) {
+    const bool faulty = calls++ == faulty_call;
+    if (faulty && fault == Fault::ERROR) return EIO;
+    if (faulty && fault == Fault::CRASH_BEFORE) throw Crash();
+    const int error = operation();
+    if (faulty && fault == Fault::CRASH_AFTER) throw Crash();
+    return error;
+  }
+
+  std::map<std::string, std::string> now_, durable_;
 };
 
 /*

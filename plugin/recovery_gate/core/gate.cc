@@ -57,65 +57,84 @@ void Gate::decide(Mode mode, const StartFacts &facts,
   closed_at_ = opened_at_ = clock_.now();
 
   if (!facts.unguarded.empty()) {
-    owes_ = facts.carried_over.open;
     journal_.note("open: " + facts.unguarded);
     enter(S::OPEN_NOT_NEEDED);
     return;
   }
-
-  const bool may_owe =
-      facts.crashed || facts.carried_over.open || !facts.doubt.empty();
-  owes_ = may_owe || mode == Mode::ALWAYS;
-  if (mode == Mode::OFF) {
-    if (may_owe)
-      journal_.warning(
-          "recovery_gate_mode is OFF: open " +
-          (facts.doubt.empty() ? "after a crash" : "although " + facts.doubt) +
-          ". No replica is known to have acknowledged what was recovered up "
-          "to " + to_string(facts.recovered_end) +
-          gtid_text(facts.recovered_gtid) +
-          ". The obligation is kept, and closes a start with another mode");
+  if (mode == Mode::OFF && owes()) {
+    journal_.warning(
+        "recovery_gate_mode is OFF: open, although " + why_it_owes() +
+        ". The obligation is kept, and closes a start with another mode");
     enter(S::OPEN_NOT_NEEDED);
     return;
   }
-  if (!owes_) {
-    journal_.note("open: the server was shut down properly");
+  if (mode == Mode::OFF || (mode == Mode::AUTO && !owes())) {
+    journal_.note(facts.crashed
+                      ? "open: the server crashed, and owes nothing: all that "
+                        "it wrote itself was acknowledged by a replica before"
+                      : "open: the server was shut down properly");
     enter(S::OPEN_NOT_NEEDED);
     return;
   }
 
-  reason_ = facts.carried_over.open                  ? CloseReason::CARRIED_OVER
-            : facts.crashed || !facts.doubt.empty() ? CloseReason::CRASH
-                                                     : CloseReason::ALWAYS;
+  reason_ = close_reason();
   remind_at_ = closed_at_ + first_reminder;
   reminder_interval_ = first_reminder;
-  const std::string end =
-      to_string(facts.recovered_end) + gtid_text(facts.recovered_gtid);
-  std::string why;
-  if (!facts.doubt.empty())
-    why = facts.doubt;
-  else if (facts.carried_over.open)
-    why = "an earlier start recovered transactions up to " +
-          to_string(facts.carried_over.recovered_end) +
-          gtid_text(facts.carried_over.recovered_gtid) +
-          " and ended before a replica had acknowledged them; the binary log "
-          "ends at " + end;
-  else if (facts.crashed)
-    why = "the server crashed, and transactions in the binary log up to " +
-          end + " may not be on any replica";
-  else
-    why = "recovery_gate_mode is ALWAYS; the binary log before this start "
-          "ends at " + end;
+  std::string why =
+      owes() ? why_it_owes()
+             : "recovery_gate_mode is ALWAYS; the binary log before this start "
+               "ends at " + recovered_text();
   // Without a position there is nothing that could be acknowledged.
-  const bool provable =
-      !facts.to_acknowledge.empty() && view.proof_lost.empty();
-  if (!view.proof_lost.empty()) why += ". " + view.proof_lost;
+  const std::string unprovable =
+      facts.unprovable.empty() ? view.proof_lost : facts.unprovable;
+  const bool provable = !facts.to_acknowledge.empty() && unprovable.empty();
+  if (!unprovable.empty()) why += ". " + unprovable;
   if (provable)
     why += ". Clients are kept out until a semi-sync replica has acknowledged " +
            to_string(facts.to_acknowledge);
   journal_.warning(std::string("CLOSED, reason ") + reason_name(reason_) +
                    ": " + why);
   enter(provable ? closed_state(view) : S::CLOSED_OVERRIDE);
+}
+
+bool Gate::owes() const {
+  const Debt carried_over = facts_.carried_over.debt;
+  return !facts_.doubt.empty() || !facts_.unsettled.empty() ||
+         carried_over == Debt::CARRIED_OVER || carried_over == Debt::SHUTDOWN;
+}
+
+CloseReason Gate::close_reason() const {
+  if (!owes()) return CloseReason::ALWAYS;
+  if (facts_.carried_over.debt == Debt::CARRIED_OVER)
+    return CloseReason::CARRIED_OVER;
+  if (facts_.crashed) return CloseReason::CRASH;
+  return facts_.doubt.empty() ? CloseReason::UNACKED_SHUTDOWN
+                              : CloseReason::CRASH;
+}
+
+std::string Gate::why_it_owes() const {
+  if (!facts_.doubt.empty()) return facts_.doubt;
+  const Obligation &carried_over = facts_.carried_over;
+  const std::string unsettled =
+      facts_.unsettled.empty() ? std::string()
+                               : " (GTID " + to_string(facts_.unsettled) + ")";
+  if (carried_over.debt == Debt::CARRIED_OVER)
+    return "an earlier start recovered transactions up to " +
+           to_string(carried_over.recovered_end) +
+           gtid_text(carried_over.recovered_gtid) +
+           " and ended before a replica had acknowledged them; the binary log "
+           "ends at " + recovered_text();
+  if (facts_.crashed)
+    return "the server crashed, and what it wrote itself" + unsettled +
+           " in the binary log up to " + recovered_text() +
+           " may not be on any replica";
+  return "the server was shut down before a replica had acknowledged all that "
+         "it wrote itself" + unsettled + "; the binary log ends at " +
+         recovered_text();
+}
+
+std::string Gate::recovered_text() const {
+  return to_string(facts_.recovered_end) + gtid_text(facts_.recovered_gtid);
 }
 
 Gate::Orders Gate::observe(const SemisyncView &view) {
@@ -216,12 +235,20 @@ bool Gate::open_by_hand(const std::string &who) {
 
 Obligation Gate::obligation() const {
   Lock lock(mutex_);
-  if (!owes_) return {};
+  // Of what a start without a guard would be, nothing is known.
+  if (!facts_.unguarded.empty()) return facts_.carried_over;
+  if (!owes()) return {};
+  Obligation owed{Debt::CARRIED_OVER, facts_.unprovable.empty(),
+                  facts_.recovered_end, facts_.recovered_identity,
+                  facts_.recovered_gtid};
   // What was taken on first stays on record until it is settled.
-  return facts_.carried_over.open &&
-                 !facts_.carried_over.recovered_end.empty()
-             ? facts_.carried_over
-             : Obligation{true, facts_.recovered_end, facts_.recovered_gtid};
+  const Obligation &first = facts_.carried_over;
+  if (first.debt == Debt::CARRIED_OVER && !first.recovered_end.empty()) {
+    owed.recovered_end = first.recovered_end;
+    owed.identity = first.identity;
+    owed.recovered_gtid = first.recovered_gtid;
+  }
+  return owed;
 }
 
 Gate::Verdict Gate::knock(const Visitor &visitor) {
@@ -255,6 +282,7 @@ GateSnapshot Gate::snapshot() const {
   shown.reason = reason_;
   shown.recovered_end = facts_.recovered_end;
   shown.recovered_gtid = facts_.recovered_gtid;
+  shown.unsettled = facts_.unsettled;
   if (reason_ != CloseReason::NONE) {
     shown.to_acknowledge = facts_.to_acknowledge;
     shown.closed_for = closed_for();
@@ -289,7 +317,6 @@ void Gate::enter(GateState next) {
                    promise_given_up());
   opened_at_ = clock_.now();
   state_ = next;
-  if (next != S::OPEN_NOT_NEEDED) owes_ = false;
   open_.store(true, std::memory_order_release);
 }
 

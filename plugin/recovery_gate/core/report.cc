@@ -41,6 +41,9 @@ std::string status_page(const GateSnapshot &gate, const RecoveredXids &xids) {
                       to_string(gate.recovered_end),
                       gate.recovered_gtid.empty() ? "none"
                                                   : gate.recovered_gtid);
+  if (!is_open(gate.state) && !gate.unsettled.empty())
+    page += fmt::format("Not acknowledged: GTID {}\n",
+                        to_string(gate.unsettled));
   if (gate.reason != CloseReason::NONE)
     page += fmt::format(
         "To acknowledge:   {}\n"

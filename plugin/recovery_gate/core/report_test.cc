@@ -43,6 +43,14 @@ std::string advice_in(const std::string &page) {
   return start == std::string::npos ? "" : page.substr(start + label.size());
 }
 
+TEST(StatusPage, NamesWhatNobodyHasAcknowledgedWhileItIsClosed) {
+  GateSnapshot gate = closed_after_a_crash();
+  gate.unsettled = {{{0, 1}, 42}, {{3, 1}, 7}};
+  EXPECT_THAT(page_of(gate), HasSubstr("\nNot acknowledged: GTID 0-1-42,3-1-7\n"));
+  gate.state = S::OPEN_ACK;
+  EXPECT_THAT(page_of(gate), Not(HasSubstr("Not acknowledged")));
+}
+
 TEST(StatusPage, TellsAllThatIsKnownOfAClosedGate) {
   RecoveredXids xids;
   for (const char *key : {"a", "b", "c", "d", "e", "f", "g"})

@@ -3,37 +3,112 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/crc.hpp>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <optional>
+#include <iterator>
 #include <string_view>
 
 namespace recovery_gate {
 namespace {
 
 constexpr std::size_t largest_file = 64 * 1024;
-constexpr char first_line[] = "recovery-gate-state 1\n";
+constexpr char first_line[] = "recovery-gate-state 2\n";
+
+constexpr const char *debt_names[] = {"none", "crash", "shutdown",
+                                      "carried-over"};
+
+std::string hexadecimal(std::uint32_t value) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%08x", static_cast<unsigned>(value));
+  return text;
+}
 
 std::string checksum_line(std::string_view covered) {
   boost::crc_32_type crc;
   crc.process_bytes(covered.data(), covered.size());
-  char line[32];
-  std::snprintf(line, sizeof line, "crc32 %08x\n",
-                static_cast<unsigned>(crc.checksum()));
-  return line;
+  return "crc32 " + hexadecimal(static_cast<std::uint32_t>(crc.checksum())) +
+         "\n";
 }
 
-std::optional<std::string_view> take_line(std::string_view *text,
-                                          std::string_view key) {
-  const auto end = text->find('\n');
-  if (end == std::string_view::npos || text->substr(0, key.size()) != key)
-    return std::nullopt;
-  const auto value = text->substr(key.size(), end - key.size());
-  text->remove_prefix(end + 1);
-  return value;
+/* One line after another: a key, a space, and a value. What does not fit makes
+   the whole wrong. */
+class Lines {
+ public:
+  explicit Lines(std::string_view text) : rest_(text) {}
+
+  std::string_view value(std::string_view key) {
+    const auto end = rest_.find('\n');
+    if (end == std::string_view::npos || end <= key.size() ||
+        rest_.substr(0, key.size()) != key || rest_[key.size()] != ' ') {
+      wrong_ = true;
+      return {};
+    }
+    const auto value = rest_.substr(key.size() + 1, end - key.size() - 1);
+    rest_.remove_prefix(end + 1);
+    return value;
+  }
+
+  template <typename Number>
+  Number number(std::string_view key, int base = 10) {
+    return parse_number<Number>(value(key), base);
+  }
+
+  BinlogPosition position(const std::string &prefix) {
+    BinlogPosition position;
+    position.file = value(prefix + "file");
+    position.offset = number<std::uint64_t>(prefix + "offset");
+    return position;
+  }
+
+  std::optional<std::uint32_t> identity(std::string_view key) {
+    const auto text = value(key);
+    if (text.empty()) return std::nullopt;
+    return parse_number<std::uint32_t>(text, 16);
+  }
+
+  template <typename Number>
+  Number parse_number(std::string_view text, int base = 10) {
+    Number number = 0;
+    const char *end = text.data() + text.size();
+    const auto got = std::from_chars(text.data(), end, number, base);
+    if (got.ec != std::errc() || got.ptr != end) wrong_ = true;
+    return number;
+  }
+
+  void demand(bool right) { wrong_ = wrong_ || !right; }
+  bool is_right() const { return !wrong_; }
+  bool is_at_end() const { return rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  bool wrong_ = false;
+};
+
+std::string position_lines(const std::string &prefix,
+                           const BinlogPosition &position) {
+  return prefix + "file " + position.file + "\n" + prefix + "offset " +
+         std::to_string(position.offset) + "\n";
+}
+
+std::string ids_text(const ServerIds &ids) {
+  std::string text;
+  for (const std::uint32_t id : ids)
+    text += (text.empty() ? "" : ",") + std::to_string(id);
+  return text;
+}
+
+ServerIds parse_ids(std::string_view text, Lines *lines) {
+  ServerIds ids;
+  while (!text.empty()) {
+    const auto comma = std::min(text.find(','), text.size());
+    ids.insert(lines->parse_number<std::uint32_t>(text.substr(0, comma)));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return ids;
 }
 
 int close_after(int fd, int error) {
@@ -56,23 +131,37 @@ int write_all(int fd, const std::string &content) {
 }  // namespace
 
 bool operator==(const Obligation &a, const Obligation &b) {
-  return a.open == b.open && a.recovered_end == b.recovered_end &&
+  return a.debt == b.debt && a.provable == b.provable &&
+         a.recovered_end == b.recovered_end && a.identity == b.identity &&
          a.recovered_gtid == b.recovered_gtid;
 }
 
-std::string encode(const Obligation &obligation) {
-  std::string content = first_line;
-  content += obligation.open ? "obligation open\n" : "obligation none\n";
-  content += "file " + obligation.recovered_end.file + "\n";
-  content +=
-      "offset " + std::to_string(obligation.recovered_end.offset) + "\n";
-  content += "gtid " + obligation.recovered_gtid + "\n";
+bool operator==(const Record &a, const Record &b) {
+  return a.obligation == b.obligation && a.running_since == b.running_since &&
+         a.acknowledged == b.acknowledged && a.settled == b.settled &&
+         a.other_server_ids == b.other_server_ids;
+}
+
+std::string encode(const Record &record) {
+  const Obligation &owed = record.obligation;
+  const Settled settled = record.settled.value_or(Settled());
+  const std::string content =
+      std::string(first_line) + "obligation " +
+      debt_names[static_cast<int>(owed.debt)] + "\nprovable " +
+      (owed.provable ? "yes" : "no") + "\n" +
+      position_lines("", owed.recovered_end) + "identity " +
+      (owed.identity ? hexadecimal(*owed.identity) : "") + "\ngtid " +
+      owed.recovered_gtid + "\nrunning-since " + record.running_since + "\n" +
+      position_lines("acknowledged-", record.acknowledged) +
+      position_lines("settled-", settled.position) + "settled-identity " +
+      hexadecimal(settled.identity) + "\nsettled-gtid " +
+      to_string(settled.gtids) + "\nother-server-ids " +
+      ids_text(record.other_server_ids) + "\n";
   return content + checksum_line(content);
 }
 
-std::string decode(const std::string &content, Obligation *obligation) {
-  std::string_view rest = content;
-  if (!take_line(&rest, "recovery-gate-state "))
+std::string decode(const std::string &content, Record *record) {
+  if (content.compare(0, 20, first_line, 20) != 0)
     return "it is not a state file of the recovery gate";
   if (content.compare(0, sizeof first_line - 1, first_line) != 0)
     return "it was written by another version of the plugin";
@@ -83,23 +172,31 @@ std::string decode(const std::string &content, Obligation *obligation) {
           checksum_line(std::string_view(content).substr(0, last)))
     return "its checksum is wrong";
 
-  const auto open = take_line(&rest, "obligation ");
-  const auto file = take_line(&rest, "file ");
-  const auto offset = take_line(&rest, "offset ");
-  const auto gtid = take_line(&rest, "gtid ");
-  Obligation read;
-  if (!open || !file || !offset || !gtid || !take_line(&rest, "crc32 ") ||
-      !rest.empty() || (*open != "open" && *open != "none"))
-    return "it is damaged";
-  const auto number = std::from_chars(
-      offset->data(), offset->data() + offset->size(),
-      read.recovered_end.offset);
-  if (number.ec != std::errc() || number.ptr != offset->end())
-    return "it is damaged";
-  read.open = *open == "open";
-  read.recovered_end.file = *file;
-  read.recovered_gtid = *gtid;
-  *obligation = std::move(read);
+  Record read;
+  Lines lines(content);
+  lines.value("recovery-gate-state");
+  const auto debt = lines.value("obligation");
+  const auto name =
+      std::find(std::begin(debt_names), std::end(debt_names), debt);
+  lines.demand(name != std::end(debt_names));
+  read.obligation.debt = static_cast<Debt>(name - std::begin(debt_names));
+  const auto provable = lines.value("provable");
+  lines.demand(provable == "yes" || provable == "no");
+  read.obligation.provable = provable == "yes";
+  read.obligation.recovered_end = lines.position("");
+  read.obligation.identity = lines.identity("identity");
+  read.obligation.recovered_gtid = lines.value("gtid");
+  read.running_since = lines.value("running-since");
+  read.acknowledged = lines.position("acknowledged-");
+  Settled settled;
+  settled.position = lines.position("settled-");
+  settled.identity = lines.number<std::uint32_t>("settled-identity", 16);
+  lines.demand(parse(lines.value("settled-gtid"), &settled.gtids));
+  if (!settled.position.empty()) read.settled = std::move(settled);
+  read.other_server_ids = parse_ids(lines.value("other-server-ids"), &lines);
+  lines.value("crc32");
+  if (!lines.is_right() || !lines.is_at_end()) return "it is damaged";
+  *record = std::move(read);
   return {};
 }
 
@@ -146,8 +243,8 @@ StateFile::StateFile(FileLayer &files, std::string folder)
       folder_(std::move(folder)),
       path_(folder_ + "/recovery_gate.state") {}
 
-std::string StateFile::load(Obligation *obligation) {
-  *obligation = Obligation();
+std::string StateFile::load(std::optional<Record> *record) {
+  record->reset();
   std::string content;
   const int error = files_.read(path_, &content);
   damaged_.clear();
@@ -157,19 +254,23 @@ std::string StateFile::load(Obligation *obligation) {
     return "the state file " + path_ + " cannot be read: " +
            std::strerror(error);
   }
-  const std::string wrong = decode(content, obligation);
-  if (wrong.empty()) return {};
+  Record read;
+  const std::string wrong = decode(content, &read);
+  if (wrong.empty()) {
+    *record = std::move(read);
+    return {};
+  }
   damaged_ = content;
   return "the state file " + path_ + " cannot be trusted: " + wrong;
 }
 
-std::string StateFile::save(const Obligation &obligation) {
+std::string StateFile::save(const Record &record) {
   const auto failed = [this](const char *doing, int error) {
     return std::string("cannot ") + doing + " " + path_ + ": " +
            std::strerror(error);
   };
   const std::string beside = path_ + ".new";
-  if (const int error = files_.write_synced(beside, encode(obligation)))
+  if (const int error = files_.write_synced(beside, encode(record)))
     return failed("write", error);
   if (!damaged_.empty()) {
     // For a person to look at; the gate does without it. A copy, so that there

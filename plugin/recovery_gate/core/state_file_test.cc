@@ -1,186 +1,341 @@
 #include "recovery_gate/state_file.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <cerrno>
+#include <boost/crc.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <optional>
+#include <functional>
+
+#include "fakes.h"
 
 namespace recovery_gate {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
+using testing::AnyOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Fault = FaultyFiles::Fault;
 
-const Obligation owed{true, {"bin.000002", 662}, "0-1-9"};
-const Obligation settled{false, {}, ""};
+constexpr Debt all_debts[] = {Debt::NONE, Debt::CRASH, Debt::SHUTDOWN,
+                              Debt::CARRIED_OVER};
 
-/*
-  A folder in memory that forgets what was not synced: contents that were not
-  written by write_synced() do not exist here, and a rename is lost in a crash
-  until the folder is synced. One call, counted from 0, can be made to fail or
-  to be the last before the crash.
-*/
-class FaultyFiles final : public FileLayer {
- public:
-  enum class Fault { NONE, ERROR, CRASH_BEFORE, CRASH_AFTER, TORN_WRITE };
-  struct Crash {};
+/* Everything that a record can hold. */
+Record full() {
+  Record record;
+  record.obligation = {Debt::CARRIED_OVER, true, {"bin.000002", 662},
+                       0x44cae1ed, "0-1-24"};
+  record.running_since = "bin.000003";
+  record.acknowledged = {"bin.000001", 3824};
+  record.settled = Settled{{"bin.000002", 336}, 0xa07e887d, {{{0, 1}, 22}}};
+  record.other_server_ids = {7, 4294967295};
+  return record;
+}
 
-  Fault fault = Fault::NONE;
-  int faulty_call = -1;
-  int calls = 0;
+/* Nothing is owed. */
+Record settled() {
+  Record record = full();
+  record.obligation = Obligation();
+  return record;
+}
 
-  int read(const std::string &path, std::string *content) override {
-    return run([&] {
-      const auto file = now_.find(path);
-      if (file == now_.end()) return ENOENT;
-      *content = file->second;
-      return 0;
-    });
+const Record owing = full();
+
+const std::string state_path = "data/recovery_gate.state";
+
+std::string with_checksum(const std::string &content) {
+  boost::crc_32_type crc;
+  crc.process_bytes(content.data(), content.size());
+  char line[32];
+  std::snprintf(line, sizeof line, "crc32 %08x\n",
+                static_cast<unsigned>(crc.checksum()));
+  return content + line;
+}
+
+/* Empty, or what is wrong with the bytes; then the record must be as it was. */
+std::string refused(const std::string &content) {
+  Record read = full();
+  const std::string wrong = decode(content, &read);
+  if (!wrong.empty()) {
+    EXPECT_EQ(read, full());
   }
-  int write_synced(const std::string &path,
-                   const std::string &content) override {
-    if (fault == Fault::TORN_WRITE && calls == faulty_call) {
-      now_[path] = durable_[path] = content.substr(0, content.size() / 2);
-      throw Crash();
-    }
-    return run([&] {
-      now_[path] = durable_[path] = content;
-      return 0;
-    });
-  }
-  int rename(const std::string &from, const std::string &to) override {
-    return run([&] {
-      if (!now_.count(from)) return ENOENT;
-      now_[to] = now_[from];
-      now_.erase(from);
-      return 0;
-    });
-  }
-  int sync_folder(const std::string &) override {
-    return run([&] {
-      durable_ = now_;
-      return 0;
-    });
-  }
+  return wrong;
+}
 
-  /* The machine comes back: what was not synced may be there or not. */
-  void come_back(bool unsynced_survived) {
-    if (unsynced_survived)
-      durable_ = now_;
-    else
-      now_ = durable_;
-    fault = Fault::NONE;
+std::string why_not_loaded(FileLayer &files) {
+  std::optional<Record> record = full();
+  const std::string why = StateFile(files, "data").load(&record);
+  if (!why.empty()) {
+    EXPECT_FALSE(record) << "what cannot be known must not be taken for known";
   }
+  return why;
+}
 
-  void put(const std::string &path, const std::string &content) {
-    now_[path] = durable_[path] = content;
-  }
-  bool has(const std::string &path) const { return now_.count(path) != 0; }
-
- private:
-  template <typename Operation>
-  int run(Operation operation) {
-    const bool faulty = calls++ == faulty_call;
-    if (faulty && fault == Fault::ERROR) return EIO;
-    if (faulty && fault == Fault::CRASH_BEFORE) throw Crash();
-    const int error = operation();
-    if (faulty && fault == Fault::CRASH_AFTER) throw Crash();
-    return error;
-  }
-
-  std::map<std::string, std::string> now_, durable_;
-};
-
-std::optional<Obligation> loaded(FileLayer &files) {
-  Obligation obligation;
-  if (!StateFile(files, "data").load(&obligation).empty()) return std::nullopt;
-  return obligation;
+/* Nothing when there is no file or it cannot be read. */
+std::optional<Record> loaded(FileLayer &files) {
+  std::optional<Record> record;
+  EXPECT_THAT(StateFile(files, "data").load(&record), IsEmpty());
+  return record;
 }
 
 TEST(StateFileBytes, AreReadAsTheyWereWritten) {
-  for (const Obligation &written :
-       {owed, settled, Obligation{true, {}, "0-1-9,1-2-3"}}) {
-    Obligation read;
-    EXPECT_THAT(decode(encode(written), &read), IsEmpty());
-    EXPECT_TRUE(read == written);
-  }
+  const std::function<void(Record &)> changes[] = {
+      [](Record &) {},
+      [](Record &record) { record = Record(); },
+      [](Record &record) { record.obligation.recovered_end = {}; },
+      [](Record &record) { record.obligation.identity.reset(); },
+      [](Record &record) { record.obligation.identity = 0; },
+      [](Record &record) { record.obligation.identity = 0xffffffff; },
+      [](Record &record) { record.obligation.recovered_gtid.clear(); },
+      [](Record &record) { record.obligation.recovered_gtid = "0-1-9,1-2-3"; },
+      [](Record &record) { record.running_since.clear(); },
+      [](Record &record) { record.running_since = "odd log's.name .000001"; },
+      [](Record &record) { record.acknowledged = {}; },
+      [](Record &record) {
+        record.acknowledged = {"bin.1000000", 18446744073709551615u};
+      },
+      [](Record &record) { record.settled.reset(); },
+      [](Record &record) { record.settled->identity = 0; },
+      [](Record &record) { record.settled->gtids.clear(); },
+      [](Record &record) {
+        record.settled->gtids = {
+            {{0, 1}, 1},
+            {{0, 2}, 18446744073709551615u},
+            {{4294967295u, 4294967295u}, 7},
+        };
+      },
+      [](Record &record) { record.other_server_ids.clear(); },
+      [](Record &record) { record.other_server_ids = {0}; },
+      [](Record &record) { record.other_server_ids = {1, 2, 4294967295u}; },
+  };
+  for (const auto &change : changes)
+    for (const Debt debt : all_debts)
+      for (const bool provable : {true, false}) {
+        Record written = full();
+        change(written);
+        written.obligation.debt = debt;
+        written.obligation.provable = provable;
+        Record read = full();
+        EXPECT_THAT(decode(encode(written), &read), IsEmpty());
+        EXPECT_EQ(read, written);
+      }
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocument) {
-  EXPECT_THAT(encode(owed),
-              HasSubstr("recovery-gate-state 1\nobligation open\n"
-                        "file bin.000002\noffset 662\ngtid 0-1-9\ncrc32 "));
+  Record example = full();
+  example.other_server_ids = {7};
+  EXPECT_EQ(encode(example),
+            "recovery-gate-state 2\n"
+            "obligation carried-over\n"
+            "provable yes\n"
+            "file bin.000002\n"
+            "offset 662\n"
+            "identity 44cae1ed\n"
+            "gtid 0-1-24\n"
+            "running-since bin.000003\n"
+            "acknowledged-file bin.000001\n"
+            "acknowledged-offset 3824\n"
+            "settled-file bin.000002\n"
+            "settled-offset 336\n"
+            "settled-identity a07e887d\n"
+            "settled-gtid 0-1-22\n"
+            "other-server-ids 7\n"
+            "crc32 a825c24f\n");
 }
 
-TEST(StateFileBytes, AreRefusedWhenCutAnywhere) {
-  const std::string whole = encode(owed);
-  for (std::size_t length = 0; length < whole.size(); ++length) {
-    Obligation read;
-    EXPECT_NE(decode(whole.substr(0, length), &read), "") << length;
+TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
+  EXPECT_EQ(encode(Record()),
+            with_checksum("recovery-gate-state 2\n"
+                          "obligation none\n"
+                          "provable yes\n"
+                          "file \n"
+                          "offset 0\n"
+                          "identity \n"
+                          "gtid \n"
+                          "running-since \n"
+                          "acknowledged-file \n"
+                          "acknowledged-offset 0\n"
+                          "settled-file \n"
+                          "settled-offset 0\n"
+                          "settled-identity 00000000\n"
+                          "settled-gtid \n"
+                          "other-server-ids \n"));
+}
+
+TEST(StateFileBytes, SayWhatIsOwedInTheWordsOfTheDocument) {
+  const struct {
+    Debt debt;
+    bool provable;
+    const char *lines;
+  } words[] = {
+      {Debt::NONE, true, "\nobligation none\nprovable yes\n"},
+      {Debt::CRASH, true, "\nobligation crash\nprovable yes\n"},
+      {Debt::SHUTDOWN, true, "\nobligation shutdown\nprovable yes\n"},
+      {Debt::CARRIED_OVER, false, "\nobligation carried-over\nprovable no\n"},
+  };
+  for (const auto &word : words) {
+    Record record = full();
+    record.obligation.debt = word.debt;
+    record.obligation.provable = word.provable;
+    EXPECT_THAT(encode(record), HasSubstr(word.lines));
   }
 }
 
+TEST(StateFileBytes, AreRefusedWhenCutAnywhere) {
+  const std::string whole = encode(owing);
+  for (std::size_t length = 0; length < whole.size(); ++length)
+    EXPECT_NE(refused(whole.substr(0, length)), "") << length;
+}
+
 TEST(StateFileBytes, AreRefusedWhenAnyByteIsChanged) {
-  const std::string whole = encode(owed);
+  const std::string whole = encode(owing);
   for (std::size_t at = 0; at < whole.size(); ++at)
-    for (const char flip : {'\x01', '\x20', '\x80'}) {
+    for (int bit = 0; bit < 8; ++bit) {
       std::string damaged = whole;
-      damaged[at] = static_cast<char>(damaged[at] ^ flip);
-      Obligation read;
-      EXPECT_NE(decode(damaged, &read), "") << at;
+      damaged[at] = static_cast<char>(damaged[at] ^ 1 << bit);
+      EXPECT_NE(refused(damaged), "") << at << " bit " << bit;
     }
 }
 
+TEST(StateFileBytes, AreRefusedWhenAnyByteIsMissingOrTwiceThere) {
+  const std::string whole = encode(owing);
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    std::string shorter = whole, longer = whole;
+    shorter.erase(at, 1);
+    longer.insert(at, 1, whole[at]);
+    // Of two same letters side by side, either may be the missing one.
+    EXPECT_NE(refused(shorter), "") << at;
+    EXPECT_NE(refused(longer), "") << at;
+  }
+}
+
 TEST(StateFileBytes, AreRefusedWithMoreBehindThem) {
-  Obligation read;
-  EXPECT_NE(decode(encode(owed) + "\n", &read), "");
-  EXPECT_NE(decode(encode(owed) + encode(owed), &read), "");
+  EXPECT_NE(refused(encode(owing) + "\n"), "");
+  EXPECT_NE(refused(encode(owing) + encode(owing)), "");
+}
+
+/* What a later version or a person with an editor might write: the checksum is
+   right, and the rest is not. */
+TEST(StateFileBytes, AreRefusedWhenALineIsNotWhatItShouldBe) {
+  const std::string whole = encode(owing);
+  const std::string lines = whole.substr(0, whole.rfind("crc32 "));
+  ASSERT_EQ(refused(with_checksum(lines)), "");
+  const struct {
+    const char *from, *to;
+  } changes[] = {
+      {"obligation carried-over\n", "obligation open\n"},
+      {"obligation carried-over\n", "obligation \n"},
+      {"obligation carried-over\n", "obligation\n"},
+      {"obligation carried-over\n", ""},
+      {"provable yes\n", "provable maybe\n"},
+      {"provable yes\n", "provable \n"},
+      {"provable yes\n", "provable yes\nprovable yes\n"},
+      {"offset 662", "offset 66x"},
+      {"offset 662", "offset -1"},
+      {"offset 662", "offset "},
+      {"offset 662", "offset 18446744073709551616"},
+      {"identity 44cae1ed", "identity 144cae1ed"},
+      {"identity 44cae1ed", "identity xyz"},
+      {"gtid 0-1-24\n", "GTID 0-1-24\n"},
+      {"running-since bin.000003\n", "running-since\n"},
+      {"acknowledged-offset 3824", "acknowledged-offset 3,824"},
+      {"settled-offset 336", "settled-offset +336"},
+      {"settled-identity a07e887d", "settled-identity "},
+      {"settled-gtid 0-1-22", "settled-gtid 0-1"},
+      {"settled-gtid 0-1-22", "settled-gtid 0-1-22,"},
+      {"settled-gtid 0-1-22", "settled-gtid none"},
+      {"other-server-ids 7,", "other-server-ids seven,"},
+      {"other-server-ids 7,", "other-server-ids 7;"},
+      {"other-server-ids 7,", "other-server-ids 7,,"},
+      {"4294967295\n", "4294967296\n"},
+      {"4294967295\n", "4294967295\nsomething-new 1\n"},
+      {"4294967295\n", "4294967295\n\n"},
+  };
+  for (const auto &change : changes) {
+    std::string changed = lines;
+    const auto at = changed.find(change.from);
+    ASSERT_NE(at, std::string::npos) << change.from;
+    changed.replace(at, std::string(change.from).size(), change.to);
+    EXPECT_NE(refused(with_checksum(changed)), "")
+        << change.from << " -> " << change.to;
+  }
 }
 
 TEST(StateFileBytes, SayWhenTheyAreOfAnotherVersionOrNotOurs) {
-  Obligation read;
-  std::string later = encode(owed);
-  later.replace(later.find(" 1\n"), 3, " 2\n");
-  EXPECT_THAT(decode(later, &read), HasSubstr("another version"));
-  EXPECT_THAT(decode("hello\n", &read), HasSubstr("not a state file"));
-  EXPECT_THAT(decode("", &read), HasSubstr("not a state file"));
+  std::string later = encode(owing);
+  later.replace(later.find(" 2\n"), 3, " 3\n");
+  EXPECT_THAT(refused(later), HasSubstr("another version"));
+  EXPECT_THAT(refused(with_checksum("recovery-gate-state 1\nobligation open\n"
+                                    "file bin.000002\noffset 662\n"
+                                    "gtid 0-1-9\n")),
+              HasSubstr("another version"));
+  for (const char *alien : {"hello\n", "", "\n", "recovery-gate", "\xfe\x62in"})
+    EXPECT_THAT(refused(alien), HasSubstr("not a state file"));
 }
 
-TEST(StateFile, HasNoObligationWhenNothingWasEverSaved) {
+TEST(StateFileBytes, FitIntoWhatIsReadWithHundredsOfSources) {
+  Record record = full();
+  for (std::uint32_t id = 1; id <= 500; ++id) {
+    record.settled->gtids[{4294967295u - id, 4294967295u}] =
+        18446744073709551615u;
+    record.other_server_ids.insert(4294967295u - id);
+  }
+  EXPECT_LT(encode(record).size(), 64u * 1024);
+}
+
+TEST(Record, DiffersWhenAnyOfItDiffers) {
+  EXPECT_TRUE(full() == full());
+  const std::function<void(Record &)> changes[] = {
+      [](Record &record) { record.obligation.debt = Debt::SHUTDOWN; },
+      [](Record &record) { record.obligation.provable = false; },
+      [](Record &record) { record.obligation.recovered_end.offset = 1; },
+      [](Record &record) { record.obligation.identity = 1; },
+      [](Record &record) { record.obligation.recovered_gtid = "0-1-1"; },
+      [](Record &record) { record.running_since = "bin.000004"; },
+      [](Record &record) { record.acknowledged.offset = 1; },
+      [](Record &record) { record.settled.reset(); },
+      [](Record &record) { record.settled->position.offset = 1; },
+      [](Record &record) { record.settled->identity = 1; },
+      [](Record &record) { record.settled->gtids.clear(); },
+      [](Record &record) { record.other_server_ids.clear(); },
+  };
+  for (const auto &change : changes) {
+    Record changed = full();
+    change(changed);
+    EXPECT_FALSE(changed == full());
+    EXPECT_FALSE(full() == changed);
+  }
+}
+
+TEST(StateFile, HasNoRecordWhenNothingWasEverSaved) {
   FaultyFiles files;
-  ASSERT_TRUE(loaded(files));
-  EXPECT_FALSE(loaded(files)->open);
+  EXPECT_FALSE(loaded(files));
 }
 
 TEST(StateFile, LoadsWhatWasSaved) {
   FaultyFiles files;
-  EXPECT_THAT(StateFile(files, "data").save(owed), IsEmpty());
-  EXPECT_TRUE(loaded(files) == owed);
-  EXPECT_THAT(StateFile(files, "data").save(settled), IsEmpty());
-  EXPECT_TRUE(loaded(files) == settled);
+  for (const Record &record : {owing, settled(), Record()}) {
+    EXPECT_THAT(StateFile(files, "data").save(record), IsEmpty());
+    EXPECT_EQ(loaded(files), record);
+  }
 }
 
 TEST(StateFile, CrashedAtAnyCallHoldsTheOldContentOrTheNew) {
-  using Fault = FaultyFiles::Fault;
   for (const Fault fault :
        {Fault::CRASH_BEFORE, Fault::CRASH_AFTER, Fault::TORN_WRITE})
     for (const bool unsynced_survived : {false, true})
       for (int call = 0; call < 3; ++call) {
-        SCOPED_TRACE(::testing::Message() << int(fault) << " at " << call);
+        SCOPED_TRACE(testing::Message() << int(fault) << " at " << call);
         FaultyFiles files;
-        ASSERT_THAT(StateFile(files, "data").save(settled), IsEmpty());
+        ASSERT_THAT(StateFile(files, "data").save(settled()), IsEmpty());
         files.calls = 0;
         files.fault = fault;
         files.faulty_call = call;
         bool returned = false;
         try {
-          StateFile(files, "data").save(owed);
+          StateFile(files, "data").save(owing);
           returned = true;
         } catch (const FaultyFiles::Crash &) {
         }
@@ -188,119 +343,246 @@ TEST(StateFile, CrashedAtAnyCallHoldsTheOldContentOrTheNew) {
           EXPECT_FALSE(returned);
         }
         files.come_back(unsynced_survived);
-        const auto content = loaded(files);
-        ASSERT_TRUE(content);
-        EXPECT_TRUE(*content == owed || *content == settled);
+        EXPECT_THAT(loaded(files), AnyOf(owing, settled()));
+        // And what the crash left behind is in nobody's way.
+        EXPECT_THAT(StateFile(files, "data").save(owing), IsEmpty());
+        files.come_back(false);
+        EXPECT_EQ(loaded(files), owing);
+      }
+}
+
+TEST(StateFile, CrashedAtAnyCallOfItsFirstWriteIsNotThereOrWhole) {
+  for (const Fault fault :
+       {Fault::CRASH_BEFORE, Fault::CRASH_AFTER, Fault::TORN_WRITE})
+    for (const bool unsynced_survived : {false, true})
+      for (int call = 0; call < 3; ++call) {
+        SCOPED_TRACE(testing::Message() << int(fault) << " at " << call);
+        FaultyFiles files;
+        files.fault = fault;
+        files.faulty_call = call;
+        try {
+          StateFile(files, "data").save(owing);
+        } catch (const FaultyFiles::Crash &) {
+        }
+        files.come_back(unsynced_survived);
+        EXPECT_EQ(loaded(files).value_or(owing), owing);
       }
 }
 
 TEST(StateFile, IsSafeOnceSaveReturned) {
   FaultyFiles files;
-  ASSERT_THAT(StateFile(files, "data").save(owed), IsEmpty());
+  ASSERT_THAT(StateFile(files, "data").save(owing), IsEmpty());
   files.come_back(false);
-  EXPECT_TRUE(loaded(files) == owed);
+  EXPECT_EQ(loaded(files), owing);
 }
 
 TEST(StateFile, SaysWhichCallFailedAndKeepsOldOrNew) {
+  const char *doing[] = {"cannot write", "cannot replace",
+                         "cannot make sure of"};
   for (int call = 0; call < 3; ++call) {
     SCOPED_TRACE(call);
     FaultyFiles files;
-    ASSERT_THAT(StateFile(files, "data").save(owed), IsEmpty());
+    ASSERT_THAT(StateFile(files, "data").save(owing), IsEmpty());
     files.calls = 0;
-    files.fault = FaultyFiles::Fault::ERROR;
+    files.fault = Fault::ERROR;
     files.faulty_call = call;
-    EXPECT_THAT(StateFile(files, "data").save(settled),
-                HasSubstr("recovery_gate.state: "));
+    EXPECT_THAT(StateFile(files, "data").save(settled()),
+                tells(doing[call], "recovery_gate.state: Input/output error"));
     files.come_back(false);
-    const auto content = loaded(files);
-    ASSERT_TRUE(content);
-    EXPECT_TRUE(*content == owed || *content == settled);
+    EXPECT_THAT(loaded(files), AnyOf(owing, settled()));
+  }
+}
+
+TEST(StateFile, KeepsTheOldContentWhenTheDiskIsFullOrReadOnly) {
+  const struct {
+    int error;
+    const char *text;
+  } errors[] = {{ENOSPC, "No space left on device"},
+                {EDQUOT, "quota exceeded"},
+                {EROFS, "Read-only file system"},
+                {EACCES, "Permission denied"}};
+  for (const auto &error : errors) {
+    FaultyFiles files;
+    StateFile state(files, "data");
+    ASSERT_THAT(state.save(owing), IsEmpty());
+    files.write_error = error.error;
+    EXPECT_THAT(state.save(settled()), tells("cannot write", error.text));
+    EXPECT_EQ(loaded(files), owing);
+    files.come_back(false);
+    EXPECT_EQ(loaded(files), owing);
+    files.write_error = 0;
+    EXPECT_THAT(state.save(settled()), IsEmpty());
+    EXPECT_EQ(loaded(files), settled());
   }
 }
 
 TEST(StateFile, SaysWhyItCannotBeRead) {
   FaultyFiles files;
-  files.fault = FaultyFiles::Fault::ERROR;
+  files.fault = Fault::ERROR;
   files.faulty_call = 0;
-  Obligation obligation;
-  EXPECT_THAT(StateFile(files, "data").load(&obligation),
-              HasSubstr("data/recovery_gate.state cannot be read"));
+  EXPECT_THAT(why_not_loaded(files),
+              tells("data/recovery_gate.state cannot be read",
+                    "Input/output error"));
+}
+
+TEST(StateFile, SaysWhyItCannotBeTrusted) {
+  FaultyFiles files;
+  const std::string whole = encode(owing);
+  for (const std::string &content :
+       {std::string(), std::string("garbage"), whole.substr(0, whole.size() / 2),
+        with_checksum("recovery-gate-state 1\nobligation none\n")}) {
+    files.put(state_path, content);
+    EXPECT_THAT(why_not_loaded(files),
+                HasSubstr("data/recovery_gate.state cannot be trusted"));
+  }
 }
 
 TEST(StateFile, KeepsADamagedFileAsideWhenItIsReplaced) {
   FaultyFiles files;
-  files.put("data/recovery_gate.state", "garbage");
+  files.put(state_path, "garbage");
   StateFile state(files, "data");
-  Obligation obligation;
-  EXPECT_THAT(state.load(&obligation), HasSubstr("cannot be trusted"));
-  EXPECT_FALSE(files.has("data/recovery_gate.state.damaged"));
-  EXPECT_THAT(state.save(owed), IsEmpty());
-  EXPECT_TRUE(files.has("data/recovery_gate.state.damaged"));
-  EXPECT_TRUE(loaded(files) == owed);
+  std::optional<Record> record;
+  EXPECT_THAT(state.load(&record), HasSubstr("cannot be trusted"));
+  EXPECT_FALSE(files.has(state_path + ".damaged"));
+  EXPECT_THAT(state.save(owing), IsEmpty());
+  EXPECT_EQ(files.content(state_path + ".damaged"), "garbage");
+  EXPECT_EQ(loaded(files), owing);
+}
+
+TEST(StateFile, KeepsADamagedFileAsideOnce) {
+  FaultyFiles files;
+  files.put(state_path, "garbage");
+  StateFile state(files, "data");
+  std::optional<Record> record;
+  ASSERT_NE(state.load(&record), "");
+  ASSERT_THAT(state.save(owing), IsEmpty());
+  const int writes = files.writes;
+  ASSERT_THAT(state.save(settled()), IsEmpty());
+  EXPECT_EQ(files.writes, writes + 1);
+}
+
+TEST(StateFile, KeepsADamagedFileAsideAlsoWhenItIsReplacedAtTheSecondTry) {
+  FaultyFiles files;
+  files.put(state_path, "garbage");
+  StateFile state(files, "data");
+  std::optional<Record> record;
+  ASSERT_NE(state.load(&record), "");
+  files.write_error = ENOSPC;
+  EXPECT_NE(state.save(owing), "");
+  EXPECT_EQ(files.content(state_path), "garbage");
+  files.write_error = 0;
+  EXPECT_THAT(state.save(owing), IsEmpty());
+  EXPECT_EQ(files.content(state_path + ".damaged"), "garbage");
 }
 
 TEST(StateFile, IsNeverGoneWhileADamagedOneIsReplaced) {
-  using Fault = FaultyFiles::Fault;
   for (const Fault fault : {Fault::CRASH_BEFORE, Fault::CRASH_AFTER})
     for (const bool unsynced_survived : {false, true})
       for (int call = 1; call <= 4; ++call) {
-        SCOPED_TRACE(::testing::Message() << int(fault) << " at " << call);
+        SCOPED_TRACE(testing::Message() << int(fault) << " at " << call);
         FaultyFiles files;
-        files.put("data/recovery_gate.state", "garbage");
+        files.put(state_path, "garbage");
         files.fault = fault;
         files.faulty_call = call;
         StateFile state(files, "data");
-        Obligation obligation;
-        ASSERT_NE(state.load(&obligation), "");
-        EXPECT_THROW(state.save(owed), FaultyFiles::Crash);
+        std::optional<Record> record;
+        ASSERT_NE(state.load(&record), "");
+        EXPECT_THROW(state.save(owing), FaultyFiles::Crash);
         files.come_back(unsynced_survived);
-        const auto content = loaded(files);
-        EXPECT_TRUE(!content || *content == owed);
+        ASSERT_TRUE(files.has(state_path));
+        EXPECT_TRUE(files.content(state_path) == "garbage" ||
+                    loaded(files) == owing);
       }
 }
 
-class StateFileOnDisk : public ::testing::Test {
+class StateFileOnDisk : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "state-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
+  StateFileOnDisk() {
+    std::string pattern = testing::TempDir() + "/state-XXXXXX";
+    if (::mkdtemp(pattern.data()) == nullptr)
+      throw std::runtime_error("no folder for the test's files");
+    folder_ = pattern;
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
+  ~StateFileOnDisk() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
 
   std::string path() const { return folder_ + "/recovery_gate.state"; }
+
+  std::string load(std::optional<Record> *record) {
+    return StateFile(files_, folder_).load(record);
+  }
 
   PosixFiles files_;
   std::string folder_;
 };
 
 TEST_F(StateFileOnDisk, LoadsWhatWasSaved) {
-  ASSERT_THAT(StateFile(files_, folder_).save(owed), IsEmpty());
-  Obligation obligation;
-  EXPECT_THAT(StateFile(files_, folder_).load(&obligation), IsEmpty());
-  EXPECT_TRUE(obligation == owed);
-  EXPECT_FALSE(std::filesystem::exists(path() + ".new"));
+  for (const Record &saved : {owing, settled()}) {
+    ASSERT_THAT(StateFile(files_, folder_).save(saved), IsEmpty());
+    std::optional<Record> record;
+    EXPECT_THAT(load(&record), IsEmpty());
+    EXPECT_EQ(record, saved);
+    EXPECT_FALSE(std::filesystem::exists(path() + ".new"));
+  }
 }
 
-TEST_F(StateFileOnDisk, MissingIsNoObligation) {
-  Obligation obligation = owed;
-  EXPECT_THAT(StateFile(files_, folder_).load(&obligation), IsEmpty());
-  EXPECT_FALSE(obligation.open);
+TEST_F(StateFileOnDisk, MissingIsNoRecord) {
+  std::optional<Record> record = owing;
+  EXPECT_THAT(load(&record), IsEmpty());
+  EXPECT_FALSE(record);
+}
+
+TEST_F(StateFileOnDisk, IsNotForEverybodyToRead) {
+  ASSERT_THAT(StateFile(files_, folder_).save(owing), IsEmpty());
+  struct stat status;
+  ASSERT_EQ(::stat(path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07, 0u);
 }
 
 TEST_F(StateFileOnDisk, RefusesAFolderInItsPlaceAndAHugeFile) {
-  Obligation obligation;
+  std::optional<Record> record;
   std::filesystem::create_directory(path());
-  EXPECT_NE(StateFile(files_, folder_).load(&obligation), "");
-  EXPECT_NE(StateFile(files_, folder_).save(owed), "");
+  EXPECT_NE(load(&record), "");
+  EXPECT_NE(StateFile(files_, folder_).save(owing), "");
   std::filesystem::remove(path());
   std::ofstream(path()) << std::string(1 << 20, 'x');
-  EXPECT_THAT(StateFile(files_, folder_).load(&obligation),
-              HasSubstr("cannot be read"));
+  EXPECT_THAT(load(&record), tells("cannot be read", "too large"));
+  EXPECT_FALSE(record);
+}
+
+TEST_F(StateFileOnDisk, KeepsTheStartOfAHugeFileAsideWhenItIsReplaced) {
+  std::ofstream(path()) << std::string(1 << 20, 'x');
+  StateFile state(files_, folder_);
+  std::optional<Record> record;
+  ASSERT_NE(state.load(&record), "");
+  EXPECT_THAT(state.save(owing), IsEmpty());
+  EXPECT_GE(std::filesystem::file_size(path() + ".damaged"), 64u * 1024);
+  EXPECT_THAT(load(&record), IsEmpty());
+  EXPECT_EQ(record, owing);
+}
+
+TEST_F(StateFileOnDisk, IsReadUpToItsLargestSize) {
+  std::string content;
+  std::ofstream(path()) << std::string(64 * 1024, 'x');
+  EXPECT_EQ(files_.read(path(), &content), 0);
+  EXPECT_EQ(content, std::string(64 * 1024, 'x'));
+}
+
+TEST_F(StateFileOnDisk, IsOnAFullDiskWhatItWas) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no full disk here";
+  ASSERT_THAT(StateFile(files_, folder_).save(owing), IsEmpty());
+  std::filesystem::create_symlink("/dev/full", path() + ".new");
+  EXPECT_THAT(StateFile(files_, folder_).save(settled()),
+              tells("cannot write", "No space left"));
+  std::optional<Record> record;
+  EXPECT_THAT(load(&record), IsEmpty());
+  EXPECT_EQ(record, owing);
 }
 
 TEST_F(StateFileOnDisk, SaysWhenTheFolderIsGone) {
-  EXPECT_THAT(StateFile(files_, folder_ + "/gone").save(owed),
+  EXPECT_THAT(StateFile(files_, folder_ + "/gone").save(owing),
               HasSubstr("cannot write"));
 }
 

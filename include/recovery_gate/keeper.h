@@ -1,0 +1,54 @@
+/*
+  The thread that keeps the ledger: it looks at what there is to take down, again
+  and again, for as long as the plugin is loaded.
+*/
+#ifndef RECOVERY_GATE_KEEPER_H
+#define RECOVERY_GATE_KEEPER_H
+
+#include <boost/thread/thread.hpp>
+
+#include "recovery_gate/clock.h"
+
+namespace recovery_gate {
+
+/* What the thread looks at. */
+class Kept {
+ public:
+  virtual ~Kept() = default;
+  /* Blocks until the server has finished starting. Returns false when the
+     thread's interruption was requested first (Boost.Thread). Keeper's thread
+     only, as are all but unblock(). */
+  virtual bool begin() = 0;
+  virtual void look() = 0;
+  virtual void end() = 0;
+  /* Has begin() look whether an interruption was requested. Any thread. */
+  virtual void unblock() noexcept = 0;
+};
+
+class Keeper {
+ public:
+  /* `kept` must outlive the keeper. */
+  Keeper(Kept &kept, milliseconds interval);
+  ~Keeper();
+  Keeper(const Keeper &) = delete;
+  Keeper &operator=(const Keeper &) = delete;
+
+  /* Call it once. Throws boost::thread_resource_error when no thread can be
+     had. */
+  void start();
+
+  /* Ends the thread and returns when it is gone. May be called at any time, more
+     than once, but not from two threads at once. */
+  void stop() noexcept;
+
+ private:
+  void run();
+
+  Kept &kept_;
+  const milliseconds interval_;
+  boost::thread thread_;
+};
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_KEEPER_H

@@ -1,0 +1,156 @@
+/*
+  What this server owes, from one start to the next: keeps recovery_gate.state
+  true.
+
+  The story of one start:
+
+    Ledger ledger(clock, journal, state_file);
+    ledger.load(...);          before recovery
+    ledger.recovered(...);     after it: what is unsettled?
+    ledger.decided(...);       before the first client
+    ledger.look(...);          every look_interval
+    ledger.opened(...);        when a closed gate was opened
+    ledger.shutting_down(...)  when all sessions have ended
+
+  All members may be called from any thread. What they change is on disk when
+  they return, except for look(), which writes a few times a second at most and
+  nothing when nothing happened. When it cannot be written, the error log says so
+  and it is tried again: what is on disk meanwhile says more is owed than is.
+*/
+#ifndef RECOVERY_GATE_LEDGER_H
+#define RECOVERY_GATE_LEDGER_H
+
+#include <boost/thread/mutex.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recovery_gate/binlog_position.h"
+#include "recovery_gate/clock.h"
+#include "recovery_gate/journal.h"
+#include "recovery_gate/settlement.h"
+#include "recovery_gate/state_file.h"
+
+namespace recovery_gate {
+
+/* The end of the binary log, and all that is known of it there. */
+struct BinlogSample {
+  BinlogPosition end;
+  /* Another number for each log file, also when it has the name of one that was
+     deleted. */
+  std::uint64_t log_number = 0;
+  std::uint32_t identity = 0;  // see binlog_identity()
+  /* Exactly what the log holds up to there. */
+  GtidState gtids;
+  LogStart log;  // the one that is being written
+};
+
+/* How far the binary log has come, and how far replicas have acknowledged it. */
+class BinlogProgress {
+ public:
+  virtual ~BinlogProgress() = default;
+
+  struct End {
+    BinlogPosition position;
+    std::uint64_t log_number = 0;  // as in BinlogSample
+  };
+  virtual End end() = 0;
+  /* The last position that a semi-sync replica acknowledged since the server
+     started or its binary log was reset; empty when there is none. */
+  virtual BinlogPosition acknowledged() = 0;
+  /* The id under which the server writes now. */
+  virtual std::uint32_t server_id() = 0;
+  /* May wait for a commit that is being written; end() must not. */
+  virtual BinlogSample sample() = 0;
+};
+
+class Ledger {
+ public:
+  static constexpr milliseconds look_interval{100};
+
+  /* All must outlive the ledger. */
+  Ledger(const Clock &clock, Journal &journal, StateFile &file);
+
+  /* What earlier starts left behind. `crashed`: the newest log was not closed,
+     which is put on record at once, since a start that is given up later closes
+     it. Returns an empty string, or why it cannot be known. */
+  std::string load(bool crashed, const BinlogPosition &newest_log);
+
+  struct Inheritance {
+    Obligation obligation;
+    Unsettled unsettled;
+    /* False for a server that never ran with the plugin. */
+    bool had_record = false;
+    /* Not empty: the log that the server wrote last is not among these, so
+       nobody knows what it held. */
+    std::string lost_track;
+  };
+  /* Recovery is over, and left these logs; the last is the one just opened. */
+  Inheritance recovered(const std::vector<LogStart> &logs,
+                        const GtidState &end) const;
+
+  /* `owed` is what the gate is closed for, or would be if it were not switched
+     off. `settled`: nothing that this server wrote before `start` is owed. */
+  void decided(const Obligation &owed, const BinlogSample &start,
+               bool settled);
+
+  /* It was closed and is open, with an acknowledgement or without. */
+  void opened();
+  /* What is owed can be proven no more. */
+  void lost_proof();
+
+  /* Takes progress down. While the gate is closed nothing is settled here. */
+  void look(BinlogProgress &progress, bool gate_is_open);
+
+  /* The last look: no session is left that could write. The paths are those of
+     all logs, oldest first. */
+  void shutting_down(BinlogProgress &progress, bool gate_is_open,
+                     const std::vector<std::string> &log_paths,
+                     const std::string &gtid_position);
+
+  /* A copy. */
+  Record record() const;
+
+ private:
+  void note_server_id(std::uint32_t id);
+  void note_acknowledged(const BinlogPosition &acknowledged);
+  void follow(BinlogProgress &progress, const BinlogProgress::End &end,
+              const BinlogPosition &acknowledged);
+  bool take(const BinlogSample &sample);
+  bool was_begun_anew(const BinlogSample &sample) const;
+  void begin_anew(const BinlogSample &sample);
+  bool nothing_own_since_settled(const BinlogSample &sample) const;
+  void settle(const BinlogSample &sample);
+  void discharge();
+  bool save();
+  void save_if_due();
+
+  const Clock &clock_;
+  Journal &journal_;
+
+  mutable boost::mutex mutex_;  // guards all below
+  StateFile &file_;
+  Record record_;
+  std::optional<Record> on_disk_;  // nothing: no file, or one that is damaged
+  bool had_record_ = false;
+  std::optional<BinlogSample> start_;
+  /* Ids under which this run of the server wrote. */
+  ServerIds own_ids_;
+  /* Those it had since the sample that is pending or else the last one, besides
+     that log's. */
+  ServerIds ids_since_sample_;
+  std::uint32_t server_id_ = 0;
+  /* The settled place is in this run of the server. */
+  bool settled_in_this_run_ = false;
+  std::optional<BinlogSample> last_;
+  /* Waits for an acknowledgement. */
+  std::optional<BinlogSample> pending_;
+  bool worth_writing_ = false;
+  bool cannot_write_ = false;
+  Instant write_not_before_{0};
+};
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_LEDGER_H

@@ -1,0 +1,274 @@
+#include "recovery_gate/keeper.h"
+
+#include <functional>
+#include <future>
+#include <stdexcept>
+
+#include "fakes.h"
+
+namespace recovery_gate {
+namespace {
+
+constexpr milliseconds at_once{0};
+// Nobody waits for it: it is there to be interrupted.
+constexpr milliseconds an_hour{60 * 60 * 1000};
+
+/* Begins when the server has started, as the real one does: in a wait that knows
+   nothing of boost's interruption. */
+class FakeKept final : public Kept {
+ public:
+  void server_has_started() {
+    happen([this] { started_ = true; });
+  }
+  void server_gives_up_starting() {
+    happen([this] { gives_up_ = true; });
+  }
+  /* The next looks fail, each with one of these. */
+  void fail_with(std::function<void()> failure, int looks) {
+    happen([&] {
+      failure_ = std::move(failure);
+      failing_looks_ = looks;
+    });
+  }
+
+  bool thread_waits_for_the_server() {
+    return comes([this] { return waiting_; });
+  }
+  bool has_looked(int times) {
+    return comes([&] { return looks_ >= times; });
+  }
+  bool thread_has_ended() {
+    return comes([this] { return ended_; });
+  }
+
+  int looks() const { return get(looks_); }
+  int ends() const { return get(ends_); }
+  int unblocked() const { return get(unblocked_); }
+  std::thread::id thread() const { return get(thread_); }
+
+  bool begin() override {
+    boost::this_thread::at_thread_exit(
+        [this] { happen([this] { ended_ = true; }); });
+    std::unique_lock<std::mutex> lock(mutex_);
+    thread_ = std::this_thread::get_id();
+    waiting_ = true;
+    event_.notify_all();
+    event_.wait(lock, [this] {
+      return started_ || gives_up_ ||
+             boost::this_thread::interruption_requested();
+    });
+    waiting_ = false;
+    begun_ = started_;
+    return begun_;
+  }
+  void look() override {
+    std::unique_lock<std::mutex> lock(mutex_);
+    EXPECT_TRUE(begun_);
+    EXPECT_EQ(ends_, 0);
+    EXPECT_EQ(std::this_thread::get_id(), thread_);
+    ++looks_;
+    event_.notify_all();
+    if (failing_looks_-- > 0) failure_();
+  }
+  void end() override {
+    std::unique_lock<std::mutex> lock(mutex_);
+    EXPECT_TRUE(begun_);
+    EXPECT_EQ(std::this_thread::get_id(), thread_);
+    ++ends_;
+  }
+  void unblock() noexcept override {
+    happen([this] { ++unblocked_; });
+  }
+
+ private:
+  template <typename Change>
+  void happen(Change change) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    change();
+    event_.notify_all();
+  }
+  template <typename Condition>
+  bool comes(Condition condition) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return event_.wait_for(lock, std::chrono::seconds(30), condition);
+  }
+  template <typename Value>
+  Value get(const Value &value) const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return value;
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable event_;
+  bool started_ = false, gives_up_ = false, begun_ = false;
+  bool waiting_ = false, ended_ = false;
+  int looks_ = 0, ends_ = 0, unblocked_ = 0, failing_looks_ = 0;
+  std::function<void()> failure_;
+  std::thread::id thread_;
+};
+
+TEST(Keeper, LooksAgainAndAgainInAThreadOfItsOwn) {
+  FakeKept kept;
+  kept.server_has_started();
+  Keeper keeper(kept, at_once);
+  keeper.start();
+  ASSERT_TRUE(kept.has_looked(5));
+  EXPECT_NE(kept.thread(), std::this_thread::get_id());
+  EXPECT_EQ(kept.ends(), 0);
+}
+
+TEST(Keeper, WaitsBetweenTwoLooks) {
+  FakeKept kept;
+  kept.server_has_started();
+  Keeper keeper(kept, an_hour);
+  keeper.start();
+  ASSERT_TRUE(kept.has_looked(1));
+  keeper.stop();
+  EXPECT_EQ(kept.looks(), 1);
+}
+
+TEST(Keeper, DoesNotLookBeforeTheServerHasStarted) {
+  FakeKept kept;
+  Keeper keeper(kept, at_once);
+  keeper.start();
+  ASSERT_TRUE(kept.thread_waits_for_the_server());
+  EXPECT_EQ(kept.looks(), 0);
+  kept.server_has_started();
+  EXPECT_TRUE(kept.has_looked(1));
+}
+
+TEST(Keeper, NeitherLooksNorEndsWhatDidNotBegin) {
+  FakeKept kept;
+  Keeper keeper(kept, at_once);
+  keeper.start();
+  ASSERT_TRUE(kept.thread_waits_for_the_server());
+  kept.server_gives_up_starting();
+  ASSERT_TRUE(kept.thread_has_ended());
+  keeper.stop();
+  EXPECT_EQ(kept.looks(), 0);
+  EXPECT_EQ(kept.ends(), 0);
+}
+
+TEST(Keeper, StopsWhileTheServerIsStillStarting) {
+  FakeKept kept;
+  Keeper keeper(kept, at_once);
+  keeper.start();
+  ASSERT_TRUE(kept.thread_waits_for_the_server());
+  keeper.stop();
+  EXPECT_TRUE(kept.thread_has_ended());
+  EXPECT_EQ(kept.looks(), 0);
+  EXPECT_EQ(kept.ends(), 0);
+}
+
+TEST(Keeper, StopsBetweenTwoLooks) {
+  FakeKept kept;
+  kept.server_has_started();
+  Keeper keeper(kept, an_hour);
+  keeper.start();
+  ASSERT_TRUE(kept.has_looked(1));
+  keeper.stop();
+  EXPECT_TRUE(kept.thread_has_ended());
+  EXPECT_EQ(kept.ends(), 1);
+}
+
+TEST(Keeper, StopsWhereverItIs) {
+  FakeKept kept;
+  kept.server_has_started();
+  Keeper keeper(kept, at_once);
+  keeper.start();
+  keeper.stop();
+  EXPECT_TRUE(kept.thread_has_ended());
+  EXPECT_LE(kept.ends(), 1);
+}
+
+TEST(Keeper, LooksNoMoreOnceItHasStopped) {
+  FakeKept kept;
+  kept.server_has_started();
+  Keeper keeper(kept, at_once);
+  keeper.start();
+  ASSERT_TRUE(kept.has_looked(1));
+  keeper.stop();
+  const int looks = kept.looks();
+  EXPECT_EQ(kept.ends(), 1);
+  std::this_thread::yield();
+  EXPECT_EQ(kept.looks(), looks);
+}
+
+TEST(Keeper, LooksAgainAfterALookThatFailed) {
+  const std::function<void()> failures[] = {
+      [] { throw std::bad_alloc(); },
+      [] { throw std::runtime_error("the GTIDs cannot be read"); }};
+  for (const auto &failure : failures) {
+    FakeKept kept;
+    kept.fail_with(failure, 3);
+    kept.server_has_started();
+    Keeper keeper(kept, at_once);
+    keeper.start();
+    EXPECT_TRUE(kept.has_looked(5));
+    keeper.stop();
+    EXPECT_EQ(kept.ends(), 1);
+  }
+}
+
+TEST(Keeper, WaitsAlsoAfterALookThatFailed) {
+  FakeKept kept;
+  kept.fail_with([] { throw std::bad_alloc(); }, 1);
+  kept.server_has_started();
+  Keeper keeper(kept, an_hour);
+  keeper.start();
+  ASSERT_TRUE(kept.has_looked(1));
+  keeper.stop();
+  EXPECT_EQ(kept.looks(), 1);
+  EXPECT_EQ(kept.ends(), 1);
+}
+
+TEST(Keeper, StopsTwice) {
+  FakeKept kept;
+  kept.server_has_started();
+  Keeper keeper(kept, an_hour);
+  keeper.start();
+  ASSERT_TRUE(kept.has_looked(1));
+  keeper.stop();
+  EXPECT_EQ(kept.unblocked(), 1);
+  keeper.stop();
+  EXPECT_EQ(kept.unblocked(), 1) << "there was nobody to unblock";
+  EXPECT_EQ(kept.ends(), 1);
+}
+
+TEST(Keeper, StopsWithoutAStart) {
+  FakeKept kept;
+  Keeper keeper(kept, at_once);
+  keeper.stop();
+  EXPECT_EQ(kept.unblocked(), 0) << "there was nobody to unblock";
+}
+
+TEST(Keeper, StopsWhenItIsDestroyed) {
+  FakeKept kept;
+  kept.server_has_started();
+  {
+    Keeper keeper(kept, an_hour);
+    keeper.start();
+    ASSERT_TRUE(kept.has_looked(1));
+  }
+  EXPECT_EQ(kept.ends(), 1);
+}
+
+TEST(Keeper, StopsEvenForAThreadThatIsInterrupted) {
+  FakeKept kept;
+  kept.server_has_started();
+  Keeper keeper(kept, an_hour);
+  keeper.start();
+  ASSERT_TRUE(kept.has_looked(1));
+  std::promise<void> interrupted;
+  boost::thread stopper([&keeper, when = interrupted.get_future()] {
+    when.wait();
+    keeper.stop();
+  });
+  stopper.interrupt();
+  interrupted.set_value();
+  stopper.join();
+  EXPECT_EQ(kept.ends(), 1);
+}
+
+}  // namespace
+}  // namespace recovery_gate

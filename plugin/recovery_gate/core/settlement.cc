@@ -1,0 +1,119 @@
+#include "recovery_gate/settlement.h"
+
+#include <algorithm>
+
+#include "recovery_gate/binlog_file.h"
+
+namespace recovery_gate {
+namespace {
+
+using Logs = std::vector<LogStart>;
+
+bool is_inside(const Settled &settled, const LogStart &log) {
+  return without_folder(log.path) == settled.position.file &&
+         binlog_identity(log.path, settled.position.offset) ==
+             settled.identity;
+}
+
+bool was_purged(const Settled &settled, const Logs &logs) {
+  const BinlogPosition first{without_folder(logs.front().path), 0};
+  return first.file != settled.position.file &&
+         has_reached(first, settled.position) && !settled.gtids.empty() &&
+         logs.front().gtids_before &&
+         continues(*logs.front().gtids_before, settled.gtids);
+}
+
+/* Goes from one known state of the binary log to the next, with the ids under
+   which the server wrote in between. */
+class Walk {
+ public:
+  Walk(GtidState state, const ServerIds &other_ids)
+      : state_(std::move(state)), other_ids_(other_ids), ids_(other_ids) {}
+
+  /* Logs that are gone. */
+  void pass_purged_logs(std::uint32_t next_server_id) {
+    ids_.insert(next_server_id);
+    for (const auto &[source, number] : state_) ids_.insert(source.server_id);
+  }
+
+  void enter(const LogStart &log) {
+    if (log.gtids_before) arrive_at(*log.gtids_before);
+    if (log_.empty()) log_ = log.path;
+    ids_.insert(log.server_id);
+  }
+
+  Unsettled end(const GtidState &state) {
+    arrive_at(state);
+    return found_;
+  }
+
+ private:
+  void arrive_at(const GtidState &state) {
+    const GtidState own = written_since(state_, state, ids_);
+    if (!own.empty() && found_.empty()) found_.first_log = log_;
+    for (const auto &[source, number] : own) found_.gtids[source] = number;
+    state_ = state;
+    ids_ = other_ids_;
+    log_.clear();
+  }
+
+  GtidState state_;
+  const ServerIds &other_ids_;
+  ServerIds ids_;    // since state_
+  std::string log_;  // the first one since state_
+  Unsettled found_;
+};
+
+}  // namespace
+
+bool operator==(const Settled &a, const Settled &b) {
+  return a.position == b.position && a.identity == b.identity &&
+         a.gtids == b.gtids;
+}
+
+std::vector<LogStart> read_log_starts(const std::vector<std::string> &paths,
+                                      std::string *error) {
+  Logs logs;
+  for (const std::string &path : paths) {
+    BinlogFileFacts facts = read_binlog_header(path);
+    if (facts.error.empty())
+      logs.push_back({path, facts.server_id, std::move(facts.gtids_before)});
+    else if (error->empty())
+      *error = facts.error;
+  }
+  return logs;
+}
+
+Unsettled find_unsettled(const std::optional<Settled> &settled,
+                         const ServerIds &other_ids, const Logs &logs,
+                         const GtidState &end) {
+  if (logs.empty()) return {};
+  auto log = logs.begin();
+  std::optional<Walk> walk;
+  if (settled) {
+    const auto found =
+        std::find_if(logs.begin(), logs.end(), [&](const LogStart &candidate) {
+          return is_inside(*settled, candidate);
+        });
+    if (found != logs.end()) {
+      // From inside this log: what came before its start is settled.
+      LogStart rest = *found;
+      rest.gtids_before.reset();
+      walk.emplace(settled->gtids, other_ids);
+      walk->enter(rest);
+      log = found + 1;
+    } else if (was_purged(*settled, logs)) {
+      walk.emplace(settled->gtids, other_ids);
+      walk->pass_purged_logs(logs.front().server_id);
+    }
+  }
+  const bool since_settled = walk.has_value();
+  if (!walk)
+    walk.emplace(logs.front().gtids_before.value_or(GtidState()), other_ids);
+  for (; log != logs.end(); ++log) walk->enter(*log);
+  Unsettled found = walk->end(end);
+  found.since_settled = since_settled;
+  return found;
+}
+
+}  // namespace recovery_gate
