@@ -391,17 +391,11 @@ class Server:
     def start(self, *options: str, timeout: float = 60) -> None:
         """Starts it, with its own and these options, and returns when it is
         ready for connections. Its data directory is made at the first start."""
-        if self.is_running():
-            raise RuntimeError(f"{self.name} is running")
-        if not self.datadir.exists():
-            template = self._servers.template()
-            self.folder.mkdir(parents=True)
-            shutil.copytree(template, self.datadir)
         tries = 1 if self.port else 5
         while True:
-            self.port = self.port or _free_port()
+            self.launch(*options)
             try:
-                self._launch(options, timeout)
+                self.wait_ready(timeout)
                 return
             except Unexpected:
                 tries -= 1
@@ -409,7 +403,25 @@ class Server:
                     raise
                 self.port = 0
 
-    def _launch(self, options: tuple[str, ...], timeout: float) -> None:
+    def launch(self, *options: str) -> None:
+        """As start(), but does not wait for anything."""
+        if self.is_running():
+            raise RuntimeError(f"{self.name} is running")
+        if not self.datadir.exists():
+            template = self._servers.template()
+            self.folder.mkdir(parents=True)
+            shutil.copytree(template, self.datadir)
+        self.port = self.port or _free_port()
+        self._execute(options)
+
+    def wait_ready(self, timeout: float = 60) -> None:
+        try:
+            self.wait_for_log("ready for connections", timeout)
+        except BaseException:
+            self.kill9()
+            raise
+
+    def _execute(self, options: tuple[str, ...]) -> None:
         command = [
             *(_program("setpriv"), "--pdeathsig", "KILL", "--"),
             *(_program("mariadbd"), "--no-defaults"),
@@ -435,11 +447,6 @@ class Server:
                 stderr=log,
                 start_new_session=True,  # out of Ctrl-C's reach
             ).result()
-        try:
-            self.wait_for_log("ready for connections", timeout)
-        except BaseException:
-            self.kill9()
-            raise
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -454,9 +461,8 @@ class Server:
 
     def stop(self, timeout: float = 60) -> int:
         """Shuts it down properly and returns its exit status."""
-        if self._process is None:
-            raise RuntimeError(f"{self.name} is not running")
-        self._process.terminate()
+        self.ask_to_stop()
+        assert self._process is not None
         status = wait_for(
             self._process.poll,
             lambda status: status is not None,
@@ -466,6 +472,12 @@ class Server:
         self._process = None
         self._forget_session()
         return status
+
+    def ask_to_stop(self) -> None:
+        """Has it begin to shut down, and does not wait for that."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} is not running")
+        self._process.terminate()
 
     def destroy(self) -> None:
         """Loses it for good: it is killed, and its folder removed. Where the
@@ -626,12 +638,21 @@ class Servers:
 
 
 class Replication:
-    """A replica that follows a primary, and the link between the two."""
+    """A replica that follows a primary, and the link between the two. Where
+    another port than the primary's leads to it, `port` says so."""
 
-    def __init__(self, primary: Server, replica: Server, *, gtid: bool = True):
+    def __init__(
+        self,
+        primary: Server,
+        replica: Server,
+        *,
+        gtid: bool = True,
+        port: int | None = None,
+    ):
         self.primary = primary
         self.replica = replica
         self.gtid = gtid
+        self._port = port
 
     def set_up(self) -> None:
         """Once, while the primary still has its first binary log; returns when
@@ -651,7 +672,7 @@ class Replication:
                 if self.gtid
                 else " MASTER_USE_GTID=no, MASTER_LOG_POS=4, MASTER_LOG_FILE=%s"
             ),
-            *(self.primary.port, user, password),
+            *(self._port or self.primary.port, user, password),
             *(() if self.gtid else (first_log,)),
         )
         self.replica.query("START SLAVE")
