@@ -52,6 +52,22 @@ BinlogFileFacts read_binlog_header(const std::string &path);
    file's size. */
 BinlogFileFacts read_binlog_end(const std::string &path);
 
+struct BinlogStretch {
+  /* An event begins at the end of the stretch, or would. */
+  bool is_whole = false;
+  /* The servers whose transactions begin in it. */
+  ServerIds writers;
+};
+
+/* Walks over the events from `from`, where one begins, to `to`, by their headers.
+   Not for encrypted logs, but for is_whole. */
+BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
+                          std::uint64_t to);
+/* The same to the end of the last complete event. */
+BinlogStretch walk_binlog(const std::string &path, std::uint64_t from);
+/* Where the first event of every log begins. */
+inline constexpr std::uint64_t start_of_events = 4;
+
 /*
   A checksum that tells this log, up to `offset`, from any other of the same
   name, as after RESET MASTER or in a restored data directory: that of the format

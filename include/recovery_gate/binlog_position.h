@@ -47,6 +47,9 @@ std::string without_folder(std::string_view path);
 */
 bool has_reached(const BinlogPosition &at, const BinlogPosition &wanted);
 
+/* Does the one log follow the other without one in between? */
+bool is_next_log(const std::string &file, const std::string &next);
+
 }  // namespace recovery_gate
 
 #endif  // RECOVERY_GATE_BINLOG_POSITION_H

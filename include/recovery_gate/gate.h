@@ -55,6 +55,9 @@ struct StartFacts {
   std::string unguarded;
   /* The last binary log was not closed: the server crashed. */
   bool crashed = false;
+  /* It was closed, but the server was not shut down properly with the gate in
+     it. */
+  bool unclean = false;
   /* What this server wrote itself and no replica is known to have. */
   GtidState unsettled;
   std::string first_unsettled_log;  // path; empty when it is not known

@@ -20,6 +20,7 @@
 #ifndef RECOVERY_GATE_LEDGER_H
 #define RECOVERY_GATE_LEDGER_H
 
+#include <atomic>
 #include <boost/thread/mutex.hpp>
 #include <cstdint>
 #include <optional>
@@ -44,6 +45,8 @@ struct BinlogSample {
   /* Exactly what the log holds up to there. */
   GtidState gtids;
   LogStart log;  // the one that is being written
+  /* The server is a replica, so that what it writes may come from elsewhere. */
+  bool receives = false;
 };
 
 /* How far the binary log has come, and how far replicas have acknowledged it. */
@@ -61,6 +64,7 @@ class BinlogProgress {
   virtual BinlogPosition acknowledged() = 0;
   /* The id under which the server writes now. */
   virtual std::uint32_t server_id() = 0;
+  virtual bool receives() = 0;  // as in BinlogSample
   /* May wait for a commit that is being written; end() must not. */
   virtual BinlogSample sample() = 0;
 };
@@ -82,13 +86,25 @@ class Ledger {
     Unsettled unsettled;
     /* False for a server that never ran with the plugin. */
     bool had_record = false;
+    /* Nothing in these logs is owed: all is acknowledged, or what a server has
+       that never ran with the plugin, and that its clients saw long ago. */
+    bool settled = false;
+    /* The last run with the plugin was not ended by a proper shutdown. */
+    bool unclean = false;
     /* Not empty: the log that the server wrote last is not among these, so
        nobody knows what it held. */
     std::string lost_track;
+    /* Nor is any log from before it. */
+    bool lost_all = false;
   };
-  /* Recovery is over, and left these logs; the last is the one just opened. */
+  /* Of the logs in the binary log index, those that recovered() has to know. */
+  std::vector<std::string> relevant_logs(
+      const std::vector<std::string> &paths) const;
+
+  /* Recovery is over, and left these logs; the last is the one just opened, of
+     which `start` is the sample. */
   Inheritance recovered(const std::vector<LogStart> &logs,
-                        const GtidState &end) const;
+                        const BinlogSample &start, bool crashed) const;
 
   /* `owed` is what the gate is closed for, or would be if it were not switched
      off. `settled`: nothing that this server wrote before `start` is owed. */
@@ -99,15 +115,20 @@ class Ledger {
   void opened();
   /* What is owed can be proven no more. */
   void lost_proof();
+  /* Something is on record that closes the next start. Takes no lock. */
+  bool owes() const { return owes_; }
+  /* An administrator gives up all that is owed, also behind an open gate. Takes
+     no lock: the next look does it. */
+  void give_up() { given_up_ = true; }
 
   /* Takes progress down. While the gate is closed nothing is settled here. */
   void look(BinlogProgress &progress, bool gate_is_open);
 
   /* The last look: no session is left that could write. The paths are those of
-     all logs, oldest first. */
+     all logs, oldest first; `unreadable` is why they are not known, or empty. */
   void shutting_down(BinlogProgress &progress, bool gate_is_open,
                      const std::vector<std::string> &log_paths,
-                     const std::string &gtid_position);
+                     const std::string &gtid_position, std::string unreadable);
 
   /* A copy. */
   Record record() const;
@@ -117,10 +138,14 @@ class Ledger {
   void note_acknowledged(const BinlogPosition &acknowledged);
   void follow(BinlogProgress &progress, const BinlogProgress::End &end,
               const BinlogPosition &acknowledged);
+  bool proves(const BinlogPosition &acknowledged,
+              const BinlogSample &sample) const;
+  ServerIds writers(const GtidState &gtids, bool receives) const;
   bool take(const BinlogSample &sample);
   bool was_begun_anew(const BinlogSample &sample) const;
   void begin_anew(const BinlogSample &sample);
   bool nothing_own_since_settled(const BinlogSample &sample) const;
+  ServerIds ids_of_sessions() const;
   void settle(const BinlogSample &sample);
   void discharge();
   bool save();
@@ -128,24 +153,23 @@ class Ledger {
 
   const Clock &clock_;
   Journal &journal_;
+  std::atomic<bool> owes_{false}, given_up_{false};
 
   mutable boost::mutex mutex_;  // guards all below
   StateFile &file_;
   Record record_;
-  std::optional<Record> on_disk_;  // nothing: no file, or one that is damaged
+  // Nothing: no file, one that is damaged, or nobody knows.
+  std::optional<Record> on_disk_;
   bool had_record_ = false;
   std::optional<BinlogSample> start_;
   /* Ids under which this run of the server wrote. */
   ServerIds own_ids_;
-  /* Those it had since the sample that is pending or else the last one, besides
-     that log's. */
-  ServerIds ids_since_sample_;
-  std::uint32_t server_id_ = 0;
-  /* The settled place is in this run of the server. */
-  bool settled_in_this_run_ = false;
+  /* The settled place, when it is in this run of the server. */
+  std::optional<BinlogSample> settled_in_this_run_;
   std::optional<BinlogSample> last_;
   /* Waits for an acknowledgement. */
   std::optional<BinlogSample> pending_;
+  bool receives_ = false;  // or did at the last look
   bool worth_writing_ = false;
   bool cannot_write_ = false;
   Instant write_not_before_{0};

@@ -61,17 +61,27 @@ std::vector<LogStart> read_log_starts(const std::vector<std::string> &paths,
 
 /*
   `logs` are those of the binary log index, oldest first; `end` is the state at
-  their end. `other_ids` are ids that the server had after it began the log in
-  which the settled place is.
+  their end. `other_ids` are ids under which the server may have written after
+  the settled place, besides those of the logs.
 
-  A settled place that is not inside these logs counts for nothing, unless its
-  log was merely purged: then all that these logs hold of the server's own is
-  unsettled.
+  A settled place that is not inside these logs counts for nothing, and all that
+  these logs hold of the server's own is unsettled; unless its log was merely
+  purged: then it still counts, and what the logs held that are gone is unsettled
+  too.
 */
 Unsettled find_unsettled(const std::optional<Settled> &settled,
                          const ServerIds &other_ids,
                          const std::vector<LogStart> &logs,
                          const GtidState &end);
+
+/*
+  The same by reading the headers of all events after the settled place, which
+  also finds a GTID that was written once more. Only when the settled place is
+  inside the logs; else, and of encrypted logs, it finds nothing.
+*/
+Unsettled find_written(const std::optional<Settled> &settled,
+                       const ServerIds &other_ids,
+                       const std::vector<LogStart> &logs, const GtidState &end);
 
 }  // namespace recovery_gate
 

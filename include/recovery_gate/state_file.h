@@ -50,14 +50,15 @@ bool operator==(const Obligation &a, const Obligation &b);
 /* All that survives. */
 struct Record {
   Obligation obligation;
-  /* The first log of the run of the server that is going on; empty once it was
-     shut down properly. */
-  std::string running_since;
+  /* Where the run of the server that is going on began, after the header of its
+     first log; empty once it was shut down properly. */
+  BinlogPosition running_since;
+  std::uint32_t running_identity = 0;  // see binlog_identity()
   /* The last position that a semi-sync replica is known to have acknowledged. */
   BinlogPosition acknowledged;
   std::optional<Settled> settled;
-  /* Ids that the server had after it began the log in which the settled place
-     is, besides that log's. */
+  /* Ids under which the server may have written after the settled place, whatever
+     the logs say; none while it never was given another at run time. */
   ServerIds other_server_ids;
 };
 
@@ -71,7 +72,7 @@ class FileLayer {
  public:
   virtual ~FileLayer() = default;
 
-  /* ENOENT when there is no such file. Not more than 64 KiB are read; a longer
+  /* ENOENT when there is no such file. Not more than 1 MiB is read; a longer
      file is EFBIG. */
   virtual int read(const std::string &path, std::string *content) = 0;
   /* Creates or truncates the file, writes and syncs it. */
@@ -104,7 +105,7 @@ class StateFile {
     Returns an empty string once the content is safe on disk, or why it may not
     be; the old content is then still there, or the new one. What load() could
     not make sense of is kept beside it, with the ending ".damaged"; of an
-    overlong file, its first 64 KiB.
+    overlong file, its first MiB.
   */
   std::string save(const Record &record);
 

@@ -2,6 +2,7 @@
 #include <my_global.h>
 #include <fcntl.h>
 #include <log.h>
+#include <slave.h>
 #include <sql_class.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,15 +15,6 @@
 
 namespace recovery_gate {
 namespace {
-
-GtidState binlog_gtids() {
-  String text;
-  GtidState gtids;
-  if (mysql_bin_log.append_state(&text) ||
-      !parse(std::string_view(text.ptr(), text.length()), &gtids))
-    throw std::runtime_error("the GTIDs of the binary log cannot be read");
-  return gtids;
-}
 
 class LogLock {
  public:
@@ -47,26 +39,43 @@ BinlogProgress::End ServerBinlog::end() {
   return {{without_folder(path), end}, log_number_};
 }
 
-BinlogPosition ServerBinlog::acknowledged() { return Semisync::last_reply(); }
+BinlogPosition ServerBinlog::acknowledged() {
+  const BinlogPosition reply = Semisync::last_reply();
+  if (reply.empty() || reply == trusted_reply_) return reply;
+  if (!Semisync::may_trust_replies()) return {};
+  return trusted_reply_ = reply;
+}
 
 std::uint32_t ServerBinlog::server_id() {
-  mysql_mutex_lock(&LOCK_global_system_variables);
-  const ulong id = global_system_variables.server_id;
-  mysql_mutex_unlock(&LOCK_global_system_variables);
-  return static_cast<std::uint32_t>(id);
+  // Without its lock: SET GLOBAL holds that while it waits for the ledger.
+  return static_cast<std::uint32_t>(
+      __atomic_load_n(&global_system_variables.server_id, __ATOMIC_RELAXED));
+}
+
+/* RESET SLAVE ALL removes the file, STOP SLAVE does not. That of the named
+   connections is always there, and empty when there are none. */
+bool ServerBinlog::receives() {
+  struct stat status;
+  return ::access(master_info_file, F_OK) == 0 ||
+         (::stat("multi-master.info", &status) == 0 && status.st_size > 0);
 }
 
 BinlogSample ServerBinlog::sample() {
   BinlogSample sample;
   LOG_INFO current;
+  String gtids;
+  bool failed;
   {
     // GTIDs are counted before their events are at the end that end() tells:
     // the two agree only while nobody writes.
     LogLock lock;
     mysql_bin_log.raw_get_current_log(&current);
     recognise(current.log_file_name);
-    sample.gtids = binlog_gtids();
+    failed = mysql_bin_log.append_state(&gtids);
   }
+  if (failed ||
+      !parse(std::string_view(gtids.ptr(), gtids.length()), &sample.gtids))
+    throw std::runtime_error("the GTIDs of the binary log cannot be read");
   sample.end = {without_folder(current.log_file_name), current.pos};
   sample.log_number = log_number_;
   sample.identity = binlog_identity(file_, current.pos).value_or(0);
@@ -76,6 +85,7 @@ BinlogSample ServerBinlog::sample() {
     log_read_for_ = log_number_;
   }
   sample.log = log_;
+  sample.receives = receives();
   return sample;
 }
 

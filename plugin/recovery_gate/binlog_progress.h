@@ -20,6 +20,7 @@ class ServerBinlog final : public BinlogProgress {
   End end() override;
   BinlogPosition acknowledged() override;
   std::uint32_t server_id() override;
+  bool receives() override;
   BinlogSample sample() override;
 
  private:
@@ -28,6 +29,7 @@ class ServerBinlog final : public BinlogProgress {
   std::string path_;
   int file_ = -1;  // keeps the inode, so that no other file gets its number
   std::uint64_t log_number_ = 0;
+  BinlogPosition trusted_reply_;
   LogStart log_;
   std::uint64_t log_read_for_ = 0;
 };

@@ -58,12 +58,20 @@ void GateService::inherit(StartFacts *facts, const BinlogSample &start,
                           bool *settled) {
   std::string doubt = unknown_;
   const std::vector<std::string> paths = binlogs(&doubt);
-  const std::vector<LogStart> logs = read_log_starts(paths, &doubt);
-  const Ledger::Inheritance found = ledger_.recovered(logs, start.gtids);
+  const std::vector<LogStart> logs =
+      read_log_starts(ledger_.relevant_logs(paths), &doubt);
+  const Ledger::Inheritance found =
+      ledger_.recovered(logs, start, facts->crashed);
   facts->carried_over = found.obligation;
   facts->crashed |= found.obligation.debt == Debt::CRASH;
-  if (doubt.empty()) doubt = found.lost_track;
-  if (!found.obligation.provable)
+  facts->unclean = found.unclean;
+  if (!found.lost_track.empty()) {
+    doubt = found.lost_track;
+    if (found.lost_all)
+      facts->unprovable =
+          "A replica that acknowledges this binary log need not have what was "
+          "in that one";
+  } else if (!found.obligation.provable)
     facts->unprovable =
         "the binary log that holds it was deleted, or is not the one that was "
         "recovered";
@@ -75,7 +83,7 @@ void GateService::inherit(StartFacts *facts, const BinlogSample &start,
   if (found.unsettled.since_settled)
     facts->first_unsettled_log = found.unsettled.first_log;
   *settled = facts->unguarded.empty() && facts->doubt.empty() &&
-             found.unsettled.empty();
+             found.settled;
 }
 
 /* The gate does without its ledger's keeper: what is on disk only says more is
@@ -94,10 +102,15 @@ void GateService::shutting_down() {
   keeper_.stop();
   std::string unreadable;
   const std::vector<std::string> paths = binlogs(&unreadable);
-  ledger_.shutting_down(binlog_, gate.is_open(), paths, binlog_gtid());
+  ledger_.shutting_down(binlog_, gate.is_open(), paths, binlog_gtid(),
+                        unreadable);
 }
 
-bool GateService::begin() { return wait_for_server(); }
+bool GateService::begin() {
+  if (!wait_for_server()) return false;
+  start_server_thread();
+  return true;
+}
 
 void GateService::look() {
   const bool open = gate.is_open();
@@ -106,7 +119,7 @@ void GateService::look() {
     ledger_.lost_proof();
 }
 
-void GateService::end() {}
+void GateService::end() { end_server_thread(); }
 
 void GateService::unblock() noexcept { stop_waiting_for_server(); }
 
@@ -124,9 +137,15 @@ void GateService::configure(const Settings &settings) {
 }
 
 bool GateService::open_by_hand(const std::string &who) {
-  const bool opened = gate.open_by_hand(who);
-  if (opened) waiter_.wake();
-  return opened;
+  if (gate.open_by_hand(who)) {
+    waiter_.wake();
+    return true;
+  }
+  if (!gate.is_open() || !ledger_.owes()) return false;
+  log.warning(who + " has given up what recovery_gate.state says is owed; the "
+                    "gate was open already");
+  ledger_.give_up();
+  return true;
 }
 
 void GateService::replica_arrived() {

@@ -72,6 +72,21 @@ my_bool collect_prepared(THD *, plugin_ref plugin, void *) {
   return 0;
 }
 
+/* The last log written before this start, once recovery is done with it. */
+void find_recovered_end() {
+  if (start.newest_log.empty()) return;
+  const BinlogFileFacts log = read_binlog_end(start.newest_log);
+  if (!log.error.empty()) {
+    if (start.facts.doubt.empty()) start.facts.doubt = log.error;
+    return;
+  }
+  start.facts.recovered_path = start.newest_log;
+  start.facts.recovered_end = {without_folder(start.newest_log),
+                               log.end_of_events};
+  start.facts.recovered_identity =
+      binlog_identity(start.newest_log, log.end_of_events);
+}
+
 /*
   Called while the server recovers, and once more after it and before a new
   binary log is opened, crash or not.
@@ -83,6 +98,8 @@ int collect(XID *, uint) {
                    nullptr);
   }
   start.facts.recovered_gtid = binlog_gtid();
+  // Soon the server deletes logs that have expired.
+  find_recovered_end();
   return 0;  // the gate has prepared nothing itself
 }
 
@@ -118,19 +135,6 @@ int rollback_by_xid(handlerton *, XID *xid) {
   return resolved(*xid, Resolution::ROLLED_BACK);
 }
 
-/* The last log written before this start, once recovery is done with it. */
-void find_recovered_end() {
-  if (start.newest_log.empty()) return;
-  const BinlogFileFacts log = read_binlog_end(start.newest_log);
-  if (!log.error.empty() && start.facts.doubt.empty())
-    start.facts.doubt = log.error;
-  start.facts.recovered_path = start.newest_log;
-  start.facts.recovered_end = {without_folder(start.newest_log),
-                               log.end_of_events};
-  start.facts.recovered_identity =
-      binlog_identity(start.newest_log, log.end_of_events);
-}
-
 /* Recovery is over, this start's binary log is open, the network is not. */
 int recovery_done(handlerton *) try {
   GateService &service = GateService::instance();
@@ -140,7 +144,6 @@ int recovery_done(handlerton *) try {
                    "clients to keep out");
     return 0;
   }
-  if (start.facts.unguarded.empty()) find_recovered_end();
   service.decide(configured_mode(), start.facts);
   if (has_no_accounts() && !service.gate.is_open())
     service.log.warning(
@@ -160,7 +163,8 @@ void shutting_down() try {
 } catch (const std::exception &failure) {
   GateService::instance().log.error(
       std::string("recovery_gate.state was not brought up to date (") +
-      failure.what() + "); the next start will be closed");
+      failure.what() + "); the next start may be closed though nothing is "
+                       "owed");
 }
 
 bool show_status(handlerton *, THD *thd, stat_print_fn *print,

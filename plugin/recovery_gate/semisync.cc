@@ -3,12 +3,16 @@
 #include <fcntl.h>
 #include <mysqld.h>
 #include <sql_class.h>
+#include <log.h>
+#include <rpl_gtid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "recovery_gate/binlog_file.h"
+#include "recovery_gate/gtid_state.h"
 #include "semisync.h"
 #include "server_private.h"
 #include "server_start.h"
@@ -69,6 +73,48 @@ void destroy(THD *thd) {
   my_thread_end();
 }
 
+const user_var_entry *user_variable(THD *thd, const std::string &name) {
+  return reinterpret_cast<const user_var_entry *>(my_hash_search(
+      &thd->user_vars, reinterpret_cast<const uchar *>(name.data()),
+      name.size()));
+}
+
+bool is_on(const user_var_entry *variable) {
+  bool is_null = false;
+  return variable != nullptr && variable->val_int(&is_null) != 0 && !is_null;
+}
+
+/* Is all that a GTID replica says it has in this server's binary log? */
+bool has_all(const user_var_entry *position) {
+  GtidState gtids;
+  if (position == nullptr || position->value == nullptr ||
+      !parse({position->value, position->length}, &gtids))
+    return false;
+  for (const auto &[source, number] : gtids) {
+    rpl_gtid last;
+    if (!mysql_bin_log.find_in_binlog_state(source.domain, source.server_id,
+                                            &last) ||
+        last.seq_no < number)
+      return false;
+  }
+  return true;
+}
+
+/* Counts replicas whose position the server has let pass unchecked. */
+my_bool count_unchecked(THD *thd, unsigned *unchecked) {
+  if (!thd->semi_sync_slave) return 0;
+  bool doubtful = false;
+  mysql_mutex_lock(&thd->LOCK_thd_data);
+  // While it is being served it runs no statement that could set a variable.
+  if (thd->current_linfo)
+    doubtful = (is_on(user_variable(thd, "slave_gtid_ignore_duplicates")) ||
+                user_variable(thd, "slave_until_gtid")) &&
+               !has_all(user_variable(thd, "slave_connect_state"));
+  mysql_mutex_unlock(&thd->LOCK_thd_data);
+  if (doubtful) ++*unchecked;
+  return 0;
+}
+
 struct Watch {
   const BinlogPosition &awaited;
   const std::set<std::uint64_t> &passed_before;
@@ -109,6 +155,12 @@ BinlogPosition Semisync::last_reply() {
   return {m_reply_file_name(semisync()), m_reply_file_pos(semisync())};
 }
 
+bool Semisync::may_trust_replies() {
+  unsigned unchecked = 0;
+  server_threads.iterate(count_unchecked, &unchecked);
+  return unchecked == 0;
+}
+
 SemisyncView Semisync::await(const BinlogPosition &position,
                              const std::vector<std::string> &needed_logs) {
   awaited_ = position;
@@ -131,8 +183,30 @@ void Semisync::withdraw() {
 }
 
 SemisyncView Semisync::look() {
+  SemisyncView view;
+  {
+    BinlogLock lock;
+    view = look_locked();
+  }
+  return checked(std::move(view));
+}
+
+/* Not under LOCK_binlog: the server takes that with its list of threads locked. */
+SemisyncView Semisync::checked(SemisyncView view) {
+  if (trusted_ || !has_reached(view.acknowledged, awaited_)) return view;
+  trusted_ = may_trust_replies();
+  if (trusted_) return view;
+  journal_.warning(
+      "an acknowledgement of " + to_string(awaited_) +
+      " does not count: a semi-sync replica is connected that has transactions "
+      "which this server has not, and is served all the same, since it has "
+      "gtid_ignore_duplicates=ON or starts UNTIL a position. Stop it, or take "
+      "that setting back");
   BinlogLock lock;
-  return look_locked();
+  acknowledged_ = view.acknowledged = {};
+  m_reply_file_name_inited(semisync()) = false;
+  m_reply_file_name(semisync())[0] = '\0';
+  return view;
 }
 
 SemisyncView Semisync::look_locked() {
@@ -175,8 +249,28 @@ void Semisync::note_reply() {
   Repl_semi_sync_master &master = semisync();
   if (m_reply_file_name(master)[0] == '\0') return;
   BinlogPosition reply{m_reply_file_name(master), m_reply_file_pos(master)};
-  if (acknowledged_.empty() || has_reached(reply, acknowledged_))
-    acknowledged_ = std::move(reply);
+  if (!acknowledged_.empty() && !has_reached(reply, acknowledged_)) return;
+  if (has_reached(reply, awaited_) && reply != acknowledged_ &&
+      !is_end_of_event(reply))
+    return;
+  acknowledged_ = std::move(reply);
+}
+
+/* A file/position replica says itself from where it wants to start, and that is
+   entered before anything is read there. */
+bool Semisync::is_end_of_event(const BinlogPosition &reply) {
+  if (reply == refused_ || needed_logs_.empty()) return false;
+  const std::string &path = needed_logs_.front().path;
+  const std::string folder =
+      path.substr(0, path.size() - awaited_.file.size());
+  const std::uint64_t from =
+      reply.file == awaited_.file ? awaited_.offset : start_of_events;
+  if (walk_binlog(folder + reply.file, from, reply.offset).is_whole)
+    return true;
+  refused_ = reply;
+  journal_.warning("a replica wants the binary log from " + to_string(reply) +
+                   " on, where no event begins; that counts for nothing");
+  return false;
 }
 
 /*
@@ -303,7 +397,7 @@ SemisyncView Semisync::wait_for_change(const SemisyncView &seen,
                                        std::optional<Instant> until) {
   for (;;) {
     bool killed = false;
-    const SemisyncView view = wait_once(seen, until, &killed);
+    const SemisyncView view = checked(wait_once(seen, until, &killed));
     const bool done = view.shutting_down || woken_.exchange(false) || killed ||
                       !(view == seen) || (until && clock_.now() >= *until);
     // Only shutdown ends this thread: a KILL by its number must not leave the

@@ -31,6 +31,12 @@ class Semisync final : public Acknowledgements {
      empty when there is none that counts. Any thread, once the server has
      started. */
   static BinlogPosition last_reply();
+  /* Has nobody but replicas whose GTID position the server has checked sent
+     that? A replica with gtid_ignore_duplicates=ON, or one that starts UNTIL a
+     position, is served although it has transactions that this server has not,
+     and is asked for acknowledgements of what it need not have everything
+     before. */
+  static bool may_trust_replies();
 
   /*
     From now on, `position` awaits an acknowledgement. `needed_logs` are paths of
@@ -56,11 +62,13 @@ class Semisync final : public Acknowledgements {
 
  private:
   SemisyncView look_locked();
+  SemisyncView checked(SemisyncView view);
   std::string proof_lost();
   BinlogPosition last_commit();
   void register_position();
   void withdraw_position();
   void note_reply();
+  bool is_end_of_event(const BinlogPosition &reply);
   void forget_logs();
   SemisyncView wait_once(const SemisyncView &seen,
                          std::optional<Instant> until, bool *killed);
@@ -81,11 +89,13 @@ class Semisync final : public Acknowledgements {
   THD *waiting_ = nullptr;
   bool registered_ = false;
   bool withdrawn_ = false;
+  std::atomic<bool> trusted_{false};  // what has acknowledged all there is to
   std::atomic<bool> alone_{false};  // nobody else awaits anything
   std::vector<NeededLog> needed_logs_;
   std::string proof_lost_;
   BinlogPosition replaced_commit_;  // what semi-sync had as the last commit
   BinlogPosition acknowledged_;
+  BinlogPosition refused_;  // a reply that is no event's end
 
   // Of the waiting thread.
   Instant watch_at_;

@@ -1,5 +1,6 @@
 #define MYSQL_SERVER 1
 #include <my_global.h>
+#include <my_pthread.h>
 #include <mysqld.h>
 
 #include <boost/thread/thread.hpp>
@@ -17,6 +18,9 @@ bool wait_for_server() {
   mysql_mutex_unlock(&LOCK_server_started);
   return started;
 }
+
+void start_server_thread() { my_thread_init(); }
+void end_server_thread() { my_thread_end(); }
 
 void stop_waiting_for_server() noexcept {
   mysql_mutex_lock(&LOCK_server_started);

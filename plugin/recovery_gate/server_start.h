@@ -1,4 +1,4 @@
-/* The seam to the end of the server's start. */
+/* The seam to the end of the server's start, and to what it demands of threads. */
 #ifndef RECOVERY_GATE_SERVER_START_H
 #define RECOVERY_GATE_SERVER_START_H
 
@@ -9,6 +9,10 @@ namespace recovery_gate {
    stop_waiting_for_server() called. */
 bool wait_for_server();
 void stop_waiting_for_server() noexcept;
+
+/* Around all that a thread without a THD calls in the server. */
+void start_server_thread();
+void end_server_thread();
 
 }  // namespace recovery_gate
 

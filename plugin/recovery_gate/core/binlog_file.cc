@@ -17,7 +17,8 @@ constexpr unsigned char magic[4] = {0xfe, 'b', 'i', 'n'};
 constexpr std::uint64_t header_size = 19;
 constexpr std::size_t type_offset = 4, server_id_offset = 5, length_offset = 9,
                       flags_offset = 17;
-constexpr unsigned char format_description_event = 15, gtid_list_event = 163;
+constexpr unsigned char format_description_event = 15, gtid_event = 162,
+                        gtid_list_event = 163;
 constexpr unsigned char in_use_flag = 0x1;
 constexpr std::size_t checksum_size = 4;
 // Format version, server version, time stamp, length of headers, checksum
@@ -208,6 +209,32 @@ BinlogFileFacts read(const std::string &path, bool to_the_end) {
 }
 
 }  // namespace
+
+BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
+                          std::uint64_t to) {
+  BinlogStretch stretch;
+  BlockReader file;
+  std::string error;
+  if (from > to || !file.open(path, &error) || to > file.size())
+    return stretch;
+  while (from < to) {
+    const unsigned char *event = file.at(from, header_size);
+    if (event == nullptr) break;
+    const std::uint64_t length = little_endian_32(event + length_offset);
+    if (length < header_size || length > file.size() - from) break;
+    if (event[type_offset] == gtid_event)
+      stretch.writers.insert(little_endian_32(event + server_id_offset));
+    from += length;
+  }
+  stretch.is_whole = from == to;
+  return stretch;
+}
+
+BinlogStretch walk_binlog(const std::string &path, std::uint64_t from) {
+  const BinlogFileFacts facts = read_binlog_end(path);
+  return facts.error.empty() ? walk_binlog(path, from, facts.end_of_events)
+                             : BinlogStretch();
+}
 
 std::optional<std::uint32_t> binlog_identity(int file, std::uint64_t offset) {
   Bytes description, tail;

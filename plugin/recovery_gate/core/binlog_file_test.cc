@@ -396,6 +396,71 @@ TEST_F(GtidsBefore, AreUnknownWhenTheListHasNoRoomForItsNumber) {
 }
 
 /* -------------------------------------------------------------------------
+   A stretch of events. */
+
+class Stretch : public BinlogFile {
+ protected:
+  const std::string start_ = magic + format_description() + gtid_list(three);
+  const std::string transaction_of_2_ =
+      with_checksum({gtid_event, 2}, std::string(19, 'g'));
+  const std::string query_ = with_checksum({query_event, 3}, "BEGIN");
+  const std::string transaction_of_5_ =
+      with_checksum({gtid_event, 5}, std::string(19, 'g'));
+};
+
+TEST_F(Stretch, TellsWhoseTransactionsBeginInIt) {
+  const std::string content =
+      start_ + transaction_of_2_ + query_ + transaction_of_5_;
+  const std::string log = write(content);
+  const std::uint64_t first = start_.size(),
+                      second = first + transaction_of_2_.size(),
+                      third = second + query_.size(), end = content.size();
+  EXPECT_EQ(walk_binlog(log, start_of_events, end).writers, (ServerIds{2, 5}));
+  EXPECT_EQ(walk_binlog(log, start_of_events).writers, (ServerIds{2, 5}));
+  EXPECT_EQ(walk_binlog(log, first, third).writers, (ServerIds{2}));
+  EXPECT_EQ(walk_binlog(log, second, third).writers, ServerIds());
+  EXPECT_EQ(walk_binlog(log, second, end).writers, (ServerIds{5}));
+  EXPECT_EQ(walk_binlog(log, end, end).writers, ServerIds());
+}
+
+TEST_F(Stretch, IsWholeWhenItEndsWhereAnEventDoes) {
+  const std::string content = start_ + transaction_of_2_ + query_;
+  const std::string log = write(content);
+  const std::uint64_t first = start_.size(),
+                      second = first + transaction_of_2_.size();
+  for (std::uint64_t to = first; to <= content.size(); ++to)
+    EXPECT_EQ(walk_binlog(log, first, to).is_whole,
+              to == first || to == second || to == content.size())
+        << to;
+}
+
+TEST_F(Stretch, IsNotWholeOutsideItsLog) {
+  const std::string content = start_ + query_;
+  const std::string log = write(content);
+  EXPECT_FALSE(walk_binlog(log, start_.size(), content.size() + 1).is_whole);
+  EXPECT_FALSE(walk_binlog(log, content.size(), start_.size()).is_whole);
+  EXPECT_FALSE(walk_binlog(path("gone"), 4, 4).is_whole);
+  EXPECT_FALSE(walk_binlog(path("gone"), 4).is_whole);
+}
+
+TEST_F(Stretch, LeavesOutAnEventThatIsTorn) {
+  const std::string whole = start_ + transaction_of_2_;
+  for (std::size_t kept = 0; kept < transaction_of_5_.size(); ++kept) {
+    const BinlogStretch stretch = walk_binlog(
+        write(whole + transaction_of_5_.substr(0, kept)), start_of_events);
+    EXPECT_TRUE(stretch.is_whole) << kept;
+    EXPECT_EQ(stretch.writers, (ServerIds{2})) << kept;
+  }
+}
+
+TEST_F(Stretch, IsNotWholeWithAnEventThatIsShorterThanItsHeader) {
+  const std::string content =
+      start_ + header(gtid_event, 18) + std::string(100, '\0');
+  EXPECT_FALSE(
+      walk_binlog(write(content), start_of_events, content.size()).is_whole);
+}
+
+/* -------------------------------------------------------------------------
    Which log it is. */
 
 class BinlogIdentity : public BinlogFile {

@@ -48,4 +48,15 @@ bool has_reached(const BinlogPosition &at, const BinlogPosition &wanted) {
   return order > 0 || (order == 0 && at.offset >= wanted.offset);
 }
 
+bool is_next_log(const std::string &file, const std::string &next) {
+  const auto a = split(file), b = split(next);
+  if (!a || !b || a->series != b->series) return false;
+  std::string number = "0" + std::string(a->number);
+  auto digit = number.rbegin();
+  for (; *digit == '9'; ++digit) *digit = '0';
+  ++*digit;
+  number.erase(0, number.find_first_not_of('0'));
+  return number == b->number;
+}
+
 }  // namespace recovery_gate

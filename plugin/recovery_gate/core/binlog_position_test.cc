@@ -104,5 +104,28 @@ TEST(HasReached, IsFalseForNamesThatAreNoLogs) {
   }
 }
 
+TEST(NextLog, HasTheNextNumberAndTheSameName) {
+  const struct {
+    const char *file, *next;
+  } pairs[] = {{"bin.000001", "bin.000002"},   {"bin.000009", "bin.000010"},
+               {"bin.000099", "bin.000100"},   {"bin.999999", "bin.1000000"},
+               {"bin.000000", "bin.000001"},   {"bin.9", "bin.000010"},
+               {"a.b.000019", "a.b.000020"}};
+  for (const auto &pair : pairs) {
+    EXPECT_TRUE(is_next_log(pair.file, pair.next)) << pair.file;
+    EXPECT_FALSE(is_next_log(pair.next, pair.file)) << pair.file;
+    EXPECT_FALSE(is_next_log(pair.file, pair.file)) << pair.file;
+  }
+}
+
+TEST(NextLog, IsNoLaterOneAndNoneOfAnotherSeries) {
+  EXPECT_FALSE(is_next_log("bin.000001", "bin.000003"));
+  EXPECT_FALSE(is_next_log("bin.000001", "other.000002"));
+  for (const char *junk : {"", "bin", "bin.", ".000002", "bin.00000x"}) {
+    EXPECT_FALSE(is_next_log("bin.000001", junk)) << junk;
+    EXPECT_FALSE(is_next_log(junk, "bin.000002")) << junk;
+  }
+}
+
 }  // namespace
 }  // namespace recovery_gate

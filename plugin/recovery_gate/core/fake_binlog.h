@@ -27,7 +27,7 @@ namespace recovery_gate {
 namespace binlog_bytes {
 
 constexpr unsigned char query_event = 2, rotate_event = 4,
-                        format_description_event = 15, gtid_event = 162,
+                        format_description_event = 15, checkpoint_event = 161, gtid_event = 162,
                         gtid_list_event = 163, start_encryption_event = 164;
 constexpr unsigned in_use = 1;
 inline const std::string magic =
@@ -145,12 +145,24 @@ class FakeBinlog final : public BinlogProgress {
     for (const auto &[source, last] : gtids_)
       if (source.domain == domain) number = std::max(number, last);
     gtids_[{domain, server_id}] = ++number;
+    append_transaction(server_id, domain, number);
+  }
+  /* The server's last GTID once more, as gtid_seq_no makes it do. */
+  void write_again(std::uint32_t server_id) {
+    append_transaction(server_id, 0, gtids_.at({0, server_id}));
+  }
+  void append_transaction(std::uint32_t server_id, std::uint32_t domain,
+                          std::uint64_t number) {
     append(binlog_bytes::with_checksum(
         {binlog_bytes::gtid_event, server_id, 0, ++time_},
         binlog_bytes::little_endian(number, 8) +
             binlog_bytes::little_endian(domain, 4) + std::string(7, '\0')));
   }
   void write_own() { write(server_id_); }
+  void append_checkpoint() {
+    append(binlog_bytes::with_checksum(
+        {binlog_bytes::checkpoint_event, server_id_, 0, ++time_}, "checkpoint"));
+  }
   void rotate() {
     append(binlog_bytes::with_checksum(
         {binlog_bytes::rotate_event, server_id_, 0, ++time_}, "next"));
@@ -191,6 +203,7 @@ class FakeBinlog final : public BinlogProgress {
     open_next();
   }
   void set_server_id(std::uint32_t id) { server_id_ = id; }
+  void set_receives(bool receives) { receives_ = receives; }
   void acknowledge(const BinlogPosition &position) { acknowledged_ = position; }
   void acknowledge_all() { acknowledged_ = position(); }
   void encrypt_from_now_on() { encrypted_ = true; }
@@ -219,10 +232,12 @@ class FakeBinlog final : public BinlogProgress {
         binlog_identity(logs_.back().path, sample.end.offset).value();
     sample.gtids = gtids_;
     const BinlogFileFacts facts = read_binlog_header(logs_.back().path);
+    sample.receives = receives_;
     sample.log = {logs_.back().path, facts.server_id, facts.gtids_before};
     return sample;
   }
   int samples() const { return samples_; }
+  /* Happens just before the next sample. */
   void when_sampled(std::function<void()> what) {
     when_sampled_ = std::move(what);
   }
@@ -230,9 +245,10 @@ class FakeBinlog final : public BinlogProgress {
   End end() override { return {position(), log_number_}; }
   BinlogPosition acknowledged() override { return acknowledged_; }
   std::uint32_t server_id() override { return server_id_; }
+  bool receives() override { return receives_; }
   BinlogSample sample() override {
     ++samples_;
-    if (when_sampled_) when_sampled_();
+    if (const auto what = std::exchange(when_sampled_, nullptr)) what();
     return now();
   }
 
@@ -279,7 +295,7 @@ class FakeBinlog final : public BinlogProgress {
   std::uint64_t log_number_ = 0;
   GtidState gtids_;
   BinlogPosition acknowledged_;
-  bool encrypted_ = false;
+  bool encrypted_ = false, receives_ = true;
   int samples_ = 0;
   std::function<void()> when_sampled_;
 };

@@ -57,7 +57,7 @@ inline void PrintTo(const Obligation &obligation, std::ostream *out) {
   Record record;
   record.obligation = obligation;
   const std::string text = encode(record);
-  *out << text.substr(0, text.find("running-since"));
+  *out << text.substr(0, text.find("running-"));
 }
 inline void PrintTo(const Settled &settled, std::ostream *out) {
   *out << to_string(settled.position) << " with " << to_string(settled.gtids);

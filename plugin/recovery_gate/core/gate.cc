@@ -107,7 +107,7 @@ CloseReason Gate::close_reason() const {
   if (!owes()) return CloseReason::ALWAYS;
   if (facts_.carried_over.debt == Debt::CARRIED_OVER)
     return CloseReason::CARRIED_OVER;
-  if (facts_.crashed) return CloseReason::CRASH;
+  if (facts_.crashed || facts_.unclean) return CloseReason::CRASH;
   return facts_.doubt.empty() ? CloseReason::UNACKED_SHUTDOWN
                               : CloseReason::CRASH;
 }
@@ -124,8 +124,12 @@ std::string Gate::why_it_owes() const {
            gtid_text(carried_over.recovered_gtid) +
            " and ended before a replica had acknowledged them; the binary log "
            "ends at " + recovered_text();
-  if (facts_.crashed)
-    return "the server crashed, and what it wrote itself" + unsettled +
+  if (facts_.crashed || facts_.unclean)
+    return std::string(facts_.crashed
+                           ? "the server crashed"
+                           : "the server was not shut down properly, or not "
+                             "with this plugin") +
+           ", and what it wrote itself" + unsettled +
            " in the binary log up to " + recovered_text() +
            " may not be on any replica";
   return "the server was shut down before a replica had acknowledged all that "

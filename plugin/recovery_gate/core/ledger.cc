@@ -1,5 +1,7 @@
 #include "recovery_gate/ledger.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
 
@@ -12,16 +14,31 @@ using Lock = boost::lock_guard<boost::mutex>;
 
 constexpr milliseconds write_interval{300};
 constexpr milliseconds retry_interval{10 * 1000};
+// More of them are nobody's; then only the server's own are kept.
+constexpr std::size_t most_gtids_kept = 500;
 
-/* Is the log among these, or was it merely purged? */
-bool is_accounted_for(const std::string &file,
-                      const std::vector<LogStart> &logs) {
-  if (logs.empty() ||
-      has_reached({without_folder(logs.front().path), 0}, {file, 0}))
+/* Is the log in which the last run began among these, or was it merely purged?
+   The last of them is this run's own. */
+bool is_accounted_for(const Record &record, const std::vector<LogStart> &logs) {
+  if (logs.size() < 2) return false;
+  const BinlogPosition first{without_folder(logs.front().path), 0};
+  const BinlogPosition &began = record.running_since;
+  if (first.file != began.file && has_reached(first, {began.file, 0}))
     return true;
-  return std::any_of(logs.begin(), logs.end(), [&](const LogStart &log) {
-    return without_folder(log.path) == file;
+  return std::any_of(logs.begin(), logs.end() - 1, [&](const LogStart &log) {
+    return without_folder(log.path) == began.file &&
+           binlog_identity(log.path, began.offset) == record.running_identity;
   });
+}
+
+std::string with_folder_of(const std::string &path, const std::string &file) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? file : path.substr(0, slash + 1) + file;
+}
+
+bool nothing_left(const std::string &path, std::uint64_t from) {
+  const BinlogStretch rest = walk_binlog(path, from);
+  return rest.is_whole && rest.writers.empty();
 }
 
 /* The first position that, when a replica has acknowledged it, proves that the
@@ -44,6 +61,20 @@ bool is_still_there(const Obligation &owed, const std::vector<LogStart> &logs) {
               owed.identity);
 }
 
+/* All from the settled place on, when it is in one of them: what became of older
+   ones does not matter. */
+std::vector<std::string> relevant(const std::optional<Settled> &settled,
+                                  std::vector<std::string> paths) {
+  const auto log = std::find_if(
+      paths.begin(), paths.end(), [&](const std::string &path) {
+        return settled && without_folder(path) == settled->position.file &&
+               binlog_identity(path, settled->position.offset) ==
+                   settled->identity;
+      });
+  if (log != paths.end()) paths.erase(paths.begin(), log);
+  return paths;
+}
+
 }  // namespace
 
 Ledger::Ledger(const Clock &clock, Journal &journal, StateFile &file)
@@ -63,8 +94,15 @@ std::string Ledger::load(bool crashed, const BinlogPosition &newest_log) {
   return unknown;
 }
 
+std::vector<std::string> Ledger::relevant_logs(
+    const std::vector<std::string> &paths) const {
+  Lock lock(mutex_);
+  return relevant(record_.settled, paths);
+}
+
 Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
-                                      const GtidState &end) const {
+                                      const BinlogSample &start,
+                                      bool crashed) const {
   Lock lock(mutex_);
   Inheritance found;
   found.had_record = had_record_;
@@ -72,15 +110,24 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
   if (found.obligation.debt != Debt::CRASH &&
       !is_still_there(found.obligation, logs))
     found.obligation.provable = false;
-  if (!record_.running_since.empty() &&
-      !is_accounted_for(record_.running_since, logs))
+  found.unclean = !record_.running_since.empty();
+  found.lost_all =
+      logs.size() < 2 ||
+      !has_reached(record_.running_since,
+                   {without_folder(logs.front().path), 0});
+  if (found.unclean && !is_accounted_for(record_, logs))
     found.lost_track =
         "the server was not shut down properly, and the binary log that it "
-        "wrote (" + record_.running_since +
+        "wrote (" + record_.running_since.file +
         " and later) is not in the binary log index any more: log_bin was "
-        "changed, or the logs replaced";
-  found.unsettled =
-      find_unsettled(record_.settled, record_.other_server_ids, logs, end);
+        "changed, or logs were deleted or replaced";
+  const ServerIds ids = writers(start.gtids, start.receives);
+  found.unsettled = find_unsettled(record_.settled, ids, logs, start.gtids);
+  if (found.unclean && found.unsettled.empty() &&
+      found.unsettled.since_settled)
+    found.unsettled = find_written(record_.settled, ids, logs, start.gtids);
+  found.settled = found.unsettled.empty() ||
+                  (!had_record_ && !crashed && found.obligation.debt == Debt::NONE);
   return found;
 }
 
@@ -89,8 +136,10 @@ void Ledger::decided(const Obligation &owed, const BinlogSample &start,
   Lock lock(mutex_);
   start_ = last_ = start;
   own_ids_ = {start.log.server_id};
+  receives_ = start.receives;
   record_.obligation = owed;
-  record_.running_since = start.end.file;
+  record_.running_since = start.end;
+  record_.running_identity = start.identity;
   // Of another binary log.
   if (!has_reached(start.end, record_.acknowledged)) record_.acknowledged = {};
   if (settled)
@@ -103,8 +152,10 @@ void Ledger::decided(const Obligation &owed, const BinlogSample &start,
 void Ledger::opened() {
   Lock lock(mutex_);
   record_.obligation = Obligation();
-  if (start_) settle(*start_);
-  pending_.reset();
+  if (start_ && !settled_in_this_run_) {
+    settle(*start_);
+    pending_.reset();
+  }
   save();
 }
 
@@ -121,13 +172,26 @@ void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
   const BinlogProgress::End end = progress.end();
   note_server_id(progress.server_id());
   note_acknowledged(acknowledged);
+  const bool receives = progress.receives();
+  const bool promoted = receives_ && !receives;
+  receives_ = receives_ || receives;  // what is new may have been received before
   if (gate_is_open) follow(progress, end, acknowledged);
+  receives_ = receives;
+  if (given_up_.exchange(false)) {
+    record_.obligation = Obligation();
+    settle(progress.sample());
+    pending_.reset();
+    save();
+  }
+  // From now on all that comes is its own.
+  if (promoted) save();
   save_if_due();
 }
 
 void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
                            const std::vector<std::string> &log_paths,
-                           const std::string &gtid_position) {
+                           const std::string &gtid_position,
+                           std::string unreadable) {
   Lock lock(mutex_);
   const BinlogPosition acknowledged = progress.acknowledged();
   const BinlogSample end = progress.sample();
@@ -136,15 +200,16 @@ void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
   if (gate_is_open) {
     const bool same_series = take(end);
     const bool all_acknowledged =
-        same_series && has_reached(acknowledged, proof_of(end));
+        same_series && proves(acknowledged, end);
     if (all_acknowledged) discharge();
     if (all_acknowledged || nothing_own_since_settled(end)) settle(end);
   }
   if (!record_.obligation.open()) {
-    std::string unreadable;
-    const std::vector<LogStart> logs = read_log_starts(log_paths, &unreadable);
-    const Unsettled unsettled = find_unsettled(
-        record_.settled, record_.other_server_ids, logs, end.gtids);
+    const std::vector<LogStart> logs =
+        read_log_starts(relevant(record_.settled, log_paths), &unreadable);
+    const Unsettled unsettled =
+        find_unsettled(record_.settled, writers(end.gtids, receives_), logs,
+                       end.gtids);
     if (!unreadable.empty() || !unsettled.empty()) {
       record_.obligation = {Debt::SHUTDOWN, true, end.end, end.identity,
                             gtid_position};
@@ -156,7 +221,8 @@ void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
           ". The next start will be closed until one has");
     }
   }
-  record_.running_since.clear();
+  record_.running_since = {};
+  record_.running_identity = 0;
   save();
 }
 
@@ -166,12 +232,10 @@ Record Ledger::record() const {
 }
 
 void Ledger::note_server_id(std::uint32_t id) {
-  server_id_ = id;
-  if (!last_ || id == last_->log.server_id) return;
-  own_ids_.insert(id);
-  ids_since_sample_.insert(id);
+  if (!last_ || !own_ids_.insert(id).second) return;
   // Not a matter of time: what is written under it is owed from now on.
-  if (record_.other_server_ids.insert(id).second) save();
+  record_.other_server_ids.insert(own_ids_.begin(), own_ids_.end());
+  save();
 }
 
 void Ledger::note_acknowledged(const BinlogPosition &acknowledged) {
@@ -187,24 +251,36 @@ void Ledger::note_acknowledged(const BinlogPosition &acknowledged) {
 */
 void Ledger::follow(BinlogProgress &progress, const BinlogProgress::End &end,
                     const BinlogPosition &acknowledged) {
-  if (pending_ && has_reached(acknowledged, proof_of(*pending_))) {
+  const bool same_log = last_ && end.log_number == last_->log_number;
+  bool same_series = true;
+  std::optional<BinlogSample> sample;
+  // First of all: an acknowledgement in a log that was begun anew says nothing
+  // about a sample of the one before.
+  if (!same_log) {
+    sample = progress.sample();
+    same_series = take(*sample);
+  }
+  if (pending_ && proves(acknowledged, *pending_)) {
     discharge();
     settle(*pending_);
     pending_.reset();
     worth_writing_ = true;
   }
-  const bool same_log = last_ && end.log_number == last_->log_number;
-  if (same_log && (pending_ || end.position == last_->end)) return;
-
-  const BinlogSample now = progress.sample();
-  const bool same_series = take(now);
+  if (same_log) {
+    if (pending_ ||
+        (record_.settled && record_.settled->position == end.position))
+      return;
+    sample = progress.sample();
+    same_series = take(*sample);
+  }
+  const BinlogSample &now = *sample;
   if (nothing_own_since_settled(now)) {
     const bool other_log = record_.settled->position.file != now.end.file;
     settle(now);
     pending_.reset();
     // Else a replica would write this for all that it receives.
     if (other_log) worth_writing_ = true;
-  } else if (same_series && has_reached(acknowledged, proof_of(now))) {
+  } else if (same_series && proves(acknowledged, now)) {
     discharge();
     settle(now);
     pending_.reset();
@@ -214,6 +290,40 @@ void Ledger::follow(BinlogProgress &progress, const BinlogProgress::End &end,
   }
 }
 
+/*
+  Has a replica that acknowledged the one all that the other holds? Positions that
+  a file/position replica starts from come as acknowledgements too, and need not
+  be the end of anything. And events that are in no transaction, as a checkpoint at
+  the end of the log, are never acknowledged.
+*/
+bool Ledger::proves(const BinlogPosition &acknowledged,
+                    const BinlogSample &sample) const {
+  const BinlogPosition proof = proof_of(sample);
+  if (acknowledged.file != sample.end.file)
+    return has_reached(acknowledged, proof) ||
+           (proof.offset == 0 &&
+            is_next_log(acknowledged.file, sample.end.file) &&
+            nothing_left(with_folder_of(sample.log.path, acknowledged.file),
+                         acknowledged.offset));
+  const std::uint64_t at = acknowledged.offset, end = sample.end.offset;
+  if (at >= end) return walk_binlog(sample.log.path, end, at).is_whole;
+  if (has_reached(acknowledged, proof)) return true;
+  // The types of events cannot be read where the list could not.
+  if (!sample.log.gtids_before) return false;
+  const BinlogStretch rest = walk_binlog(sample.log.path, at, end);
+  return rest.is_whole && rest.writers.empty();
+}
+
+/* Whose transactions are the server's own? A server that is no replica has
+   nothing from elsewhere, whatever id a session took on. */
+ServerIds Ledger::writers(const GtidState &gtids, bool receives) const {
+  ServerIds ids = record_.other_server_ids;
+  ids.insert(own_ids_.begin(), own_ids_.end());
+  if (!receives)
+    for (const auto &[source, number] : gtids) ids.insert(source.server_id);
+  return ids;
+}
+
 /* Learns from a sample what it says of the log itself. False: the log was begun
    anew, and what was known of it before means nothing. */
 bool Ledger::take(const BinlogSample &sample) {
@@ -221,45 +331,65 @@ bool Ledger::take(const BinlogSample &sample) {
   if (anew) begin_anew(sample);
   own_ids_.insert(sample.log.server_id);
   last_ = sample;
-  if (!pending_) {
-    ids_since_sample_.clear();
-    if (server_id_ != sample.log.server_id)
-      ids_since_sample_.insert(server_id_);
-  }
   return !anew;
 }
 
 bool Ledger::was_begun_anew(const BinlogSample &sample) const {
   if (sample.log_number == last_->log_number) return false;
   const BinlogPosition log{sample.end.file, 0}, last{last_->end.file, 0};
-  return log == last || !has_reached(log, last) ||
-         (sample.log.gtids_before &&
-          !continues(*sample.log.gtids_before, last_->gtids));
+  if (log == last || !has_reached(log, last)) return true;
+  // RESET MASTER TO a higher number. FLUSH BINARY LOGS DELETE_DOMAIN_ID shortens
+  // the list too, and leaves the last log where it is.
+  return sample.log.gtids_before &&
+         !continues(*sample.log.gtids_before, last_->gtids) &&
+         ::access(last_->log.path.c_str(), F_OK) != 0;
 }
 
 /* RESET MASTER: no place in the old log means anything in the new one. */
 void Ledger::begin_anew(const BinlogSample &sample) {
-  record_.settled.reset();
-  record_.acknowledged = {};
-  record_.running_since = sample.end.file;
-  record_.other_server_ids.clear();
+  if (pending_)
+    journal_.warning("the binary log was reset before a replica was known to have "
+                     "acknowledged all that it held; that is given up");
   if (record_.obligation.open()) record_.obligation.provable = false;
-  settled_in_this_run_ = false;
+  record_.acknowledged = {};
+  record_.running_since = sample.end;
+  record_.running_identity = sample.identity;
   pending_.reset();
-  worth_writing_ = true;
+  BinlogSample beginning = sample;
+  beginning.gtids = sample.log.gtids_before.value_or(GtidState());
+  settle(beginning);
+  save();
 }
 
 bool Ledger::nothing_own_since_settled(const BinlogSample &sample) const {
-  return settled_in_this_run_ && record_.settled &&
-         written_since(record_.settled->gtids, sample.gtids, own_ids_).empty();
+  if (!settled_in_this_run_) return false;
+  // A GTID can be written once more.
+  const BinlogSample &settled = *settled_in_this_run_;
+  if (sample.gtids == settled.gtids && sample.log.gtids_before &&
+      sample.end.file == settled.end.file) {
+    const BinlogStretch since = walk_binlog(
+        sample.log.path, settled.end.offset, sample.end.offset);
+    return since.is_whole && since.writers.empty();
+  }
+  return settled_in_this_run_ &&
+         written_since(settled_in_this_run_->gtids, sample.gtids,
+                       writers(sample.gtids, receives_))
+             .empty();
 }
 
-/* `sample` is the one that ids_since_sample_ counts from. */
+/* All that the server had, once it was given another: a session keeps the one that
+   it began with, whatever the log says that it writes to. */
+ServerIds Ledger::ids_of_sessions() const {
+  return own_ids_.size() > 1 ? own_ids_ : ServerIds();
+}
+
 void Ledger::settle(const BinlogSample &sample) {
   record_.settled = Settled{sample.end, sample.identity,
-                            from_servers(sample.gtids, own_ids_)};
-  record_.other_server_ids = ids_since_sample_;
-  settled_in_this_run_ = true;
+                            sample.gtids.size() <= most_gtids_kept
+                                ? sample.gtids
+                                : from_servers(sample.gtids, own_ids_)};
+  record_.other_server_ids = ids_of_sessions();
+  settled_in_this_run_ = sample;
 }
 
 void Ledger::discharge() {
@@ -269,6 +399,7 @@ void Ledger::discharge() {
 }
 
 bool Ledger::save() {
+  owes_ = record_.obligation.open();
   worth_writing_ = false;
   write_not_before_ = clock_.now() + write_interval;
   if (on_disk_ && *on_disk_ == record_) return true;
@@ -279,6 +410,7 @@ bool Ledger::save() {
     cannot_write_ = false;
     return true;
   }
+  on_disk_.reset();
   worth_writing_ = true;
   write_not_before_ = clock_.now() + retry_interval;
   if (!cannot_write_)

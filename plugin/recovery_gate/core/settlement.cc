@@ -18,7 +18,7 @@ bool is_inside(const Settled &settled, const LogStart &log) {
 bool was_purged(const Settled &settled, const Logs &logs) {
   const BinlogPosition first{without_folder(logs.front().path), 0};
   return first.file != settled.position.file &&
-         has_reached(first, settled.position) && !settled.gtids.empty() &&
+         has_reached(first, settled.position) &&
          logs.front().gtids_before &&
          continues(*logs.front().gtids_before, settled.gtids);
 }
@@ -82,6 +82,30 @@ std::vector<LogStart> read_log_starts(const std::vector<std::string> &paths,
       *error = facts.error;
   }
   return logs;
+}
+
+Unsettled find_written(const std::optional<Settled> &settled,
+                       const ServerIds &other_ids, const Logs &logs,
+                       const GtidState &end) {
+  Unsettled found;
+  if (!settled) return found;
+  ServerIds written;
+  for (const LogStart &log : logs) {
+    const bool is_first = !found.since_settled && is_inside(*settled, log);
+    found.since_settled |= is_first;
+    if (!found.since_settled || !log.gtids_before) continue;
+    const ServerIds writers =
+        walk_binlog(log.path,
+                    is_first ? settled->position.offset : start_of_events)
+            .writers;
+    for (const std::uint32_t id : writers)
+      if (id == log.server_id || other_ids.count(id) != 0) {
+        written.insert(id);
+        if (found.first_log.empty()) found.first_log = log.path;
+      }
+  }
+  found.gtids = from_servers(end, written);
+  return found;
 }
 
 Unsettled find_unsettled(const std::optional<Settled> &settled,

@@ -337,14 +337,17 @@ TEST(Settlement, CountsForNothingWhenTheLogsWereBegunAnewPastIts) {
   EXPECT_EQ(unsettled(binlog, settled).first_log, binlog.paths().front());
 }
 
-TEST(Settlement, CannotTellAPurgedLogWithoutAnyGtidOfItsOwn) {
-  // In doubt it counts for nothing, which here is the same.
-  FakeBinlog binlog;
-  const Settled settled = settled_here(binlog, {1});
-  binlog.rotate();
-  binlog.purge_all_but(1);
-  EXPECT_TRUE(unsettled(binlog, settled).empty());
-  EXPECT_FALSE(unsettled(binlog, settled).since_settled);
+TEST(Settlement, CountsStillWhenItsLogWasPurgedAndNothingOwnCameBefore) {
+  for (const bool something_since : {false, true}) {
+    FakeBinlog binlog;
+    binlog.write(2);
+    const Settled settled = settled_here(binlog, {1});
+    if (something_since) binlog.write_own();
+    binlog.rotate();
+    binlog.purge_all_but(1);
+    EXPECT_EQ(unsettled(binlog, settled).empty(), !something_since);
+    EXPECT_TRUE(unsettled(binlog, settled).since_settled);
+  }
 }
 
 TEST(Settlement, FollowsThePurgedLogPastTheMillionth) {
@@ -407,6 +410,76 @@ TEST(Settlement, CountsForNothingWhenTheFirstLogThereIsIsEncrypted) {
   binlog.purge_all_but(1);
   EXPECT_EQ(unsettled(binlog, settled).gtids, gtid(1, 1));
   EXPECT_FALSE(unsettled(binlog, settled).since_settled);
+}
+
+/* -------------------------------------------------------------------------
+   By reading events. */
+
+Unsettled written(const FakeBinlog &binlog,
+                  const std::optional<Settled> &settled,
+                  const ServerIds &other_ids = {}) {
+  return find_written(settled, other_ids, binlog.starts(), binlog.gtids());
+}
+
+TEST(Written, FindsTheSameAsTheListsTell) {
+  FakeBinlog binlog;
+  binlog.write_own();
+  const Settled settled = settled_here(binlog, {1});
+  EXPECT_TRUE(written(binlog, settled).empty());
+  EXPECT_TRUE(written(binlog, settled).since_settled);
+  binlog.write(2);
+  binlog.rotate();
+  binlog.write(2);
+  EXPECT_TRUE(written(binlog, settled).empty());
+  EXPECT_EQ(written(binlog, settled, {2}).gtids, gtid(2, 3));
+  binlog.write_own();
+  EXPECT_EQ(written(binlog, settled).gtids, gtid(1, 4));
+  EXPECT_EQ(written(binlog, settled).first_log, binlog.paths()[1]);
+}
+
+TEST(Written, FindsAlsoAGtidThatWasWrittenOnceMore) {
+  FakeBinlog binlog;
+  binlog.write_own();
+  const Settled settled = settled_here(binlog, {1});
+  binlog.write_again(1);
+  ASSERT_TRUE(unsettled(binlog, settled).empty());
+  EXPECT_EQ(written(binlog, settled).gtids, gtid(1, 1));
+  EXPECT_EQ(written(binlog, settled).first_log, binlog.paths()[0]);
+}
+
+TEST(Written, TakesEachLogForThatOfTheServerThatWroteIt) {
+  FakeBinlog binlog(1);
+  const Settled settled = settled_here(binlog, {1});
+  binlog.write_own();
+  binlog.shut_down();
+  binlog.start(2);
+  binlog.write(1);
+  EXPECT_EQ(written(binlog, settled).first_log, binlog.paths()[0]);
+  binlog.rotate();
+  const Settled later = settled_here(binlog, {2});
+  binlog.write(1);
+  EXPECT_TRUE(written(binlog, later).empty());
+}
+
+TEST(Written, IsNothingWithoutASettledPlaceInTheLogs) {
+  FakeBinlog binlog;
+  binlog.write_own();
+  const Settled settled = settled_here(binlog, {1});
+  EXPECT_TRUE(written(binlog, std::nullopt).empty());
+  binlog.rotate();
+  binlog.write_own();
+  binlog.purge_all_but(1);
+  EXPECT_TRUE(written(binlog, settled).empty());
+  EXPECT_FALSE(written(binlog, settled).since_settled);
+}
+
+TEST(Written, IsNothingInEncryptedLogs) {
+  FakeBinlog binlog;
+  binlog.encrypt_from_now_on();
+  binlog.rotate();
+  const Settled settled = settled_here(binlog, {1});
+  binlog.write_own();
+  EXPECT_TRUE(written(binlog, settled).empty());
 }
 
 /* -------------------------------------------------------------------------

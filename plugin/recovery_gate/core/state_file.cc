@@ -15,7 +15,7 @@
 namespace recovery_gate {
 namespace {
 
-constexpr std::size_t largest_file = 64 * 1024;
+constexpr std::size_t largest_file = 1024 * 1024;
 constexpr char first_line[] = "recovery-gate-state 2\n";
 
 constexpr const char *debt_names[] = {"none", "crash", "shutdown",
@@ -138,6 +138,7 @@ bool operator==(const Obligation &a, const Obligation &b) {
 
 bool operator==(const Record &a, const Record &b) {
   return a.obligation == b.obligation && a.running_since == b.running_since &&
+         a.running_identity == b.running_identity &&
          a.acknowledged == b.acknowledged && a.settled == b.settled &&
          a.other_server_ids == b.other_server_ids;
 }
@@ -151,7 +152,9 @@ std::string encode(const Record &record) {
       (owed.provable ? "yes" : "no") + "\n" +
       position_lines("", owed.recovered_end) + "identity " +
       (owed.identity ? hexadecimal(*owed.identity) : "") + "\ngtid " +
-      owed.recovered_gtid + "\nrunning-since " + record.running_since + "\n" +
+      owed.recovered_gtid + "\n" +
+      position_lines("running-", record.running_since) + "running-identity " +
+      hexadecimal(record.running_identity) + "\n" +
       position_lines("acknowledged-", record.acknowledged) +
       position_lines("settled-", settled.position) + "settled-identity " +
       hexadecimal(settled.identity) + "\nsettled-gtid " +
@@ -161,6 +164,8 @@ std::string encode(const Record &record) {
 }
 
 std::string decode(const std::string &content, Record *record) {
+  if (content.empty())
+    return "it is empty, as when there was no room to write it";
   if (content.compare(0, 20, first_line, 20) != 0)
     return "it is not a state file of the recovery gate";
   if (content.compare(0, sizeof first_line - 1, first_line) != 0)
@@ -186,7 +191,8 @@ std::string decode(const std::string &content, Record *record) {
   read.obligation.recovered_end = lines.position("");
   read.obligation.identity = lines.identity("identity");
   read.obligation.recovered_gtid = lines.value("gtid");
-  read.running_since = lines.value("running-since");
+  read.running_since = lines.position("running-");
+  read.running_identity = lines.number<std::uint32_t>("running-identity", 16);
   read.acknowledged = lines.position("acknowledged-");
   Settled settled;
   settled.position = lines.position("settled-");
@@ -270,8 +276,13 @@ std::string StateFile::save(const Record &record) {
            std::strerror(error);
   };
   const std::string beside = path_ + ".new";
-  if (const int error = files_.write_synced(beside, encode(record)))
+  if (const int error = files_.write_synced(beside, encode(record))) {
+    // Without a file the next start would take it that there never was anything
+    // to write. An empty one needs no room, and closes it.
+    std::string content;
+    if (files_.read(path_, &content) == ENOENT) files_.write_synced(path_, "");
     return failed("write", error);
+  }
   if (!damaged_.empty()) {
     // For a person to look at; the gate does without it. A copy, so that there
     // is no moment without a state file.

@@ -27,7 +27,8 @@ Record full() {
   Record record;
   record.obligation = {Debt::CARRIED_OVER, true, {"bin.000002", 662},
                        0x44cae1ed, "0-1-24"};
-  record.running_since = "bin.000003";
+  record.running_since = {"bin.000003", 367};
+  record.running_identity = 0x9b0f6e2c;
   record.acknowledged = {"bin.000001", 3824};
   record.settled = Settled{{"bin.000002", 336}, 0xa07e887d, {{{0, 1}, 22}}};
   record.other_server_ids = {7, 4294967295};
@@ -73,6 +74,27 @@ std::string why_not_loaded(FileLayer &files) {
   return why;
 }
 
+/* Empty files need no room. */
+class FilesWithoutRoom final : public FileLayer {
+ public:
+  int read(const std::string &path, std::string *content) override {
+    return files_.read(path, content);
+  }
+  int write_synced(const std::string &path,
+                   const std::string &content) override {
+    return content.empty() ? files_.write_synced(path, content) : ENOSPC;
+  }
+  int rename(const std::string &from, const std::string &to) override {
+    return files_.rename(from, to);
+  }
+  int sync_folder(const std::string &folder) override {
+    return files_.sync_folder(folder);
+  }
+
+ private:
+  FaultyFiles files_;
+};
+
 /* Nothing when there is no file or it cannot be read. */
 std::optional<Record> loaded(FileLayer &files) {
   std::optional<Record> record;
@@ -90,8 +112,13 @@ TEST(StateFileBytes, AreReadAsTheyWereWritten) {
       [](Record &record) { record.obligation.identity = 0xffffffff; },
       [](Record &record) { record.obligation.recovered_gtid.clear(); },
       [](Record &record) { record.obligation.recovered_gtid = "0-1-9,1-2-3"; },
-      [](Record &record) { record.running_since.clear(); },
-      [](Record &record) { record.running_since = "odd log's.name .000001"; },
+      [](Record &record) {
+        record.running_since = {};
+        record.running_identity = 0;
+      },
+      [](Record &record) {
+        record.running_since.file = "odd log's.name .000001";
+      },
       [](Record &record) { record.acknowledged = {}; },
       [](Record &record) {
         record.acknowledged = {"bin.1000000", 18446744073709551615u};
@@ -134,7 +161,9 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
             "offset 662\n"
             "identity 44cae1ed\n"
             "gtid 0-1-24\n"
-            "running-since bin.000003\n"
+            "running-file bin.000003\n"
+            "running-offset 367\n"
+            "running-identity 9b0f6e2c\n"
             "acknowledged-file bin.000001\n"
             "acknowledged-offset 3824\n"
             "settled-file bin.000002\n"
@@ -142,7 +171,7 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
             "settled-identity a07e887d\n"
             "settled-gtid 0-1-22\n"
             "other-server-ids 7\n"
-            "crc32 a825c24f\n");
+            "crc32 71ec366f\n");
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
@@ -154,7 +183,9 @@ TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
                           "offset 0\n"
                           "identity \n"
                           "gtid \n"
-                          "running-since \n"
+                          "running-file \n"
+                          "running-offset 0\n"
+                          "running-identity 00000000\n"
                           "acknowledged-file \n"
                           "acknowledged-offset 0\n"
                           "settled-file \n"
@@ -239,7 +270,9 @@ TEST(StateFileBytes, AreRefusedWhenALineIsNotWhatItShouldBe) {
       {"identity 44cae1ed", "identity 144cae1ed"},
       {"identity 44cae1ed", "identity xyz"},
       {"gtid 0-1-24\n", "GTID 0-1-24\n"},
-      {"running-since bin.000003\n", "running-since\n"},
+      {"running-file bin.000003\n", "running-file\n"},
+      {"running-offset 367", "running-offset "},
+      {"running-identity 9b0f6e2c", "running-identity "},
       {"acknowledged-offset 3824", "acknowledged-offset 3,824"},
       {"settled-offset 336", "settled-offset +336"},
       {"settled-identity a07e887d", "settled-identity "},
@@ -271,18 +304,19 @@ TEST(StateFileBytes, SayWhenTheyAreOfAnotherVersionOrNotOurs) {
                                     "file bin.000002\noffset 662\n"
                                     "gtid 0-1-9\n")),
               HasSubstr("another version"));
-  for (const char *alien : {"hello\n", "", "\n", "recovery-gate", "\xfe\x62in"})
+  for (const char *alien : {"hello\n", "\n", "recovery-gate", "\xfe\x62in"})
     EXPECT_THAT(refused(alien), HasSubstr("not a state file"));
+  EXPECT_THAT(refused(""), HasSubstr("empty"));
 }
 
-TEST(StateFileBytes, FitIntoWhatIsReadWithHundredsOfSources) {
+TEST(StateFileBytes, FitIntoWhatIsReadWithThousandsOfSources) {
   Record record = full();
-  for (std::uint32_t id = 1; id <= 500; ++id) {
+  for (std::uint32_t id = 1; id <= 10000; ++id) {
     record.settled->gtids[{4294967295u - id, 4294967295u}] =
         18446744073709551615u;
     record.other_server_ids.insert(4294967295u - id);
   }
-  EXPECT_LT(encode(record).size(), 64u * 1024);
+  EXPECT_LT(encode(record).size(), 1u << 20);
 }
 
 TEST(Record, DiffersWhenAnyOfItDiffers) {
@@ -293,7 +327,8 @@ TEST(Record, DiffersWhenAnyOfItDiffers) {
       [](Record &record) { record.obligation.recovered_end.offset = 1; },
       [](Record &record) { record.obligation.identity = 1; },
       [](Record &record) { record.obligation.recovered_gtid = "0-1-1"; },
-      [](Record &record) { record.running_since = "bin.000004"; },
+      [](Record &record) { record.running_since.offset = 1; },
+      [](Record &record) { record.running_identity = 1; },
       [](Record &record) { record.acknowledged.offset = 1; },
       [](Record &record) { record.settled.reset(); },
       [](Record &record) { record.settled->position.offset = 1; },
@@ -414,6 +449,20 @@ TEST(StateFile, KeepsTheOldContentWhenTheDiskIsFullOrReadOnly) {
     EXPECT_THAT(state.save(settled()), IsEmpty());
     EXPECT_EQ(loaded(files), settled());
   }
+}
+
+TEST(StateFile, LeavesAnEmptyOneWhenThereIsNoRoomForTheFirst) {
+  // Or the next start would take it that there never was anything to write.
+  FilesWithoutRoom full;
+  EXPECT_THAT(StateFile(full, "data").save(owing),
+              tells("cannot write", "No space left"));
+  EXPECT_THAT(why_not_loaded(full), tells("cannot be trusted", "empty"));
+  // And does not replace one that is there.
+  FaultyFiles files;
+  ASSERT_THAT(StateFile(files, "data").save(owing), IsEmpty());
+  files.write_error = ENOSPC;
+  EXPECT_NE(StateFile(files, "data").save(settled()), "");
+  EXPECT_EQ(loaded(files), owing);
 }
 
 TEST(StateFile, SaysWhyItCannotBeRead) {
@@ -547,27 +596,27 @@ TEST_F(StateFileOnDisk, RefusesAFolderInItsPlaceAndAHugeFile) {
   EXPECT_NE(load(&record), "");
   EXPECT_NE(StateFile(files_, folder_).save(owing), "");
   std::filesystem::remove(path());
-  std::ofstream(path()) << std::string(1 << 20, 'x');
+  std::ofstream(path()) << std::string((1 << 20) + 1, 'x');
   EXPECT_THAT(load(&record), tells("cannot be read", "too large"));
   EXPECT_FALSE(record);
 }
 
 TEST_F(StateFileOnDisk, KeepsTheStartOfAHugeFileAsideWhenItIsReplaced) {
-  std::ofstream(path()) << std::string(1 << 20, 'x');
+  std::ofstream(path()) << std::string((1 << 20) + 1, 'x');
   StateFile state(files_, folder_);
   std::optional<Record> record;
   ASSERT_NE(state.load(&record), "");
   EXPECT_THAT(state.save(owing), IsEmpty());
-  EXPECT_GE(std::filesystem::file_size(path() + ".damaged"), 64u * 1024);
+  EXPECT_GE(std::filesystem::file_size(path() + ".damaged"), 1u << 20);
   EXPECT_THAT(load(&record), IsEmpty());
   EXPECT_EQ(record, owing);
 }
 
 TEST_F(StateFileOnDisk, IsReadUpToItsLargestSize) {
   std::string content;
-  std::ofstream(path()) << std::string(64 * 1024, 'x');
+  std::ofstream(path()) << std::string(1 << 20, 'x');
   EXPECT_EQ(files_.read(path(), &content), 0);
-  EXPECT_EQ(content, std::string(64 * 1024, 'x'));
+  EXPECT_EQ(content, std::string(1 << 20, 'x'));
 }
 
 TEST_F(StateFileOnDisk, IsOnAFullDiskWhatItWas) {
