@@ -37,8 +37,10 @@ struct Settled {
   BinlogPosition position;
   /* binary log's identity up to there, see binlog_identity(). */
   std::uint32_t identity = 0;
-  /* The server's own last transactions at that point. */
+  /* The last transactions at that point; the server's own at least. */
   GtidState gtids;
+  /* As the log's that it is in. */
+  std::uint32_t server_id = 0;
 };
 
 bool operator==(const Settled &a, const Settled &b);

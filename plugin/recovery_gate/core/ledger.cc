@@ -387,7 +387,8 @@ void Ledger::settle(const BinlogSample &sample) {
   record_.settled = Settled{sample.end, sample.identity,
                             sample.gtids.size() <= most_gtids_kept
                                 ? sample.gtids
-                                : from_servers(sample.gtids, own_ids_)};
+                                : from_servers(sample.gtids, own_ids_),
+                            sample.log.server_id};
   record_.other_server_ids = ids_of_sessions();
   settled_in_this_run_ = sample;
 }

@@ -527,7 +527,7 @@ TEST_F(LedgerTest, NeverKeepsAReplicaClosedForWhatItReceived) {
   EXPECT_TRUE(gate->is_open());
 }
 
-TEST_F(LedgerTest, DISABLED_NeverKeepsAReplicaClosedForWhatItsPurgedLogsHeld) {
+TEST_F(LedgerTest, NeverKeepsAReplicaClosedForWhatItsPurgedLogsHeld) {
   write_and_settle();  // when it was a primary
   binlog.write(2);
   binlog.rotate();

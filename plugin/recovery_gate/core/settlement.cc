@@ -31,9 +31,9 @@ class Walk {
       : state_(std::move(state)), other_ids_(other_ids), ids_(other_ids) {}
 
   /* Logs that are gone. */
-  void pass_purged_logs(std::uint32_t next_server_id) {
-    ids_.insert(next_server_id);
-    for (const auto &[source, number] : state_) ids_.insert(source.server_id);
+  void pass_purged_logs(std::uint32_t first_server_id,
+                        std::uint32_t next_server_id) {
+    ids_.insert({first_server_id, next_server_id});
   }
 
   void enter(const LogStart &log) {
@@ -68,7 +68,7 @@ class Walk {
 
 bool operator==(const Settled &a, const Settled &b) {
   return a.position == b.position && a.identity == b.identity &&
-         a.gtids == b.gtids;
+         a.gtids == b.gtids && a.server_id == b.server_id;
 }
 
 std::vector<LogStart> read_log_starts(const std::vector<std::string> &paths,
@@ -128,7 +128,7 @@ Unsettled find_unsettled(const std::optional<Settled> &settled,
       log = found + 1;
     } else if (was_purged(*settled, logs)) {
       walk.emplace(settled->gtids, other_ids);
-      walk->pass_purged_logs(logs.front().server_id);
+      walk->pass_purged_logs(settled->server_id, logs.front().server_id);
     }
   }
   const bool since_settled = walk.has_value();

@@ -16,7 +16,8 @@ GtidState gtid(std::uint32_t server_id, std::uint64_t number,
 /* The binary log is settled up to where it is; `own` are the server's ids. */
 Settled settled_here(const FakeBinlog &binlog, const ServerIds &own) {
   const BinlogSample now = binlog.now();
-  return {now.end, now.identity, from_servers(now.gtids, own)};
+  return {now.end, now.identity, from_servers(now.gtids, own),
+          now.log.server_id};
 }
 
 Unsettled unsettled(const FakeBinlog &binlog,

@@ -157,7 +157,8 @@ std::string encode(const Record &record) {
       hexadecimal(record.running_identity) + "\n" +
       position_lines("acknowledged-", record.acknowledged) +
       position_lines("settled-", settled.position) + "settled-identity " +
-      hexadecimal(settled.identity) + "\nsettled-gtid " +
+      hexadecimal(settled.identity) + "\nsettled-server-id " +
+      std::to_string(settled.server_id) + "\nsettled-gtid " +
       to_string(settled.gtids) + "\nother-server-ids " +
       ids_text(record.other_server_ids) + "\n";
   return content + checksum_line(content);
@@ -197,6 +198,7 @@ std::string decode(const std::string &content, Record *record) {
   Settled settled;
   settled.position = lines.position("settled-");
   settled.identity = lines.number<std::uint32_t>("settled-identity", 16);
+  settled.server_id = lines.number<std::uint32_t>("settled-server-id");
   lines.demand(parse(lines.value("settled-gtid"), &settled.gtids));
   if (!settled.position.empty()) read.settled = std::move(settled);
   read.other_server_ids = parse_ids(lines.value("other-server-ids"), &lines);

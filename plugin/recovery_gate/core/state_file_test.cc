@@ -30,7 +30,7 @@ Record full() {
   record.running_since = {"bin.000003", 367};
   record.running_identity = 0x9b0f6e2c;
   record.acknowledged = {"bin.000001", 3824};
-  record.settled = Settled{{"bin.000002", 336}, 0xa07e887d, {{{0, 1}, 22}}};
+  record.settled = Settled{{"bin.000002", 336}, 0xa07e887d, {{{0, 1}, 22}}, 1};
   record.other_server_ids = {7, 4294967295};
   return record;
 }
@@ -169,9 +169,10 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
             "settled-file bin.000002\n"
             "settled-offset 336\n"
             "settled-identity a07e887d\n"
+            "settled-server-id 1\n"
             "settled-gtid 0-1-22\n"
             "other-server-ids 7\n"
-            "crc32 71ec366f\n");
+            "crc32 4b071b9d\n");
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
@@ -191,6 +192,7 @@ TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
                           "settled-file \n"
                           "settled-offset 0\n"
                           "settled-identity 00000000\n"
+                          "settled-server-id 0\n"
                           "settled-gtid \n"
                           "other-server-ids \n"));
 }
