@@ -202,6 +202,12 @@ class FakeBinlog final : public BinlogProgress {
     next_ = 1;
     open_next();
   }
+  /* FLUSH BINARY LOGS DELETE_DOMAIN_ID */
+  void delete_domain(std::uint32_t domain) {
+    for (auto gtid = gtids_.begin(); gtid != gtids_.end();)
+      gtid = gtid->first.domain == domain ? gtids_.erase(gtid) : ++gtid;
+    rotate();
+  }
   void set_server_id(std::uint32_t id) { server_id_ = id; }
   void set_receives(bool receives) { receives_ = receives; }
   void acknowledge(const BinlogPosition &position) { acknowledged_ = position; }

@@ -203,6 +203,8 @@ TEST(Ledger, TakesAServerThatNeverRanWithItForOneThatOwesNothing) {
   EXPECT_FALSE(found.obligation.open());
   EXPECT_THAT(found.lost_track, IsEmpty());
   EXPECT_EQ(found.unsettled.gtids, gtid(1, 1)) << "had it crashed";
+  EXPECT_TRUE(found.settled);
+  EXPECT_FALSE(ledger.recovered(binlog.starts(), binlog.now(), true).settled);
 }
 
 /* -------------------------------------------------------------------------
@@ -256,6 +258,40 @@ TEST_F(LedgerTest, RemembersACrashOfAServerThatNeverHadARecord) {
   give_up_start();
   start();
   EXPECT_EQ(gate->snapshot().reason, CloseReason::CRASH);
+  EXPECT_EQ(found.unsettled.gtids, gtid(1, 1));
+}
+
+TEST_F(LedgerTest, WritesNothingForACrashThatIsOnRecordAlready) {
+  crash();
+  load();
+  const int before = files.writes;
+  give_up_start();
+  load();
+  EXPECT_EQ(files.writes, before);
+}
+
+TEST_F(LedgerTest, CanProveWhatACrashLeftThoughTheLogOfTheRecordIsGone) {
+  // What is owed is what is found then.
+  write_and_settle();
+  binlog.rotate();
+  settle_down();
+  crash();
+  load();
+  give_up_start();
+  give_up_start();
+  binlog.purge_all_but(2);
+  start();
+  EXPECT_EQ(found.obligation.debt, Debt::CRASH);
+  EXPECT_TRUE(found.obligation.provable);
+  EXPECT_TRUE(gate->is_open());
+}
+
+TEST_F(LedgerTest, ClosesAfterACrashForAGtidThatWasWrittenOnceMore) {
+  write_and_settle();
+  binlog.write_again(1);
+  crash();
+  start();
+  EXPECT_FALSE(gate->is_open());
   EXPECT_EQ(found.unsettled.gtids, gtid(1, 1));
 }
 
@@ -731,6 +767,7 @@ TEST_F(LedgerTest, TakesNoOldAcknowledgementForOneOfTheNewLog) {
   });
   look();
   ASSERT_EQ(binlog.position(), old);
+  settle_down();
   crash();
   start();
   EXPECT_FALSE(gate->is_open());
@@ -881,6 +918,21 @@ TEST_F(LedgerTest, SettlesWhatItWroteUnderAnIdThatItWasGivenMeanwhile) {
   crash();
   start();
   EXPECT_TRUE(gate->is_open());
+}
+
+TEST_F(LedgerTest, LearnsAnIdFromTheLogThatWasBegunUnderIt) {
+  // It was set and set back between two looks.
+  settle_down();
+  binlog.set_server_id(5);
+  binlog.rotate();
+  binlog.set_server_id(1);
+  look();
+  binlog.write(5);
+  settle_down();
+  EXPECT_THAT(on_disk().settled->gtids, IsEmpty());
+  shut_down();
+  start();
+  EXPECT_FALSE(gate->is_open());
 }
 
 TEST_F(LedgerTest, OwesWhatASessionWritesThatStillHasTheIdOfBefore) {
@@ -1206,6 +1258,14 @@ TEST_F(LedgerTest, KeepsWhatIsOwedWhenItIsShutDownWhileClosed) {
   EXPECT_EQ(gate->snapshot().reason, CloseReason::CARRIED_OVER);
 }
 
+TEST_F(LedgerTest, IsSettledUpToItsEndAfterAShutdownThatLeftNothingOwn) {
+  write_and_settle();
+  binlog.write(2);
+  const BinlogPosition end = binlog.position();
+  shut_down();
+  EXPECT_EQ(on_disk().settled->position, end);
+}
+
 TEST_F(LedgerTest, OwesWhatWasWrittenBehindAGateClosedByItsMode) {
   shut_down();
   start(Mode::ALWAYS);
@@ -1337,6 +1397,63 @@ TEST_F(LedgerTest, TakesTheEndOfTheLastTransactionForProofInTheNextLogToo) {
   }
 }
 
+TEST_F(LedgerTest, CannotTellWhatAnEncryptedLogHoldsAfterAnAcknowledgement) {
+  binlog.encrypt_from_now_on();
+  binlog.rotate();
+  settle_down();
+  binlog.write_own();
+  const BinlogPosition transaction = binlog.position();
+  binlog.append_checkpoint();
+  acknowledge(transaction);
+  settle_down();
+  EXPECT_THAT(on_disk().settled->gtids, IsEmpty());
+  acknowledge_all();
+  settle_down();
+  EXPECT_EQ(on_disk().settled->gtids, gtid(1, 1));
+}
+
+TEST_F(LedgerTest, KeepsOnlyItsOwnOfVeryManySources) {
+  binlog.write_own();
+  for (std::uint32_t id = 100; id < 598; ++id) binlog.write(id);
+  acknowledge_all();
+  settle_down();
+  EXPECT_THAT(on_disk().settled->gtids, SizeIs(499));
+  for (std::uint32_t id = 600; id < 610; ++id) binlog.write(id);
+  binlog.write_own();
+  acknowledge_all();
+  settle_down();
+  EXPECT_EQ(on_disk().settled->gtids, from_servers(binlog.gtids(), {1}));
+  crash();
+  start();
+  EXPECT_TRUE(gate->is_open());
+}
+
+TEST_F(LedgerTest, KeepsItsAccountWhenADomainIsDeleted) {
+  binlog.write(1, 7);
+  binlog.write_own();
+  acknowledge_all();
+  settle_down();
+  const BinlogPosition acknowledged_before = binlog.acknowledged();
+  binlog.delete_domain(7);
+  settle_down();
+  EXPECT_EQ(on_disk().acknowledged, acknowledged_before);
+  EXPECT_EQ(on_disk().running_since.file, "bin.000001");
+  EXPECT_THAT(journal.warnings(), IsEmpty());
+}
+
+TEST_F(LedgerTest, SettlesNoLessWhenTheGateIsOpenedThanWasGivenUpBefore) {
+  binlog.write_own();
+  crash();
+  start();
+  binlog.write_own();
+  ledger->give_up();
+  look();
+  const auto settled = on_disk().settled;
+  EXPECT_EQ(settled->gtids, gtid(1, 2));
+  open_by_hand();
+  EXPECT_EQ(on_disk().settled, settled);
+}
+
 TEST_F(LedgerTest, GivesUpBehindAnOpenGateAtTheNextLook) {
   binlog.write_own();
   crash();
@@ -1404,6 +1521,39 @@ TEST_F(LedgerTest, KeepsTrackWhenTheLogsWerePurged) {
   start();
   EXPECT_THAT(found.lost_track, IsEmpty());
   EXPECT_TRUE(gate->is_open());
+}
+
+TEST_F(LedgerTest, BeginsANewAccountBelowTheLastLogAlsoWithoutAnyGtid) {
+  binlog.rotate();
+  binlog.rotate();
+  settle_down();
+  reset_binlog();
+  settle_down();
+  EXPECT_EQ(on_disk().running_since.file, "bin.000001");
+}
+
+TEST_F(LedgerTest, LosesTrackWhenAllLogsOfARunThatCrashedAreGone) {
+  write_and_settle();
+  crash();
+  binlog.purge_all_but(1);  // which no server does before it was asked
+  crashed = false;
+  start();
+  EXPECT_THAT(found.lost_track, HasSubstr("bin.000001"));
+  EXPECT_FALSE(gate->is_open());
+}
+
+TEST_F(LedgerTest, LosesTrackWhenTheLogOfARunThatCrashedWasReplaced) {
+  write_and_settle();
+  const std::string log = binlog.paths().front();
+  crash();
+  FakeBinlog other;
+  other.reset();
+  other.write_own();
+  std::filesystem::copy_file(other.paths().front(), log,
+                             std::filesystem::copy_options::overwrite_existing);
+  crashed = false;
+  start();
+  EXPECT_THAT(found.lost_track, HasSubstr("bin.000001"));
 }
 
 TEST_F(LedgerTest, LosesTrackWhenTheLogsBeginAnewBelowTheLastOnes) {

@@ -200,6 +200,7 @@ TEST(Settlement, WithoutASettledPlaceLeavesOutWhatCameBeforeTheFirstLog) {
   binlog.rotate();
   binlog.purge_all_but(1);
   EXPECT_TRUE(unsettled(binlog, std::nullopt).empty());
+  EXPECT_TRUE(unsettled(binlog, std::nullopt, {1}).empty());
   binlog.write(1, 7);
   EXPECT_EQ(unsettled(binlog, std::nullopt).gtids, gtid(1, 1, 7));
 }
