@@ -59,12 +59,11 @@ struct BinlogStretch {
   ServerIds writers;
 };
 
-/* Walks over the events from `from`, where one begins, to `to`, by their headers.
-   Not for encrypted logs, but for is_whole. */
+/* Walks over the events from `from`, where one begins, to `to`, or to the end of
+   the last complete event, by their headers. Of an encrypted log only is_whole
+   means anything. */
 BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
-                          std::uint64_t to);
-/* The same to the end of the last complete event. */
-BinlogStretch walk_binlog(const std::string &path, std::uint64_t from);
+                          std::optional<std::uint64_t> to = std::nullopt);
 /* Where the first event of every log begins. */
 inline constexpr std::uint64_t start_of_events = 4;
 

@@ -138,8 +138,9 @@ class Ledger {
   void note_acknowledged(const BinlogPosition &acknowledged);
   void follow(BinlogProgress &progress, const BinlogProgress::End &end,
               const BinlogPosition &acknowledged);
-  bool proves(const BinlogPosition &acknowledged,
-              const BinlogSample &sample) const;
+  bool proves(const BinlogPosition &acknowledged, const BinlogSample &sample);
+  bool is_proof(const BinlogPosition &acknowledged,
+                const BinlogSample &sample) const;
   ServerIds writers(const GtidState &gtids, bool receives) const;
   bool take(const BinlogSample &sample);
   bool was_begun_anew(const BinlogSample &sample) const;
@@ -169,6 +170,7 @@ class Ledger {
   std::optional<BinlogSample> last_;
   /* Waits for an acknowledgement. */
   std::optional<BinlogSample> pending_;
+  BinlogPosition refused_, refused_for_;  // what proved nothing last
   bool receives_ = false;  // or did at the last look
   bool worth_writing_ = false;
   bool cannot_write_ = false;

@@ -211,13 +211,14 @@ BinlogFileFacts read(const std::string &path, bool to_the_end) {
 }  // namespace
 
 BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
-                          std::uint64_t to) {
+                          std::optional<std::uint64_t> to) {
   BinlogStretch stretch;
   BlockReader file;
   std::string error;
-  if (from > to || !file.open(path, &error) || to > file.size())
-    return stretch;
-  while (from < to) {
+  if (!file.open(path, &error)) return stretch;
+  const std::uint64_t end = to.value_or(file.size());
+  if (from > end || end > file.size()) return stretch;
+  while (from < end) {
     const unsigned char *event = file.at(from, header_size);
     if (event == nullptr) break;
     const std::uint64_t length = little_endian_32(event + length_offset);
@@ -226,14 +227,9 @@ BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
       stretch.writers.insert(little_endian_32(event + server_id_offset));
     from += length;
   }
-  stretch.is_whole = from == to;
+  // A crash may have torn the last event apart.
+  stretch.is_whole = to ? from == *to : errno == 0;
   return stretch;
-}
-
-BinlogStretch walk_binlog(const std::string &path, std::uint64_t from) {
-  const BinlogFileFacts facts = read_binlog_end(path);
-  return facts.error.empty() ? walk_binlog(path, from, facts.end_of_events)
-                             : BinlogStretch();
 }
 
 std::optional<std::uint32_t> binlog_identity(int file, std::uint64_t offset) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
+#include <filesystem>
+#include <system_error>
 
 #include "recovery_gate/binlog_file.h"
 
@@ -16,6 +18,8 @@ constexpr milliseconds write_interval{300};
 constexpr milliseconds retry_interval{10 * 1000};
 // More of them are nobody's; then only the server's own are kept.
 constexpr std::size_t most_gtids_kept = 500;
+// What is written in a tenth of a second is less.
+constexpr std::uint64_t longest_walk = 64 << 20;
 
 /* Is the log in which the last run began among these, or was it merely purged?
    The last of them is this run's own. */
@@ -37,6 +41,9 @@ std::string with_folder_of(const std::string &path, const std::string &file) {
 }
 
 bool nothing_left(const std::string &path, std::uint64_t from) {
+  std::error_code unknown;
+  const std::uint64_t size = std::filesystem::file_size(path, unknown);
+  if (unknown || size < from || size - from > longest_walk) return false;
   const BinlogStretch rest = walk_binlog(path, from);
   return rest.is_whole && rest.writers.empty();
 }
@@ -297,7 +304,21 @@ void Ledger::follow(BinlogProgress &progress, const BinlogProgress::End &end,
   the end of the log, are never acknowledged.
 */
 bool Ledger::proves(const BinlogPosition &acknowledged,
-                    const BinlogSample &sample) const {
+                    const BinlogSample &sample) {
+  // A replica may be away for long: each place is looked at once.
+  if (acknowledged.empty() ||
+      (acknowledged == refused_ && sample.end == refused_for_))
+    return false;
+  const bool proven = is_proof(acknowledged, sample);
+  if (!proven) {
+    refused_ = acknowledged;
+    refused_for_ = sample.end;
+  }
+  return proven;
+}
+
+bool Ledger::is_proof(const BinlogPosition &acknowledged,
+                      const BinlogSample &sample) const {
   const BinlogPosition proof = proof_of(sample);
   if (acknowledged.file != sample.end.file)
     return has_reached(acknowledged, proof) ||
@@ -309,7 +330,7 @@ bool Ledger::proves(const BinlogPosition &acknowledged,
   if (at >= end) return walk_binlog(sample.log.path, end, at).is_whole;
   if (has_reached(acknowledged, proof)) return true;
   // The types of events cannot be read where the list could not.
-  if (!sample.log.gtids_before) return false;
+  if (!sample.log.gtids_before || end - at > longest_walk) return false;
   const BinlogStretch rest = walk_binlog(sample.log.path, at, end);
   return rest.is_whole && rest.writers.empty();
 }
