@@ -282,7 +282,8 @@ void Ledger::follow(BinlogProgress &progress, const BinlogProgress::End &end,
   }
   const BinlogSample &now = *sample;
   if (nothing_own_since_settled(now)) {
-    const bool other_log = record_.settled->position.file != now.end.file;
+    const bool other_log =
+        !record_.settled || record_.settled->position.file != now.end.file;
     settle(now);
     pending_.reset();
     // Else a replica would write this for all that it receives.
@@ -379,6 +380,9 @@ void Ledger::begin_anew(const BinlogSample &sample) {
   BinlogSample beginning = sample;
   beginning.gtids = sample.log.gtids_before.value_or(GtidState());
   settle(beginning);
+  // What was written since the reset is not settled: without a place, the start of
+  // the log counts.
+  if (sample.gtids != beginning.gtids) record_.settled.reset();
   save();
 }
 
