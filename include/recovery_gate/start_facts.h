@@ -35,7 +35,7 @@ void note_recovered_end(const std::string &newest_log, StartFacts *facts);
 /*
   What the ledger knows of this start. `unknown` is what Ledger::load() returned,
   `start` the sample of the log that was opened at this start, which is the last
-  of `logs`. `index_error`: empty, or why these are not all logs.
+  of `logs` and is not read. `index_error`: empty, or why these are not all logs.
 
   Returns whether nothing that this server wrote before `start` is owed.
 */

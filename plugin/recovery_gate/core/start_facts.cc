@@ -3,6 +3,21 @@
 #include "recovery_gate/binlog_file.h"
 
 namespace recovery_gate {
+namespace {
+
+/* The start's own log need not be read, and before the start it is not there. */
+std::vector<LogStart> starts_of(std::vector<std::string> paths,
+                                const BinlogSample &start,
+                                std::string *doubt) {
+  const bool has_own = !paths.empty() &&
+                       without_folder(paths.back()) == start.end.file;
+  if (has_own) paths.pop_back();
+  std::vector<LogStart> starts = read_log_starts(paths, doubt);
+  if (has_own) starts.push_back(start.log);
+  return starts;
+}
+
+}  // namespace
 
 void note_last_end(const std::vector<std::string> &logs, StartFacts *facts) {
   if (logs.empty()) return;
@@ -29,19 +44,18 @@ bool inherit(const Ledger &ledger, const std::string &unknown,
              StartFacts *facts) {
   std::string doubt = index_error.empty() ? unknown : index_error;
   const std::vector<LogStart> starts =
-      read_log_starts(ledger.relevant_logs(logs), &doubt);
+      starts_of(ledger.relevant_logs(logs), start, &doubt);
   const Ledger::Inheritance found =
       ledger.recovered(starts, start, facts->crashed);
   facts->carried_over = found.obligation;
   facts->crashed |= found.obligation.debt == Debt::CRASH;
   facts->unclean = found.unclean;
-  if (!found.lost_track.empty()) {
-    doubt = found.lost_track;
-    if (found.lost_all)
-      facts->unprovable =
-          "A replica that acknowledges this binary log need not have what was "
-          "in that one";
-  } else if (!found.obligation.provable)
+  if (!found.lost_track.empty()) doubt = found.lost_track;
+  if (found.lost_all && !found.lost_track.empty())
+    facts->unprovable =
+        "A replica that acknowledges this binary log need not have what was "
+        "in that one";
+  else if (!found.obligation.provable)
     facts->unprovable =
         "the binary log that holds it was deleted, or is not the one that was "
         "recovered";

@@ -84,6 +84,22 @@ TEST_F(StartFactsTest, OwesNothingWhenNothingWasWritten) {
   EXPECT_THAT(facts.unsettled, IsEmpty());
 }
 
+TEST_F(StartFactsTest, ForetellsAStartWhoseLogIsNotThereYet) {
+  binlog.write_own();
+  std::vector<std::string> logs = binlog.paths();
+  BinlogSample start = binlog.now();
+  start.end = {"bin.000002", 400};
+  start.log.path = logs.back().substr(0, logs.back().rfind('/')) +
+                   "/bin.000002";
+  start.log.gtids_before = start.gtids;
+  logs.push_back(start.log.path);
+  facts.crashed = true;
+  EXPECT_FALSE(inherit(ledger, "", logs, "", start, &facts));
+  EXPECT_EQ(to_string(facts.unsettled), "0-1-1");
+  EXPECT_THAT(facts.doubt, IsEmpty());
+  EXPECT_THAT(facts.unprovable, IsEmpty());
+}
+
 TEST_F(StartFactsTest, IsNotSettledInDoubt) {
   binlog.start(1);
   EXPECT_FALSE(inherit(ledger, "", binlog.paths(), "the index is gone",
@@ -102,6 +118,17 @@ TEST_F(StartFactsTest, CanProveNothingWithoutTheLogsOfTheLastRun) {
       inherit(ledger, "", binlog.paths(), "", binlog.now(), &facts));
   EXPECT_THAT(facts.doubt, tells("bin.000001", "not in the binary log index"));
   EXPECT_THAT(facts.unprovable, tells("need not have"));
+}
+
+TEST_F(StartFactsTest, DoesNotForgetThatProofIsLostWhenALogIsMissingToo) {
+  binlog.rotate();
+  ledger.decided({Debt::CARRIED_OVER, false, {}, std::nullopt, ""},
+                 binlog.now(), false);
+  binlog.start(1);
+  const std::vector<std::string> all = binlog.paths();
+  inherit(ledger, "", {all[0], all[2]}, "", binlog.now(), &facts);
+  EXPECT_THAT(facts.doubt, tells("bin.000002", "not in the binary log index"));
+  EXPECT_THAT(facts.unprovable, tells("was deleted"));
 }
 
 }  // namespace
