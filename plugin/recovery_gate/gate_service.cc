@@ -1,6 +1,7 @@
 #include "gate_service.h"
 
 #include "plugin_pin.h"
+#include "recovery_gate/start_facts.h"
 #include "server_control.h"
 #include "server_facts.h"
 #include "server_start.h"
@@ -25,8 +26,10 @@ void GateService::take_over(bool crashed, const BinlogPosition &newest_log) {
 void GateService::decide(Mode mode, StartFacts facts) {
   const BinlogSample start = binlog_.sample();
   facts.to_acknowledge = start.end;
-  bool settled = false;
-  inherit(&facts, start, &settled);
+  std::string index_error;
+  const std::vector<std::string> logs = binlogs(&index_error);
+  const bool settled =
+      inherit(ledger_, unknown_, logs, index_error, start, &facts);
   std::vector<std::string> needed{start.log.path};
   const std::string &first = facts.first_unsettled_log.empty()
                                  ? facts.recovered_path
@@ -51,39 +54,6 @@ void GateService::let_be(const std::string &why) {
   StartFacts facts;
   facts.unguarded = why;
   gate.decide(Mode::OFF, facts, SemisyncView());
-}
-
-/* What the ledger knows of this start. */
-void GateService::inherit(StartFacts *facts, const BinlogSample &start,
-                          bool *settled) {
-  std::string doubt = unknown_;
-  const std::vector<std::string> paths = binlogs(&doubt);
-  const std::vector<LogStart> logs =
-      read_log_starts(ledger_.relevant_logs(paths), &doubt);
-  const Ledger::Inheritance found =
-      ledger_.recovered(logs, start, facts->crashed);
-  facts->carried_over = found.obligation;
-  facts->crashed |= found.obligation.debt == Debt::CRASH;
-  facts->unclean = found.unclean;
-  if (!found.lost_track.empty()) {
-    doubt = found.lost_track;
-    if (found.lost_all)
-      facts->unprovable =
-          "A replica that acknowledges this binary log need not have what was "
-          "in that one";
-  } else if (!found.obligation.provable)
-    facts->unprovable =
-        "the binary log that holds it was deleted, or is not the one that was "
-        "recovered";
-  if (!doubt.empty())
-    facts->doubt += (facts->doubt.empty() ? "" : "; ") + doubt;
-  // What a server had before it ran with the plugin, its clients saw long ago.
-  if (facts->crashed || found.had_record)
-    facts->unsettled = found.unsettled.gtids;
-  if (found.unsettled.since_settled)
-    facts->first_unsettled_log = found.unsettled.first_log;
-  *settled = facts->unguarded.empty() && facts->doubt.empty() &&
-             found.settled;
 }
 
 /* The gate does without its ledger's keeper: what is on disk only says more is

@@ -67,7 +67,6 @@ class GateService final : public Host, private Kept {
  private:
   GateService() = default;
 
-  void inherit(StartFacts *facts, const BinlogSample &start, bool *settled);
   void keep();
 
   bool begin() override;

@@ -10,8 +10,8 @@
 #include "door.h"
 #include "gate_service.h"
 #include "no_tables.h"
-#include "recovery_gate/binlog_file.h"
 #include "recovery_gate/report.h"
+#include "recovery_gate/start_facts.h"
 #include "recovery_hooks.h"
 #include "server_facts.h"
 #include "server_identity.h"
@@ -72,21 +72,6 @@ my_bool collect_prepared(THD *, plugin_ref plugin, void *) {
   return 0;
 }
 
-/* The last log written before this start, once recovery is done with it. */
-void find_recovered_end() {
-  if (start.newest_log.empty()) return;
-  const BinlogFileFacts log = read_binlog_end(start.newest_log);
-  if (!log.error.empty()) {
-    if (start.facts.doubt.empty()) start.facts.doubt = log.error;
-    return;
-  }
-  start.facts.recovered_path = start.newest_log;
-  start.facts.recovered_end = {without_folder(start.newest_log),
-                               log.end_of_events};
-  start.facts.recovered_identity =
-      binlog_identity(start.newest_log, log.end_of_events);
-}
-
 /*
   Called while the server recovers, and once more after it and before a new
   binary log is opened, crash or not.
@@ -98,8 +83,8 @@ int collect(XID *, uint) {
                    nullptr);
   }
   start.facts.recovered_gtid = binlog_gtid();
-  // Soon the server deletes logs that have expired.
-  find_recovered_end();
+  // Recovery is done with it, and soon the server deletes logs that have expired.
+  note_recovered_end(start.newest_log, &start.facts);
   return 0;  // the gate has prepared nothing itself
 }
 
@@ -189,10 +174,7 @@ void look_at_last_shutdown() {
   const std::vector<std::string> logs = binlogs(&start.facts.doubt);
   if (logs.empty()) return;
   start.newest_log = logs.back();
-  const BinlogFileFacts log = read_binlog_header(start.newest_log);
-  start.facts.crashed = log.in_use;
-  if (!log.error.empty())
-    start.facts.doubt = log.error;
+  note_last_end(logs, &start.facts);
 }
 
 }  // namespace

@@ -31,6 +31,8 @@ readonly build_packages=(
   libboost-dev            # header-only parts of Boost
   libboost-thread-dev     # Boost.Thread and what it links
   libfmt-dev              # text formatting
+  libcli11-dev            # the tool's command line
+  nlohmann-json3-dev      # its --json
   libgtest-dev libgmock-dev # unit tests
   python3 python3-pymysql # test scripts which talk to a server
 )

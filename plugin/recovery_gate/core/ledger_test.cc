@@ -3,6 +3,7 @@
 #include <random>
 
 #include "fake_binlog.h"
+#include "recovery_gate/start_facts.h"
 
 namespace recovery_gate {
 namespace {
@@ -48,18 +49,14 @@ class Server {
   void decide(Mode mode = Mode::AUTO) {
     const BinlogSample start = binlog.now();
     StartFacts facts;
+    facts.crashed = crashed;
+    const bool settled =
+        inherit(*ledger, unknown, binlog.paths(), "", start, &facts);
     std::string unreadable;
     found = ledger->recovered(
         read_log_starts(ledger->relevant_logs(binlog.paths()), &unreadable),
         start, crashed);
     EXPECT_THAT(unreadable, IsEmpty());
-    facts.crashed = crashed || found.obligation.debt == Debt::CRASH;
-    facts.unclean = found.unclean;
-    facts.carried_over = found.obligation;
-    facts.doubt = unknown + found.lost_track;
-    if (!found.obligation.provable) facts.unprovable = "a log was deleted";
-    if (facts.crashed || found.had_record)
-      facts.unsettled = found.unsettled.gtids;
     facts.recovered_end = end_before_;
     facts.recovered_identity = identity_before_;
     facts.recovered_gtid = to_string(start.gtids);
@@ -68,8 +65,7 @@ class Server {
     gate->decide(mode, facts, replica_connected());
     const Obligation owed = gate->obligation();
     ledger->decided(owed, start,
-                    facts.doubt.empty() && found.settled &&
-                        !owed.open() && gate->is_open());
+                    settled && !owed.open() && gate->is_open());
   }
 
   void start(Mode mode = Mode::AUTO) {

@@ -1,0 +1,68 @@
+#include <CLI/CLI.hpp>
+#include <cstring>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "command.h"
+#include "exit_codes.h"
+#include "inspect.h"
+#include "output.h"
+#include "terminal.h"
+
+namespace recovery_gate::tool {
+namespace {
+
+constexpr const char *description =
+    "The command-line side of the MariaDB recovery gate, which after a crash "
+    "keeps\nclients out of a server until a semi-sync replica has "
+    "acknowledged what crash\nrecovery left in its binary log.";
+
+/* Others see a program's arguments: a password stays there no longer than it
+   has to. */
+void hide_passwords(int argc, char **argv) {
+  for (int i = 1; i < argc; ++i) {
+    char *secret = nullptr;
+    if (std::strncmp(argv[i], "--password=", 11) == 0)
+      secret = argv[i] + 11;
+    else if (argv[i][0] == '-' && argv[i][1] == 'p')
+      secret = argv[i] + 2;
+    if (secret != nullptr) std::memset(secret, 'x', std::strlen(secret));
+  }
+}
+
+int run(int argc, char **argv) {
+  end_cleanly_on_signals();
+  std::vector<std::string> arguments =
+      with_password_options({argv + 1, argv + argc});
+  hide_passwords(argc, argv);
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+
+  CLI::App app(description, "recovery-gate");
+  app.set_help_flag("-?,--help", "Print this and exit");
+  app.set_version_flag("-V,--version",
+                       std::string("recovery-gate " RECOVERY_GATE_VERSION));
+  app.require_subcommand(1);
+  Invocation invocation;
+  add_inspect(app, invocation);
+  app.footer(exit_code_help());
+  try {
+    app.parse(std::move(arguments));
+  } catch (const CLI::ParseError &error) {
+    return static_cast<int>(app.exit(error) == 0 ? ExitCode::OPEN
+                                                 : ExitCode::USAGE);
+  }
+  return static_cast<int>(invocation.run());
+}
+
+}  // namespace
+}  // namespace recovery_gate::tool
+
+int main(int argc, char **argv) {
+  try {
+    return recovery_gate::tool::run(argc, argv);
+  } catch (const std::bad_alloc &) {
+    recovery_gate::tool::complain("out of memory");
+    return static_cast<int>(recovery_gate::tool::ExitCode::UNREACHABLE);
+  }
+}

@@ -1,0 +1,44 @@
+/*
+  MariaDB's option files (my.cnf), as its client programs read them.
+
+  Connector/C has a reader of its own, which knows neither
+  --defaults-extra-file nor group suffixes, and of a folder that is included
+  reads only my.cnf: on Debian that leaves out /etc/mysql/mariadb.conf.d/. The
+  format is that of the server's mysys/my_default.c.
+*/
+#ifndef RECOVERY_GATE_TOOL_OPTION_FILES_H
+#define RECOVERY_GATE_TOOL_OPTION_FILES_H
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace recovery_gate::tool {
+
+/* Which files and groups to read. */
+struct OptionFiles {
+  bool none = false;                  // --no-defaults
+  std::optional<std::string> only;    // --defaults-file
+  std::optional<std::string> extra;   // --defaults-extra-file
+  std::string group_suffix;           // --defaults-group-suffix
+};
+
+struct OptionLine {
+  std::string name;  // without "loose-"; with '-' where the file has '_'
+  std::optional<std::string> value;
+  std::string group, file;
+  bool loose = false;  // "loose-": not an error when it is not known
+};
+
+/*
+  All lines of the groups [client], [client-server], [client-mariadb] and
+  [recovery-gate], in the order in which they were read: the last one of a name
+  is what counts. Returns an empty string, or what is wrong. A file that is not
+  there is an error only when it was asked for by name.
+*/
+std::string read_option_files(const OptionFiles &files,
+                              std::vector<OptionLine> *lines);
+
+}  // namespace recovery_gate::tool
+
+#endif  // RECOVERY_GATE_TOOL_OPTION_FILES_H

@@ -1,0 +1,40 @@
+/*
+  The person's side: a password that is not shown, a line that is drawn again
+  and again, a question, and a terminal that is left as it was found.
+*/
+#ifndef RECOVERY_GATE_TOOL_TERMINAL_H
+#define RECOVERY_GATE_TOOL_TERMINAL_H
+
+#include <string>
+
+namespace recovery_gate::tool {
+
+/*
+  From now on SIGINT, SIGTERM and SIGHUP end the process at once with
+  ExitCode::INTERRUPTED, wherever it is; what the terminal was told (no echo, a
+  line that is not finished) is put right first. A signal that is ignored stays
+  so, as nohup has it. Call it once, before any thread.
+*/
+void end_cleanly_on_signals();
+
+/* Asks on the controlling terminal, with the echo off. Returns an empty string,
+   or what is wrong; without a terminal nobody can be asked. */
+std::string ask_secretly(const std::string &prompt, std::string *answer);
+
+bool stdout_is_terminal();
+bool stdin_is_terminal();
+
+/* Columns of the terminal that is the standard output; 80 where that cannot be
+   told. */
+int terminal_width();
+
+/* On a terminal: replaces the line that was drawn last, cut to the width. */
+void redraw_line(const std::string &text);
+
+/* What is written next begins on an empty line: takes away what redraw_line()
+   has drawn. */
+void clear_line();
+
+}  // namespace recovery_gate::tool
+
+#endif  // RECOVERY_GATE_TOOL_TERMINAL_H
