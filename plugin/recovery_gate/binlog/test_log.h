@@ -7,16 +7,14 @@
 #define RECOVERY_GATE_TEST_LOG_H
 
 #include <gmock/gmock.h>
-#include <stdlib.h>
 #include <zlib.h>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "recovery_gate/binlog_reader.h"
+#include "test_folder.h"
 
 namespace recovery_gate {
 
@@ -200,27 +198,6 @@ class TestLog {
   bool is_encrypted_ = false;
   std::string bytes_;
   std::vector<std::uint64_t> offsets_;
-};
-
-/* A folder that is gone with the test. */
-class TestFolder {
- public:
-  TestFolder() {
-    std::string folder = testing::TempDir() + "/recovery_gate_XXXXXX";
-    path_ = mkdtemp(folder.data());
-  }
-  ~TestFolder() { std::filesystem::remove_all(path_); }
-  TestFolder(const TestFolder &) = delete;
-  TestFolder &operator=(const TestFolder &) = delete;
-
-  std::string file(const std::string &name) const { return path_ / name; }
-  std::string write(const std::string &name, const std::string &content) const {
-    std::ofstream(file(name), std::ios::binary) << content;
-    return file(name);
-  }
-
- private:
-  std::filesystem::path path_;
 };
 
 }  // namespace recovery_gate

@@ -6,18 +6,16 @@
 #ifndef RECOVERY_GATE_FAKE_BINLOG_H
 #define RECOVERY_GATE_FAKE_BINLOG_H
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <boost/crc.hpp>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "../binlog/test_folder.h"
 #include "fakes.h"
 #include "recovery_gate/binlog_file.h"
 #include "recovery_gate/ledger.h"
@@ -100,35 +98,6 @@ inline std::string gtid_list(const GtidState &gtids, Header header = {}) {
 }
 
 }  // namespace binlog_bytes
-
-/* A folder that is gone with the test. */
-class TestFolder {
- public:
-  TestFolder() {
-    std::string folder = testing::TempDir() + "/recovery_gate_XXXXXX";
-    if (mkdtemp(folder.data()) == nullptr)
-      throw std::runtime_error("no folder for the test's files");
-    path_ = folder;
-  }
-  ~TestFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TestFolder(const TestFolder &) = delete;
-  TestFolder &operator=(const TestFolder &) = delete;
-
-  std::string file(const std::string &name) const { return path_ / name; }
-
-  std::string write(const std::string &name, const std::string &content) const {
-    // A new file each time: some file systems flush one that is overwritten.
-    std::filesystem::remove(file(name));
-    std::ofstream(file(name), std::ios::binary) << content;
-    return file(name);
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 /* The binary log of a server, as far as the ledger sees it. */
 class FakeBinlog final : public BinlogProgress {
