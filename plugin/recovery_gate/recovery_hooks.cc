@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "binlog_decryption.h"
 #include "door.h"
 #include "gate_service.h"
 #include "no_tables.h"
@@ -25,6 +26,9 @@ struct Start {
   StartFacts facts;
   std::string newest_log;  // before this start's own is opened
   bool asked_for_xids = false;
+  bool looked_at_outcome = false;
+  /* Empty, or why the binary log does not tell which transactions were met. */
+  std::string places_unknown;
 };
 Start start;
 
@@ -32,11 +36,10 @@ handlerton *own_handlerton;
 
 constexpr int unknown_xid = -4;  // XAER_NOTA in the X/Open XA specification
 
-std::string key_of(const XID &xid) {
-  return std::string(reinterpret_cast<const char *>(&xid.formatID),
-                     sizeof xid.formatID) +
-         std::to_string(xid.gtrid_length) + ":" +
-         std::string(xid.data, xid.gtrid_length + xid.bqual_length);
+XaId id_of(const XID &xid) {
+  return {static_cast<std::int32_t>(xid.formatID),
+          std::string(xid.data, xid.gtrid_length),
+          std::string(xid.data + xid.gtrid_length, xid.bqual_length)};
 }
 
 /* What an engine has prepared. It is asked as the server asks it: again and
@@ -61,30 +64,43 @@ std::vector<XID> prepared_in(handlerton *engine) {
 my_bool collect_prepared(THD *, plugin_ref plugin, void *) {
   handlerton *engine = plugin_hton(plugin);
   if (engine == own_handlerton || engine->recover == nullptr) return 0;
-  for (XID &xid : prepared_in(engine)) {
-    const my_xid number = xid.get_my_xid();
-    GateService::instance().xids.prepared(
-        key_of(xid),
-        number ? std::to_string(number)
-               : std::string(xid.data, xid.gtrid_length + xid.bqual_length),
-        number == 0, hton_name(engine)->str);
-  }
+  for (XID &xid : prepared_in(engine))
+    GateService::instance().xids.prepared({id_of(xid), xid.get_my_xid()},
+                                          hton_name(engine)->str);
   return 0;
 }
 
+/* The server has just read the same logs: what it met is in them, or nowhere. */
+void find_places() {
+  RecoveredXids &xids = GateService::instance().xids;
+  if (!xids.may_be_logged()) return;
+  ServerDecryptor decryptor;
+  std::string problem;
+  const std::vector<std::string> logs = binlogs(&problem);
+  if (problem.empty()) problem = find_in_binlog(logs, &decryptor, &xids);
+  start.places_unknown = problem;
+}
+
+/* What recovery left. Soon the server deletes logs that have expired. */
+void look_at_outcome() {
+  start.looked_at_outcome = true;
+  start.facts.recovered_gtid = binlog_gtid();
+  note_recovered_end(start.newest_log, &start.facts);
+  find_places();
+}
+
 /*
-  Called while the server recovers, and once more after it and before a new
-  binary log is opened, crash or not.
+  Called while the server recovers from a crash, and nothing is decided yet; and
+  once after that and before a new binary log is opened, crash or not.
 */
 int collect(XID *, uint) {
-  if (!start.asked_for_xids) {
+  const bool is_first_call = !start.asked_for_xids;
+  if (is_first_call) {
     start.asked_for_xids = true;
     plugin_foreach(nullptr, collect_prepared, MYSQL_STORAGE_ENGINE_PLUGIN,
                    nullptr);
   }
-  start.facts.recovered_gtid = binlog_gtid();
-  // Recovery is done with it, and soon the server deletes logs that have expired.
-  note_recovered_end(start.newest_log, &start.facts);
+  if (!is_first_call || !start.facts.crashed) look_at_outcome();
   return 0;  // the gate has prepared nothing itself
 }
 
@@ -106,7 +122,7 @@ int recover(handlerton *, XID *list, uint length) {
 #endif
 
 int resolved(const XID &xid, Resolution resolution) try {
-  GateService::instance().xids.resolved(key_of(xid), resolution);
+  GateService::instance().xids.resolved(id_of(xid), resolution);
   return unknown_xid;
 } catch (const std::exception &) {
   return unknown_xid;  // recovery is more important than its record
@@ -129,6 +145,13 @@ int recovery_done(handlerton *) try {
                    "clients to keep out");
     return 0;
   }
+  if (!start.looked_at_outcome) look_at_outcome();
+  if (!start.places_unknown.empty())
+    service.log.warning("INFORMATION_SCHEMA.RECOVERY_GATE_XIDS does not say "
+                        "where the binary log has some transactions: " +
+                        start.places_unknown);
+  for (const std::string &line : service.xids.contradictions())
+    service.log.warning(line);
   service.decide(configured_mode(), start.facts);
   if (has_no_accounts() && !service.gate.is_open())
     service.log.warning(

@@ -35,20 +35,29 @@ void store(Field *field, const std::string &text) {
   field->store(text.data(), text.size(), system_charset_info);
 }
 
+void store_nullable(Field *field, const std::string &text) {
+  field->set_notnull();
+  store(field, text);
+}
+
 int fill(THD *thd, TABLE_LIST *tables, Item *) try {
   if (check_global_access(thd, PROCESS_ACL, true)) return 0;
   TABLE *table = tables->table;
-  for (const auto &[key, row] : GateService::instance().xids.rows()) {
+  for (const RecoveredXid &row : GateService::instance().xids.rows()) {
     std::string engines;
     for (const std::string &engine : row.engines)
       engines += (engines.empty() ? "" : ",") + engine;
     restore_record(table, s->default_values);
-    store(table->field[XID_COLUMN], row.text);
+    store(table->field[XID_COLUMN], row.text());
     store(table->field[ENGINES], engines);
-    table->field[GTID]->set_null();
-    table->field[BINLOG_FILE]->set_null();
-    table->field[BINLOG_END_POS]->set_null();
     store(table->field[RESOLUTION], resolution_name(row.resolution));
+    if (row.place) {
+      if (row.place->gtid)
+        store_nullable(table->field[GTID], to_string(*row.place->gtid));
+      store_nullable(table->field[BINLOG_FILE], row.place->end.file);
+      table->field[BINLOG_END_POS]->set_notnull();
+      table->field[BINLOG_END_POS]->store(row.place->end.offset, true);
+    }
     if (schema_table_store_record(thd, table)) return 1;
   }
   return 0;
