@@ -81,7 +81,9 @@ struct StartFacts {
 /* Everything there is to show, taken at one moment. */
 struct GateSnapshot {
   GateState state = GateState::STARTING;
+  milliseconds in_state{0};  // since when that is the state
   CloseReason reason = CloseReason::NONE;
+  std::string why;  // it was closed; empty when it was not
   BinlogPosition recovered_end;
   std::string recovered_gtid;
   BinlogPosition to_acknowledge;  // empty when there was nothing to wait for
@@ -163,7 +165,8 @@ class Gate {
   StartFacts facts_;
   Settings settings_;
   AdmissionPolicy policy_;
-  Instant closed_at_{0}, opened_at_{0}, remind_at_{0};
+  std::string why_closed_;
+  Instant closed_at_{0}, entered_at_{0}, remind_at_{0};
   milliseconds reminder_interval_{0};
   std::optional<Instant> look_again_at_;
   std::optional<TimeoutAction> timed_out_with_;

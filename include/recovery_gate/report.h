@@ -4,14 +4,41 @@
 #ifndef RECOVERY_GATE_REPORT_H
 #define RECOVERY_GATE_REPORT_H
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "recovery_gate/gate.h"
+#include "recovery_gate/in_doubt.h"
 #include "recovery_gate/recovered_xids.h"
 
 namespace recovery_gate {
 
-std::string status_page(const GateSnapshot &gate, const RecoveredXids &xids);
+/* A semi-sync replica that is being served. */
+struct ConnectedReplica {
+  std::uint32_t server_id = 0;
+  std::string host;
+  std::uint64_t connection = 0;
+  /* How far it was sent the binary log on this connection; empty: nothing yet. */
+  BinlogPosition sent;
+};
+
+struct Report {
+  GateSnapshot gate;
+  /* Since when it is in that state, as a person writes it. */
+  std::string since;
+  RecoveredXids::Counts xids;
+  /* What follows matters while the gate is closed, or was. */
+  InDoubt in_doubt;
+  /* The furthest position that a semi-sync replica has acknowledged. */
+  BinlogPosition acknowledged;
+  std::vector<ConnectedReplica> replicas;
+};
+
+/* Transactions in doubt that the page shows. */
+inline constexpr std::size_t shown_in_doubt = 10;
+
+std::string status_page(const Report &report);
 
 }  // namespace recovery_gate
 

@@ -1,5 +1,8 @@
 #include "gate_service.h"
 
+#include <boost/thread/lock_guard.hpp>
+
+#include "binlog_decryption.h"
 #include "plugin_pin.h"
 #include "recovery_gate/start_facts.h"
 #include "server_control.h"
@@ -35,6 +38,7 @@ void GateService::decide(Mode mode, StartFacts facts) {
                                  ? facts.recovered_path
                                  : facts.first_unsettled_log;
   if (!settled && !first.empty()) needed.push_back(first);
+  in_doubt_stretch_ = find_stretch(facts, ledger_.record().settled, logs);
   const SemisyncView view = semisync_.await(start.end, needed);
   gate.decide(mode, facts, view);
   xids.seal();
@@ -99,6 +103,30 @@ GateSnapshot GateService::snapshot() {
     if (gate.is_open()) waiter_.wake();
   }
   return gate.snapshot();
+}
+
+Report GateService::report(const std::function<bool()> &cancelled) {
+  Report report;
+  report.gate = snapshot();
+  report.since = local_time(report.gate.in_state);
+  report.xids = xids.counts();
+  if (report.gate.reason == CloseReason::NONE) return report;
+  report.in_doubt = in_doubt(cancelled);
+  if (is_open(report.gate.state)) return report;
+  report.acknowledged = semisync_.look().acknowledged;
+  report.replicas = Semisync::connected_replicas();
+  return report;
+}
+
+/* Read when somebody wants to know, and once: a start does not wait for it. */
+InDoubt GateService::in_doubt(const std::function<bool()> &cancelled) {
+  boost::lock_guard<boost::mutex> lock(in_doubt_mutex_);
+  if (in_doubt_) return *in_doubt_;
+  ServerDecryptor decryptor;
+  InDoubt found =
+      find_in_doubt(in_doubt_stretch_, shown_in_doubt, &decryptor, cancelled);
+  if (found.incomplete.empty()) in_doubt_ = found;
+  return found;
 }
 
 void GateService::configure(const Settings &settings) {

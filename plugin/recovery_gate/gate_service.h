@@ -9,12 +9,16 @@
 #define RECOVERY_GATE_GATE_SERVICE_H
 
 #include <atomic>
+#include <boost/thread/mutex.hpp>
+#include <functional>
+#include <optional>
 
 #include "binlog_progress.h"
 #include "recovery_gate/gate.h"
 #include "recovery_gate/keeper.h"
 #include "recovery_gate/ledger.h"
 #include "recovery_gate/recovered_xids.h"
+#include "recovery_gate/report.h"
 #include "recovery_gate/waiter.h"
 #include "semisync.h"
 #include "server_log.h"
@@ -50,6 +54,9 @@ class GateService final : public Host, private Kept {
 
   /* A snapshot of which everything is true now. */
   GateSnapshot snapshot();
+  /* The same with more to it, for a person. May read binary logs; asks `cancelled`
+     while it does. */
+  Report report(const std::function<bool()> &cancelled);
 
   void configure(const Settings &settings);
   bool open_by_hand(const std::string &who);
@@ -68,6 +75,7 @@ class GateService final : public Host, private Kept {
   GateService() = default;
 
   void keep();
+  InDoubt in_doubt(const std::function<bool()> &cancelled);
 
   bool begin() override;
   void look() override;
@@ -82,6 +90,11 @@ class GateService final : public Host, private Kept {
   std::string unknown_;  // why it is not known what earlier starts owe, or empty
   Semisync semisync_{clock, log};
   Waiter waiter_{gate, semisync_, *this};
+
+  InDoubtStretch in_doubt_stretch_;  // does not change once it is decided
+  boost::mutex in_doubt_mutex_;      // guards the next
+  std::optional<InDoubt> in_doubt_;  // once it was read
+
   bool keeping_ = false;
   std::atomic<bool> guarding_{false};
   std::atomic<bool> awaiting_{false};

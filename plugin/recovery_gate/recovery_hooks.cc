@@ -179,7 +179,8 @@ bool show_status(handlerton *, THD *thd, stat_print_fn *print,
                  ha_stat_type type) try {
   if (type != HA_ENGINE_STATUS) return false;
   GateService &service = GateService::instance();
-  const std::string page = status_page(service.snapshot(), service.xids);
+  const std::string page =
+      status_page(service.report([thd] { return thd_killed(thd) != 0; }));
   return print(thd, STRING_WITH_LEN("RECOVERY_GATE"), STRING_WITH_LEN(""),
                page.data(), page.size());
 } catch (const std::bad_alloc &) {

@@ -115,6 +115,27 @@ my_bool count_unchecked(THD *thd, unsigned *unchecked) {
   return 0;
 }
 
+/* How far it was sent the binary log; nothing while it is not being served. */
+std::optional<BinlogPosition> sent_to(THD *thd) {
+  std::optional<BinlogPosition> sent;
+  mysql_mutex_lock(&thd->LOCK_thd_data);
+  if (const LOG_INFO *log = thd->current_linfo)
+    sent = {without_folder(log->log_file_name), log->pos};
+  mysql_mutex_unlock(&thd->LOCK_thd_data);
+  return sent;
+}
+
+my_bool note_replica(THD *thd, std::vector<ConnectedReplica> *replicas) {
+  if (!thd->semi_sync_slave) return 0;
+  if (std::optional<BinlogPosition> sent = sent_to(thd)) {
+    const char *host = thd->main_security_ctx.host_or_ip;
+    replicas->push_back({static_cast<std::uint32_t>(thd->variables.server_id),
+                         host != nullptr ? host : "", thd->thread_id,
+                         std::move(*sent)});
+  }
+  return 0;
+}
+
 struct Watch {
   const BinlogPosition &awaited;
   const std::set<std::uint64_t> &passed_before;
@@ -124,13 +145,8 @@ struct Watch {
 
 my_bool reconnect_if_silent(THD *thd, Watch *watch) {
   if (!thd->semi_sync_slave) return 0;
-  BinlogPosition sent;
-  mysql_mutex_lock(&thd->LOCK_thd_data);
-  if (thd->current_linfo)  // being served just now
-    sent = {without_folder(thd->current_linfo->log_file_name),
-            thd->current_linfo->pos};
-  mysql_mutex_unlock(&thd->LOCK_thd_data);
-  if (!has_reached(sent, watch->awaited)) return 0;
+  const std::optional<BinlogPosition> sent = sent_to(thd);
+  if (!sent || !has_reached(*sent, watch->awaited)) return 0;
   watch->passed_now.insert(thd->thread_id);
   if (watch->passed_before.count(thd->thread_id) == 0) return 0;
   thd->awake(KILL_CONNECTION);
@@ -159,6 +175,12 @@ bool Semisync::may_trust_replies() {
   unsigned unchecked = 0;
   server_threads.iterate(count_unchecked, &unchecked);
   return unchecked == 0;
+}
+
+std::vector<ConnectedReplica> Semisync::connected_replicas() {
+  std::vector<ConnectedReplica> replicas;
+  server_threads.iterate(note_replica, &replicas);
+  return replicas;
 }
 
 SemisyncView Semisync::await(const BinlogPosition &position,

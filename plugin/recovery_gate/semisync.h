@@ -17,6 +17,7 @@
 
 #include "recovery_gate/acknowledgements.h"
 #include "recovery_gate/journal.h"
+#include "recovery_gate/report.h"
 
 class THD;
 
@@ -37,6 +38,8 @@ class Semisync final : public Acknowledgements {
      and is asked for acknowledgements of what it need not have everything
      before. */
   static bool may_trust_replies();
+  /* Those that are being served now. Any thread. */
+  static std::vector<ConnectedReplica> connected_replicas();
 
   /*
     From now on, `position` awaits an acknowledgement. `needed_logs` are paths of

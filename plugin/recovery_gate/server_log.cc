@@ -2,6 +2,8 @@
 #include <my_global.h>
 #include <log.h>
 
+#include <ctime>
+
 #include "server_log.h"
 
 namespace recovery_gate {
@@ -16,6 +18,17 @@ void ServerLog::warning(const std::string &line) {
 
 void ServerLog::error(const std::string &line) {
   sql_print_error("Recovery gate: %s", line.c_str());
+}
+
+std::string local_time(milliseconds ago) {
+  const std::time_t then = std::chrono::system_clock::to_time_t(
+      std::chrono::system_clock::now() - ago);
+  struct tm parts;
+  char text[32];
+  if (localtime_r(&then, &parts) == nullptr ||
+      std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) == 0)
+    return {};
+  return text;
 }
 
 Instant MonotonicClock::now() const {

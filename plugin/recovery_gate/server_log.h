@@ -19,6 +19,9 @@ class MonotonicClock final : public Clock {
   Instant now() const override;
 };
 
+/* What the clock on the wall showed so long ago, as the error log writes it. */
+std::string local_time(milliseconds ago);
+
 }  // namespace recovery_gate
 
 #endif  // RECOVERY_GATE_SERVER_LOG_H

@@ -54,7 +54,7 @@ void Gate::decide(Mode mode, const StartFacts &facts,
   Lock lock(mutex_);
   if (state_ != S::STARTING) return;
   facts_ = facts;
-  closed_at_ = opened_at_ = clock_.now();
+  closed_at_ = entered_at_ = clock_.now();
 
   if (!facts.unguarded.empty()) {
     journal_.note("open: " + facts.unguarded);
@@ -89,6 +89,7 @@ void Gate::decide(Mode mode, const StartFacts &facts,
       facts.unprovable.empty() ? view.proof_lost : facts.unprovable;
   const bool provable = !facts.to_acknowledge.empty() && unprovable.empty();
   if (!unprovable.empty()) why += ". " + unprovable;
+  why_closed_ = why;
   if (provable)
     why += ". Clients are kept out until a semi-sync replica has acknowledged " +
            to_string(facts.to_acknowledge);
@@ -283,7 +284,9 @@ GateSnapshot Gate::snapshot() const {
   Lock lock(mutex_);
   GateSnapshot shown;
   shown.state = state_;
+  if (state_ != S::STARTING) shown.in_state = clock_.now() - entered_at_;
   shown.reason = reason_;
+  shown.why = why_closed_;
   shown.recovered_end = facts_.recovered_end;
   shown.recovered_gtid = facts_.recovered_gtid;
   shown.unsettled = facts_.unsettled;
@@ -308,6 +311,7 @@ void Gate::enter(GateState next) {
   if (!recovery_gate::is_open(next)) {
     journal_.note(waited(next));
     state_ = next;
+    entered_at_ = clock_.now();
     return;
   }
   if (next == S::OPEN_ACK)
@@ -319,7 +323,7 @@ void Gate::enter(GateState next) {
     journal_.error("opened after " + seconds_text(closed_for()) +
                    " by recovery_gate_timeout_action=OPEN. " +
                    promise_given_up());
-  opened_at_ = clock_.now();
+  entered_at_ = clock_.now();
   state_ = next;
   open_.store(true, std::memory_order_release);
 }
@@ -332,7 +336,7 @@ std::string Gate::promise_given_up() const {
 }
 
 milliseconds Gate::closed_for() const {
-  return (recovery_gate::is_open(state_) ? opened_at_ : clock_.now()) -
+  return (recovery_gate::is_open(state_) ? entered_at_ : clock_.now()) -
          closed_at_;
 }
 

@@ -1080,6 +1080,8 @@ TEST(Gate, ShowsNothingBeforeItHasDecided) {
   EXPECT_EQ(shown.admitted, 0u);
   EXPECT_EQ(shown.rejected, 0u);
   EXPECT_EQ(shown.closed_for, milliseconds(0));
+  EXPECT_EQ(shown.in_state, milliseconds(0));
+  EXPECT_THAT(shown.why, IsEmpty());
 }
 
 TEST(Gate, ShowsWhatWasRecoveredInEveryStateThatItDecidedFor) {
@@ -1113,6 +1115,26 @@ TEST(Gate, ShowsNoReasonAndNoAwaitedPositionWhenItWasNotNeeded) {
   EXPECT_EQ(scene.gate.snapshot().reason, CloseReason::NONE);
   EXPECT_TRUE(scene.gate.snapshot().to_acknowledge.empty());
   EXPECT_EQ(scene.gate.snapshot().closed_for, milliseconds(0));
+}
+
+TEST_F(ClosedGate, ShowsSinceWhenItIsInItsState) {
+  gate.observe(no_replica());
+  clock.advance(milliseconds(500));
+  EXPECT_EQ(gate.snapshot().in_state, milliseconds(500));
+  gate.observe(replica_connected());
+  EXPECT_EQ(gate.snapshot().in_state, milliseconds(0));
+  clock.advance(milliseconds(3));
+  gate.observe(replica_connected());
+  EXPECT_EQ(gate.snapshot().in_state, milliseconds(3));
+  gate.observe(acknowledged(awaited));
+  clock.advance(milliseconds(7));
+  EXPECT_EQ(gate.snapshot().in_state, milliseconds(7));
+}
+
+TEST_F(ClosedGate, ShowsWhyItWasClosed) {
+  EXPECT_THAT(gate.snapshot().why, tells("the server crashed", recovered_text));
+  gate.observe(acknowledged(awaited));
+  EXPECT_THAT(gate.snapshot().why, tells("the server crashed"));
 }
 
 TEST_F(ClosedGate, ShowsHowLongItHasBeenClosed) {

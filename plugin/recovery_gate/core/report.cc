@@ -12,7 +12,9 @@ const char *what_to_do(GateState state) {
              "SLAVE IO_THREAD and START SLAVE IO_THREAD on the replicas.";
     case GateState::CLOSED_REPLICA:
       return "Have a replica with rpl_semi_sync_slave_enabled=ON connect: "
-             "START SLAVE there, and look at SHOW SLAVE STATUS.";
+             "START SLAVE there, and look at SHOW SLAVE STATUS. If none is "
+             "left that could, SET GLOBAL recovery_gate_open_now=ON here gives "
+             "up the promise.";
     case GateState::CLOSED_ACK:
       return "Wait for the replica to receive the binary log; SHOW SLAVE "
              "STATUS there tells how far it is.";
@@ -25,38 +27,110 @@ const char *what_to_do(GateState state) {
   }
 }
 
+class Page {
+ public:
+  void line(const std::string &label, const std::string &text) {
+    page_ += fmt::format("{:<17} {}\n", label + ":", text);
+  }
+  /* Belongs to the line before it. */
+  void more(const std::string &text) {
+    page_ += fmt::format("{:<17} {}\n", "", text);
+  }
+  std::string take() { return std::move(page_); }
+
+ private:
+  std::string page_;
+};
+
+std::string counted(std::uint64_t count, const char *one, const char *many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+std::string name_of(const Transaction &transaction) {
+  std::string name = transaction.gtid ? "GTID " + to_string(*transaction.gtid)
+                                      : std::string("no GTID");
+  if (transaction.xid != 0) name += fmt::format(", XID {}", transaction.xid);
+  if (transaction.xa) {
+    const char *what = transaction.kind == TransactionKind::XA_PREPARE
+                           ? "XA PREPARE"
+                       : transaction.kind == TransactionKind::XA_ROLLBACK
+                           ? "XA ROLLBACK"
+                           : "XA COMMIT";
+    name += fmt::format(", {} {}", what, to_sql(*transaction.xa));
+  }
+  if (transaction.ddl) name += ", DDL";
+  return name;
+}
+
+/* What no replica is known to have, or was not when the server started. */
+void in_doubt(const Report &report, Page *page) {
+  const InDoubt &found = report.in_doubt;
+  std::string line = counted(found.count, "transaction", "transactions");
+  if (found.count > 0) line += ", " + counted(found.bytes, "byte", "bytes");
+  if (!report.gate.unsettled.empty())
+    line += ", up to GTID " + to_string(report.gate.unsettled);
+  page->line(is_open(report.gate.state) ? "Was in doubt" : "In doubt", line);
+  if (!found.incomplete.empty())
+    page->more("perhaps more: " + found.incomplete);
+  if (found.count > found.last.size())
+    page->more(fmt::format("the last {} of them:", found.last.size()));
+  for (const InDoubt::Item &item : found.last)
+    page->more(fmt::format("{}: {} up to {}", name_of(item.transaction),
+                           counted(item.transaction.size(), "byte", "bytes"),
+                           to_string(item.end)));
+}
+
+void replicas(const Report &report, Page *page) {
+  page->line("Acknowledged", report.acknowledged.empty()
+                                 ? "nothing yet"
+                                 : "up to " + to_string(report.acknowledged));
+  page->line("Replicas",
+             counted(report.replicas.size(), "semi-sync replica connected",
+                     "semi-sync replicas connected"));
+  for (const ConnectedReplica &replica : report.replicas)
+    page->more(fmt::format(
+        "server_id {} at {} (connection {}): {}", replica.server_id,
+        replica.host, replica.connection,
+        replica.sent.empty() ? "nothing sent yet"
+                             : "sent up to " + to_string(replica.sent)));
+}
+
 }  // namespace
 
-std::string status_page(const GateSnapshot &gate, const RecoveredXids &xids) {
-  const RecoveredXids::Counts counts = xids.counts();
-  std::string page = fmt::format(
-      "State:            {}\n"
-      "Reason:           {}\n",
-      full_name(gate.state), reason_name(gate.reason));
-  if (gate.reason != CloseReason::NONE)
-    page += fmt::format("{}      {:.3f} s\n",
-                        is_open(gate.state) ? "Was closed: " : "Closed for: ",
-                        static_cast<double>(gate.closed_for.count()) / 1000);
-  page += fmt::format("Recovered up to:  {} (GTID {})\n",
-                      to_string(gate.recovered_end),
-                      gate.recovered_gtid.empty() ? "none"
-                                                  : gate.recovered_gtid);
-  if (!is_open(gate.state) && !gate.unsettled.empty())
-    page += fmt::format("Not acknowledged: GTID {}\n",
-                        to_string(gate.unsettled));
-  if (gate.reason != CloseReason::NONE)
-    page += fmt::format(
-        "To acknowledge:   {}\n"
-        "Let in, closed:   {}\n"
-        "Turned away:      {}\n",
-        to_string(gate.to_acknowledge), gate.admitted, gate.rejected);
-  page += fmt::format(
-      "XIDs in doubt:    {} found, {} committed, {} rolled back, {} left "
-      "prepared for an XA coordinator\n"
-      "What to do:       {}\n",
-      counts.found, counts.committed, counts.rolled_back, counts.external,
-      what_to_do(gate.state));
-  return page;
+std::string status_page(const Report &report) {
+  const GateSnapshot &gate = report.gate;
+  const bool closed = !is_open(gate.state);
+  const bool was_closed = gate.reason != CloseReason::NONE;
+  Page page;
+  page.line("State", full_name(gate.state));
+  if (!report.since.empty()) page.line("Since", report.since);
+  page.line("Reason", reason_name(gate.reason));
+  if (was_closed) {
+    page.line("Why", gate.why);
+    page.line(closed ? "Closed for" : "Was closed",
+              fmt::format("{:.3f} s",
+                          static_cast<double>(gate.closed_for.count()) / 1000));
+  }
+  page.line("Recovered up to",
+            fmt::format("{} (GTID {})", to_string(gate.recovered_end),
+                        gate.recovered_gtid.empty() ? "none"
+                                                    : gate.recovered_gtid));
+  if (was_closed) {
+    in_doubt(report, &page);
+    page.line("To acknowledge", to_string(gate.to_acknowledge));
+  }
+  if (closed) replicas(report, &page);
+  if (was_closed) {
+    page.line("Let in, closed", std::to_string(gate.admitted));
+    page.line("Turned away", std::to_string(gate.rejected));
+  }
+  page.line("XIDs recovered",
+            fmt::format("{} found, {} committed, {} rolled back, {} left "
+                        "prepared for an XA coordinator",
+                        report.xids.found, report.xids.committed,
+                        report.xids.rolled_back, report.xids.external));
+  page.line("What to do", what_to_do(gate.state));
+  return page.take();
 }
 
 }  // namespace recovery_gate
