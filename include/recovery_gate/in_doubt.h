@@ -34,6 +34,8 @@ struct InDoubtStretch {
   std::optional<std::uint32_t> identity;
   /* Who wrote them; the numbers mean nothing. Empty: there are none. */
   GtidState sources;
+  /* Empty, or why these need not be all, or are more than there are. */
+  std::string reservation;
 };
 
 /* Of the start that the facts are about, see start_facts.h. `settled` is the
@@ -53,16 +55,23 @@ struct InDoubt {
   std::uint64_t bytes = 0;  // in the binary log
   /* The last of them, oldest first. */
   std::deque<Item> last;
-  /* Empty, or why there may be more. */
-  std::string incomplete;
+  /* Empty, or why there may be more, or fewer. */
+  std::string reservation;
+  bool is_final = true;  // looking again will find nothing else
 };
 
-/* Reads all logs of the stretch; keeps the last `keep` transactions, whose
-   checksums it verifies. Asks `cancelled` for each that it finds, and returns
-   early when that says so. */
+/* So that nobody who only looks waits for hours: when the logs of a stretch are
+   larger together, the oldest are left out. */
+inline constexpr std::uint64_t most_searched = 1024ULL * 1024 * 1024;
+
+/* Reads the logs of the stretch, most_searched bytes at most but for the last log,
+   which is read in any case; keeps the last `keep` transactions, whose checksums
+   it verifies. Asks `cancelled` for each that it finds, and returns early when that
+   says so. */
 InDoubt find_in_doubt(const InDoubtStretch &stretch, std::size_t keep,
                       EventDecryptor *decryptor,
-                      const std::function<bool()> &cancelled = {});
+                      const std::function<bool()> &cancelled = {},
+                      std::uint64_t most = most_searched);
 
 }  // namespace recovery_gate
 

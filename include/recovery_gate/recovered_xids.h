@@ -59,6 +59,10 @@ std::string to_sql(const XaId &id);
 
 class RecoveredXids {
  public:
+  RecoveredXids() = default;
+  RecoveredXids(const RecoveredXids &) = delete;
+  RecoveredXids &operator=(const RecoveredXids &) = delete;
+
   struct Counts {
     std::size_t found = 0, committed = 0, rolled_back = 0, external = 0;
   };

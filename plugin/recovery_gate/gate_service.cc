@@ -125,7 +125,7 @@ InDoubt GateService::in_doubt(const std::function<bool()> &cancelled) {
   ServerDecryptor decryptor;
   InDoubt found =
       find_in_doubt(in_doubt_stretch_, shown_in_doubt, &decryptor, cancelled);
-  if (found.incomplete.empty()) in_doubt_ = found;
+  if (found.is_final) in_doubt_ = found;
   return found;
 }
 

@@ -32,9 +32,9 @@ TEST_F(InDoubtTest, AreNoneWhereNobodyIsAskedFor) {
   TestLog log;
   log.transaction(1);
   const InDoubt found =
-      find_in_doubt({{write("bin.000001", log)}, 0, 0, {}, {}}, 10, nullptr);
+      find_in_doubt({{write("bin.000001", log)}, 0, 0, {}, {}, {}}, 10, nullptr);
   EXPECT_EQ(found.count, 0u);
-  EXPECT_THAT(found.incomplete, IsEmpty());
+  EXPECT_THAT(found.reservation, IsEmpty());
 }
 
 TEST_F(InDoubtTest, AreThoseOfTheServersThatAreAskedFor) {
@@ -48,7 +48,7 @@ TEST_F(InDoubtTest, AreThoseOfTheServersThatAreAskedFor) {
   log.domain = 0;
   log.transaction(4);
   const InDoubt found = find_in_doubt(
-      {{write("bin.000001", log)}, 0, 0, {}, from_server_1}, 10, nullptr);
+      {{write("bin.000001", log)}, 0, 0, {}, from_server_1, {}}, 10, nullptr);
   EXPECT_THAT(shown(found), ElementsAre(1, 4));
   EXPECT_EQ(found.count, 2u);
 }
@@ -58,7 +58,7 @@ TEST_F(InDoubtTest, AreCountedWithTheBytesThatTheyTake) {
   const std::uint64_t before = log.size();
   log.transaction(1).transaction(2, 5000);
   const InDoubt found = find_in_doubt(
-      {{write("bin.000001", log)}, 0, 0, {}, from_server_1}, 1, nullptr);
+      {{write("bin.000001", log)}, 0, 0, {}, from_server_1, {}}, 1, nullptr);
   EXPECT_EQ(found.count, 2u);
   EXPECT_EQ(found.bytes, log.size() - before);
   EXPECT_THAT(shown(found), ElementsAre(2));
@@ -73,7 +73,7 @@ TEST_F(InDoubtTest, BeginAndEndInsideALog) {
   const std::uint64_t to = log.size();
   log.transaction(3);
   const InDoubt found = find_in_doubt(
-      {{write("bin.000001", log)}, from, to, {}, from_server_1}, 10, nullptr);
+      {{write("bin.000001", log)}, from, to, {}, from_server_1, {}}, 10, nullptr);
   EXPECT_THAT(shown(found), ElementsAre(2));
 }
 
@@ -89,10 +89,45 @@ TEST_F(InDoubtTest, AreInAllLogsOfTheStretch) {
   const InDoubt found = find_in_doubt(
       {{write("bin.000001", first), write("bin.000002", second),
         write("bin.000003", third)},
-       from, to, {}, from_server_1},
+       from, to, {}, from_server_1, {}},
       10, nullptr);
   EXPECT_THAT(shown(found), ElementsAre(2, 3, 4));
   EXPECT_EQ(found.last[1].end.file, "bin.000002");
+}
+
+TEST_F(InDoubtTest, OfTheOldestLogsAreNotLookedForWhenThatIsTooMuch) {
+  TestLog first, second, third;
+  first.transaction(1);
+  second.transaction(2);
+  third.transaction(3, 5000);
+  const InDoubtStretch stretch{
+      {write("bin.000001", first), write("bin.000002", second),
+       write("bin.000003", third)},
+      0, 0, {}, from_server_1, {}};
+  const std::uint64_t all = first.size() + second.size() + third.size();
+  EXPECT_THAT(shown(find_in_doubt(stretch, 10, nullptr, {}, all)),
+              ElementsAre(1, 2, 3));
+  EXPECT_THAT(find_in_doubt(stretch, 10, nullptr, {}, all).reservation,
+              IsEmpty());
+  const InDoubt without_first = find_in_doubt(stretch, 10, nullptr, {}, all - 1);
+  EXPECT_THAT(shown(without_first), ElementsAre(2, 3));
+  EXPECT_THAT(without_first.reservation,
+              testing::HasSubstr("before bin.000002 were not read"));
+  EXPECT_THAT(shown(find_in_doubt(stretch, 10, nullptr, {}, 1)),
+              ElementsAre(3));
+}
+
+TEST_F(InDoubtTest, KeepTheReservationThatTheSearchBeganWith) {
+  TestLog log;
+  log.transaction(1);
+  const std::string path = write("bin.000001", log);
+  for (const GtidState &sources : {GtidState(), from_server_1}) {
+    const InDoubt found = find_in_doubt(
+        {{path, folder.file("bin.000002")}, 0, 0, {}, sources, "who knows"},
+        10, nullptr);
+    EXPECT_EQ(found.reservation, "who knows");
+    EXPECT_TRUE(found.is_final);
+  }
 }
 
 TEST_F(InDoubtTest, SayWhenALogIsGone) {
@@ -100,10 +135,10 @@ TEST_F(InDoubtTest, SayWhenALogIsGone) {
   second.transaction(3);
   const InDoubt found =
       find_in_doubt({{folder.file("bin.000001"), write("bin.000002", second)},
-                     0, 0, {}, from_server_1},
+                     0, 0, {}, from_server_1, {}},
                     10, nullptr);
   EXPECT_THAT(shown(found), ElementsAre(3));
-  EXPECT_THAT(found.incomplete, testing::HasSubstr("bin.000001"));
+  EXPECT_THAT(found.reservation, testing::HasSubstr("bin.000001"));
 }
 
 TEST_F(InDoubtTest, SayWhenTheLogIsAnother) {
@@ -111,14 +146,14 @@ TEST_F(InDoubtTest, SayWhenTheLogIsAnother) {
   log.transaction(1).transaction(2);
   const std::string path = write("bin.000001", log);
   const auto identity = binlog_identity(path, log.size());
-  const InDoubtStretch stretch{{path}, 0, log.size(), identity, from_server_1};
+  const InDoubtStretch stretch{{path}, 0, log.size(), identity, from_server_1, {}};
   EXPECT_EQ(find_in_doubt(stretch, 10, nullptr).count, 2u);
   TestLog other;
   other.transaction(1).transaction(7);
   write("bin.000001", other);
   const InDoubt found = find_in_doubt(stretch, 10, nullptr);
   EXPECT_EQ(found.count, 0u);
-  EXPECT_THAT(found.incomplete, testing::HasSubstr("not the log"));
+  EXPECT_THAT(found.reservation, testing::HasSubstr("not the log"));
 }
 
 TEST_F(InDoubtTest, SayWhenABitOfATransactionIsWrong) {
@@ -129,22 +164,22 @@ TEST_F(InDoubtTest, SayWhenABitOfATransactionIsWrong) {
   std::string bytes = log.bytes();
   bytes[begin + 200] ^= 1;  // in a row
   const InDoubt found =
-      find_in_doubt({{folder.write("bin.000001", bytes)}, 0, 0, {}, from_server_1},
+      find_in_doubt({{folder.write("bin.000001", bytes)}, 0, 0, {}, from_server_1, {}},
                     10, nullptr);
   EXPECT_EQ(found.count, 2u);
-  EXPECT_THAT(found.incomplete, testing::HasSubstr("checksum"));
+  EXPECT_THAT(found.reservation, testing::HasSubstr("checksum"));
 }
 
 TEST_F(InDoubtTest, OfAnEncryptedLogTakeTheKey) {
   TestLog log;
   log.encrypt().transaction(1);
   const InDoubtStretch stretch{
-      {write("bin.000001", log)}, 0, 0, {}, from_server_1};
+      {write("bin.000001", log)}, 0, 0, {}, from_server_1, {}};
   ToyDecryptor decryptor;
   EXPECT_THAT(shown(find_in_doubt(stretch, 10, &decryptor)), ElementsAre(1));
   const InDoubt found = find_in_doubt(stretch, 10, nullptr);
   EXPECT_EQ(found.count, 0u);
-  EXPECT_THAT(found.incomplete, testing::HasSubstr("encrypted"));
+  EXPECT_THAT(found.reservation, testing::HasSubstr("encrypted"));
 }
 
 TEST_F(InDoubtTest, AreNotLookedForLongerThanAnybodyWantsToKnow) {
@@ -152,10 +187,11 @@ TEST_F(InDoubtTest, AreNotLookedForLongerThanAnybodyWantsToKnow) {
   log.transaction(1).transaction(2).transaction(3);
   int asked = 0;
   const InDoubt found =
-      find_in_doubt({{write("bin.000001", log)}, 0, 0, {}, from_server_1}, 10,
+      find_in_doubt({{write("bin.000001", log)}, 0, 0, {}, from_server_1, {}}, 10,
                     nullptr, [&] { return ++asked == 2; });
   EXPECT_THAT(shown(found), ElementsAre(1, 2));
-  EXPECT_THAT(found.incomplete, testing::HasSubstr("broken off"));
+  EXPECT_THAT(found.reservation, testing::HasSubstr("broken off"));
+  EXPECT_FALSE(found.is_final);
 }
 
 /* -------------------------------------------------------------------------
@@ -207,7 +243,20 @@ TEST(InDoubtStretch, IsAllLogsWhenNoPlaceIsSettled) {
     const InDoubtStretch stretch = find_stretch(facts, settled, three_logs);
     EXPECT_THAT(stretch.logs, ElementsAre("./bin.000001", "./bin.000002"));
     EXPECT_EQ(stretch.from, 0u);
+    EXPECT_THAT(stretch.reservation, testing::HasSubstr("perhaps fewer"));
   }
+}
+
+TEST(InDoubtStretch, IsUnderTheReservationsOfTheStart) {
+  StartFacts facts = facts_of_a_start();
+  EXPECT_THAT(find_stretch(facts, {}, three_logs).reservation, IsEmpty());
+  facts.unprovable = "a log was deleted";
+  EXPECT_EQ(find_stretch(facts, {}, three_logs).reservation,
+            "perhaps more: a log was deleted");
+  facts.doubt = "nobody knows";
+  facts.first_unsettled_log.clear();
+  EXPECT_EQ(find_stretch(facts, {}, three_logs).reservation,
+            "perhaps more: nobody knows");
 }
 
 }  // namespace

@@ -70,8 +70,7 @@ void in_doubt(const Report &report, Page *page) {
   if (!report.gate.unsettled.empty())
     line += ", up to GTID " + to_string(report.gate.unsettled);
   page->line(is_open(report.gate.state) ? "Was in doubt" : "In doubt", line);
-  if (!found.incomplete.empty())
-    page->more("perhaps more: " + found.incomplete);
+  if (!found.reservation.empty()) page->more(found.reservation);
   if (found.count > found.last.size())
     page->more(fmt::format("the last {} of them:", found.last.size()));
   for (const InDoubt::Item &item : found.last)

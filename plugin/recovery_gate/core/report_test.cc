@@ -65,7 +65,7 @@ TEST(StatusPage, TellsAllThatIsKnownOfAClosedGate) {
   Report report = report_of(closed_after_a_crash());
   report.gate.unsettled = {{{0, 1}, 42}};
   report.xids = {7, 3, 2, 1};
-  report.in_doubt = {2, 140, {item(41, 12), item(42)}, ""};
+  report.in_doubt = {2, 140, {item(41, 12), item(42)}, "", true};
   report.acknowledged = {"bin.000006", 1100};
   report.replicas = {{2, "10.0.0.2", 15, {"bin.000006", 1234}},
                      {3, "10.0.0.3", 16, {}}};
@@ -108,7 +108,7 @@ TEST(StatusPage, IsShortWhenTheGateWasNeverClosed) {
 
 TEST(StatusPage, KeepsWhatWasInDoubtOnceItIsOpen) {
   Report report = report_of(closed_after_a_crash(S::OPEN_ACK));
-  report.in_doubt = {1, 70, {item(42)}, ""};
+  report.in_doubt = {1, 70, {item(42)}, "", true};
   const std::string page = status_page(report);
   EXPECT_THAT(page, tells("Was in doubt:     1 transaction, 70 bytes\n",
                           "GTID 0-1-42: 70 bytes up to bin.000006:4270\n",
@@ -120,14 +120,14 @@ TEST(StatusPage, KeepsWhatWasInDoubtOnceItIsOpen) {
 
 TEST(StatusPage, SaysHowManyTransactionsItDoesNotShow) {
   Report report = report_of(closed_after_a_crash());
-  report.in_doubt = {1000, 70000, {item(41), item(42)}, ""};
+  report.in_doubt = {1000, 70000, {item(41), item(42)}, "", true};
   EXPECT_THAT(status_page(report), tells("In doubt:         1000 transactions",
                                          "the last 2 of them:\n"));
 }
 
 TEST(StatusPage, SaysWhyItMayNotKnowAllThatIsInDoubt) {
   Report report = report_of(closed_after_a_crash());
-  report.in_doubt.incomplete = "bin.000006 is gone";
+  report.in_doubt.reservation = "perhaps more: bin.000006 is gone";
   EXPECT_THAT(status_page(report), tells("In doubt:         0 transactions\n",
                                          "perhaps more: bin.000006 is gone\n"));
 }
