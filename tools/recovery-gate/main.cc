@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <string>
@@ -27,6 +28,11 @@ constexpr const char *examples =
     "  recovery-gate wait --timeout 300      until clients are let in\n"
     "  recovery-gate open                    let them in without a replica\n"
     "  recovery-gate status --help           more about a subcommand\n"
+    "\n"
+    "How to reach the server: --defaults-file, -h, -P, -S, -u, -p and so on, as "
+    "with all\nMariaDB client programs (see status --help), before or after "
+    "the subcommand. Also\nread from option files: [client], [client-server], "
+    "[client-mariadb], [recovery-gate].\n"
     "\n";
 
 /* Others see a program's arguments: a password stays there no longer than it
@@ -55,6 +61,7 @@ int run(int argc, char **argv) {
                        std::string("recovery-gate " RECOVERY_GATE_VERSION));
   app.require_subcommand(1);
   Invocation invocation;
+  add_hidden_connection_options(app, &invocation.connection);
   add_status(app, invocation);
   add_wait(app, invocation);
   add_open(app, invocation);

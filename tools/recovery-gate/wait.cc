@@ -1,5 +1,6 @@
 #include "wait.h"
 
+#include <algorithm>
 #include <memory>
 #include <thread>
 
@@ -83,7 +84,7 @@ void add_wait(CLI::App &tool, Invocation &invocation) {
       ->add_option("--timeout", options->timeout,
                    "Give up after so long, with 5; 0: look once [no limit]")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0, 31536000));
+      ->check(number_between(0, 31536000));
   command->add_flag("--no-retry", options->no_retry,
                     "End with 2 when there is no connection or it is lost, "
                     "rather than wait for the server");
