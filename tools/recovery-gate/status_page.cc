@@ -10,7 +10,8 @@ namespace {
 constexpr std::size_t column = 14, width = 79;
 
 /* "Label:        text", the text in a column of its own. */
-std::string entry(const std::string &label, const std::string &text) {
+std::string entry(const std::string &label, const std::string &raw) {
+  const std::string text = printable(raw);
   std::string page = fmt::format("{:<{}}", label + ":", column);
   std::size_t used = column;
   for (std::size_t at = 0; at < text.size();) {
@@ -52,6 +53,20 @@ std::string server_line(const Surroundings &around, const std::string &where) {
   return text;
 }
 
+const char *position_label(const GateStatus &gate) {
+  if (!gate.open) return "Awaited";
+  return gate.opened_by == "ACK" ? "Acknowledged" : "Never acked";
+}
+
+std::string transactions_text(const GateStatus &gate) {
+  if (gate.xids_found == 0) return "no prepared transaction";
+  return fmt::format(
+      "{} prepared transaction{}: {} committed, {} rolled back, {} left to an "
+      "XA coordinator",
+      gate.xids_found, gate.xids_found == 1 ? "" : "s", gate.xids_committed,
+      gate.xids_rolled_back, gate.xids_external);
+}
+
 std::string gate_page(const GateStatus &gate, const Surroundings &around) {
   std::string page;
   const bool was_closed = gate.reason != "NONE";
@@ -72,7 +87,7 @@ std::string gate_page(const GateStatus &gate, const Surroundings &around) {
     if (!limit.empty()) page += entry("Time limit", limit);
   }
   if (!gate.to_acknowledge.empty())
-    page += entry("Awaited", to_string(gate.to_acknowledge));
+    page += entry(position_label(gate), to_string(gate.to_acknowledge));
   page += entry("Recovered", gate.recovered.empty()
                                  ? "nothing: there was no binary log"
                                  : fmt::format("up to {}, GTID {}",
@@ -80,13 +95,7 @@ std::string gate_page(const GateStatus &gate, const Surroundings &around) {
                                                gate.recovered_gtid.empty()
                                                    ? "none"
                                                    : gate.recovered_gtid));
-  page += entry("In doubt",
-                gate.xids_found == 0
-                    ? std::string("no prepared transactions")
-                    : fmt::format("{} prepared transactions: {} committed, {} "
-                                  "rolled back, {} left to their XA coordinator",
-                                  gate.xids_found, gate.xids_committed,
-                                  gate.xids_rolled_back, gate.xids_external));
+  page += entry("In doubt", transactions_text(gate));
   if (was_closed)
     page += entry("Logins",
                   fmt::format("{} turned away, {} let in while closed{}",
