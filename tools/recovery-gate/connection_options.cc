@@ -190,14 +190,24 @@ void add_hidden_connection_options(CLI::App &app, ConnectionOptions *options) {
 
 std::vector<std::string> with_password_options(
     std::vector<std::string> arguments) {
+  std::vector<std::string> result;
+  bool all_seen = false;  // "--": no more options
   for (std::string &argument : arguments) {
-    if (argument == "--") break;
-    if (argument == "-p" || argument == "--password")
-      argument = "--ask-password";
-    else if (argument.rfind("-p", 0) == 0)
-      argument = "--password=" + argument.substr(2);
+    all_seen = all_seen || argument == "--";
+    if (all_seen) {
+      result.push_back(std::move(argument));
+    } else if (argument == "-p" || argument == "--password") {
+      result.push_back("--ask-password");
+    } else if (argument == "--password=") {
+      // CLI11 takes an empty value only as an argument of its own.
+      result.insert(result.end(), {"--password", ""});
+    } else if (argument.rfind("-p", 0) == 0) {
+      result.push_back("--password=" + argument.substr(2));
+    } else {
+      result.push_back(std::move(argument));
+    }
   }
-  return arguments;
+  return result;
 }
 
 std::string complete(ConnectionOptions *options) {
