@@ -83,7 +83,8 @@ TEST_F(FromFiles, TheCommandLineCountsMoreAndTheLastLineCounts) {
   const ConnectionOptions o = completed(
       {"-u", "ops", "--skip-ssl"},
       "[client]\nuser=root\nport=1\npassword='a#b'\nssl\nhost=x\n"
-      "[recovery-gate]\nport=2\nconnect_timeout=4\nskip-ssl-verify-server-cert\n");
+      "[recovery-gate]\nport=2\nconnect_timeout=4\n"
+      "skip-ssl-verify-server-cert\n");
   EXPECT_EQ(error_, "");
   EXPECT_EQ(o.user, "ops");
   EXPECT_EQ(o.ssl, false);

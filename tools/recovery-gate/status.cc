@@ -1,5 +1,7 @@
 #include "status.h"
 
+#include <cstdlib>
+
 #include "look.h"
 #include "output.h"
 #include "status_page.h"

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "wording.h"
 
 namespace recovery_gate::tool {
@@ -38,12 +40,14 @@ std::string with_meaning(const std::string &name, const std::string &meaning) {
 }
 
 std::string time_limit(const GateStatus &gate, const Surroundings &around) {
-  const std::chrono::seconds limit(std::strtoll(around.timeout.c_str(), nullptr, 10));
+  const std::chrono::seconds limit(
+      std::strtoll(around.timeout.c_str(), nullptr, 10));
   if (limit.count() == 0) return {};
   const auto left = limit - gate.closed_for;
   return fmt::format("{}, then {} ({})", duration_text(limit),
                      around.timeout_action,
-                     left.count() > 0 ? "in " + duration_text(left) : "is over");
+                     left.count() > 0 ? "in " + duration_text(left)
+                                      : "is over");
 }
 
 std::string server_line(const Surroundings &around, const std::string &where) {
@@ -73,16 +77,17 @@ std::string gate_page(const GateStatus &gate, const Surroundings &around) {
   if (gate.open) {
     page += entry("Gate", with_meaning("OPEN", why_open(gate.opened_by)));
     if (was_closed)
-      page += entry("Was closed", fmt::format("for {}, {}",
-                                              duration_text(gate.closed_for),
-                                              with_meaning(
-                                                  gate.reason,
-                                                  why_closed(gate.reason))));
+      page += entry(
+          "Was closed",
+          fmt::format("for {}, {}", duration_text(gate.closed_for),
+                      with_meaning(gate.reason, why_closed(gate.reason))));
   } else {
     page += entry("Gate", "CLOSED for " + duration_text(gate.closed_for));
-    page += entry("Because of", with_meaning(gate.reason, why_closed(gate.reason)));
-    page += entry("Waiting for", with_meaning(gate.waiting_for,
-                                              what_is_missing(gate.waiting_for)));
+    page += entry("Because of",
+                  with_meaning(gate.reason, why_closed(gate.reason)));
+    page += entry(
+        "Waiting for",
+        with_meaning(gate.waiting_for, what_is_missing(gate.waiting_for)));
     const std::string limit = time_limit(gate, around);
     if (!limit.empty()) page += entry("Time limit", limit);
   }

@@ -1,6 +1,6 @@
 /*
-  What the names in the status variables mean, in words. A name that is not known
-  here, from a newer plugin, is explained by nothing.
+  What the names in the status variables mean, in words. A name that is not
+  known here, from a newer plugin, is explained by nothing.
 */
 #ifndef RECOVERY_GATE_TOOL_WORDING_H
 #define RECOVERY_GATE_TOOL_WORDING_H
@@ -25,8 +25,8 @@ std::string why_open(const std::string &opened_by);
 /* What an operator can do about it, in a sentence or two. */
 std::string what_to_do(const GateStatus &gate);
 
-/* All of a look on one line: what is awaited, and for how long already. Where no
-   gate was seen, `unseen` is how long that has been so. */
+/* All of a look on one line: what is awaited, and for how long already. Where
+   no gate was seen, `unseen` is how long that has been so. */
 std::string one_line(const Look &look, std::chrono::milliseconds unseen);
 
 }  // namespace recovery_gate::tool
