@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <strings.h>
 
+#include <CLI/CLI.hpp>
 #include <charconv>
 
 #include "terminal.h"

@@ -5,12 +5,17 @@
 #ifndef RECOVERY_GATE_TOOL_CONNECTION_OPTIONS_H
 #define RECOVERY_GATE_TOOL_CONNECTION_OPTIONS_H
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "option_files.h"
+
+// CLI11 is large, and only what declares options needs it.
+namespace CLI {
+class App;
+class Validator;
+}  // namespace CLI
 
 namespace recovery_gate::tool {
 
