@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <strings.h>
 
+#include <CLI/CLI.hpp>
 #include <charconv>
 
 #include "terminal.h"
@@ -121,6 +122,11 @@ std::string fill_from_files(ConnectionOptions *options) {
 
 }  // namespace
 
+CLI::Validator number_between(int least, int most) {
+  // Help shows the description of a check; the type says enough.
+  return CLI::Range(least, most).description("");
+}
+
 void add_connection_options(CLI::App &app, ConnectionOptions *options) {
   const auto text = [&](const char *names, auto *target, const char *what,
                         const char *type) {
@@ -128,19 +134,20 @@ void add_connection_options(CLI::App &app, ConnectionOptions *options) {
   };
   text("-h,--host", &options->host, "Server to connect to", "NAME");
   text("-P,--port", &options->port, "TCP port", "NUMBER")
-      ->check(CLI::Range(1, 65535));
+      ->check(number_between(1, 65535));
   text("-S,--socket", &options->socket, "Unix socket", "FILE");
   text("-u,--user", &options->user, "Account's user name", "NAME");
-  app.add_flag("--ask-password", options->ask_for_password,
-               "-p or --password alone: ask for it on the terminal")
+  app.add_flag("-p,--ask-password", options->ask_for_password,
+               "Ask for the password on the terminal; also --password")
       ->group(group);
   text("--password", &options->password,
-       "--password=TEXT or -pTEXT: not safe, others may see it", "TEXT");
+       "The password; also -pTEXT. Safer in an option file", "=TEXT");
   text("--protocol", &options->protocol, "tcp or socket", "NAME")
-      ->check(CLI::IsMember({"tcp", "socket"}, CLI::ignore_case));
+      ->check(CLI::IsMember({"tcp", "socket"}, CLI::ignore_case)
+                  .description(""));
   text("--connect-timeout", &options->connect_timeout,
        "Give up a server that is silent for so long [10]", "SECONDS")
-      ->check(CLI::Range(1, 31536000));
+      ->check(number_between(1, 31536000));
 
   text("--defaults-file", &options->files.only, "Read only this option file",
        "FILE");
@@ -151,12 +158,16 @@ void add_connection_options(CLI::App &app, ConnectionOptions *options) {
   app.add_flag("--no-defaults", options->files.none, "Read no option file")
       ->group(group);
 
-  app.add_flag("--ssl,!--skip-ssl", options->ssl, "Insist on TLS")
-      ->group(group);
-  app.add_flag("--ssl-verify-server-cert,!--skip-ssl-verify-server-cert",
-               options->ssl_verify_server_cert,
-               "Check the server's certificate and name")
-      ->group(group);
+  const auto on_off = [&](const std::string &name, std::optional<bool> *target,
+                          const char *what) {
+    app.add_flag_callback("--" + name, [target] { *target = true; }, what)
+        ->group(group);
+    app.add_flag_callback("--skip-" + name, [target] { *target = false; })
+        ->group("");
+  };
+  on_off("ssl", &options->ssl, "Insist on TLS; --skip-ssl: without TLS");
+  on_off("ssl-verify-server-cert", &options->ssl_verify_server_cert,
+         "Check the server's certificate; also --skip-...");
   text("--ssl-ca", &options->ssl_ca, "Certificate authority", "FILE");
   text("--ssl-capath", &options->ssl_capath, "Certificate authorities", "DIR");
   text("--ssl-cert", &options->ssl_cert, "The client's certificate", "FILE");
@@ -171,16 +182,33 @@ void add_connection_options(CLI::App &app, ConnectionOptions *options) {
   text("--plugin-dir", &options->plugin_dir, "Folder of client plugins", "DIR");
 }
 
+void add_hidden_connection_options(CLI::App &app, ConnectionOptions *options) {
+  add_connection_options(app, options);
+  for (CLI::Option *option : app.get_options(
+           [](const CLI::Option *o) { return o->get_group() == group; }))
+    option->group("");
+}
+
 std::vector<std::string> with_password_options(
     std::vector<std::string> arguments) {
+  std::vector<std::string> result;
+  bool all_seen = false;  // "--": no more options
   for (std::string &argument : arguments) {
-    if (argument == "--") break;
-    if (argument == "-p" || argument == "--password")
-      argument = "--ask-password";
-    else if (argument.rfind("-p", 0) == 0)
-      argument = "--password=" + argument.substr(2);
+    all_seen = all_seen || argument == "--";
+    if (all_seen) {
+      result.push_back(std::move(argument));
+    } else if (argument == "-p" || argument == "--password") {
+      result.push_back("--ask-password");
+    } else if (argument == "--password=") {
+      // CLI11 takes an empty value only as an argument of its own.
+      result.insert(result.end(), {"--password", ""});
+    } else if (argument.rfind("-p", 0) == 0) {
+      result.push_back("--password=" + argument.substr(2));
+    } else {
+      result.push_back(std::move(argument));
+    }
   }
-  return arguments;
+  return result;
 }
 
 std::string complete(ConnectionOptions *options) {

@@ -5,12 +5,17 @@
 #ifndef RECOVERY_GATE_TOOL_CONNECTION_OPTIONS_H
 #define RECOVERY_GATE_TOOL_CONNECTION_OPTIONS_H
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "option_files.h"
+
+// CLI11 is large, and only what declares options needs it.
+namespace CLI {
+class App;
+class Validator;
+}  // namespace CLI
 
 namespace recovery_gate::tool {
 
@@ -36,6 +41,12 @@ struct ConnectionOptions {
 /* Declares them for a (sub)command; `options` must live as long as `app`. */
 void add_connection_options(CLI::App &app, ConnectionOptions *options);
 
+/* The same, but --help does not list them: for options before a subcommand. */
+void add_hidden_connection_options(CLI::App &app, ConnectionOptions *options);
+
+/* A check for an option, as CLI::Range, without a text of its own in --help. */
+CLI::Validator number_between(int least, int most);
+
 /*
   As every MariaDB program has it and CLI11 cannot: -p and --password ask, and
   take a password only when it is attached (-psecret, --password=secret). Turns
@@ -52,9 +63,9 @@ std::vector<std::string> with_password_options(
 */
 std::string complete(ConnectionOptions *options);
 
-/* Sets what is not set yet from a line of an option file; false: no such option.
-   `value` is nothing for an option without "=". Returns what is wrong with the
-   value in *error. */
+/* Sets what a line of an option file says; false: there is no such option.
+   `value` is nothing for an option without "=". What is wrong with the value is
+   left in *error. */
 bool set_from_file(ConnectionOptions *options, const std::string &name,
                    const std::optional<std::string> &value,
                    std::string *error);

@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <string>
@@ -7,8 +8,11 @@
 #include "command.h"
 #include "exit_codes.h"
 #include "inspect.h"
+#include "open.h"
 #include "output.h"
+#include "status.h"
 #include "terminal.h"
+#include "wait.h"
 
 namespace recovery_gate::tool {
 namespace {
@@ -17,6 +21,19 @@ constexpr const char *description =
     "The command-line side of the MariaDB recovery gate, which after a crash "
     "keeps\nclients out of a server until a semi-sync replica has "
     "acknowledged what crash\nrecovery left in its binary log.";
+
+constexpr const char *examples =
+    "Examples:\n"
+    "  recovery-gate status                  what is the matter?\n"
+    "  recovery-gate wait --timeout 300      until clients are let in\n"
+    "  recovery-gate open                    let them in without a replica\n"
+    "  recovery-gate status --help           more about a subcommand\n"
+    "\n"
+    "How to reach the server: -h, -P, -S, -u, -p, --defaults-file and so on, "
+    "as with\nall MariaDB client programs (see status --help), before or after "
+    "the\nsubcommand; also read from option files, groups [client], "
+    "[client-server],\n[client-mariadb] and [recovery-gate].\n"
+    "\n";
 
 /* Others see a program's arguments: a password stays there no longer than it
    has to. */
@@ -42,15 +59,23 @@ int run(int argc, char **argv) {
   app.set_help_flag("-?,--help", "Print this and exit");
   app.set_version_flag("-V,--version",
                        std::string("recovery-gate " RECOVERY_GATE_VERSION));
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // without one it is told what there is
   Invocation invocation;
+  add_hidden_connection_options(app, &invocation.connection);
+  add_status(app, invocation);
+  add_wait(app, invocation);
+  add_open(app, invocation);
   add_inspect(app, invocation);
-  app.footer(exit_code_help());
+  app.footer(std::string(examples) + exit_code_help());
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError &error) {
     return static_cast<int>(app.exit(error) == 0 ? ExitCode::OPEN
                                                  : ExitCode::USAGE);
+  }
+  if (!invocation.run) {
+    complain("which subcommand? recovery-gate --help lists them");
+    return static_cast<int>(ExitCode::USAGE);
   }
   return static_cast<int>(invocation.run());
 }

@@ -21,7 +21,11 @@ void end_cleanly_on_signals();
    or what is wrong; without a terminal nobody can be asked. */
 std::string ask_secretly(const std::string &prompt, std::string *answer);
 
-bool stdout_is_terminal();
+/* Shows `question` and returns the line that a person answers with. */
+std::string ask(const std::string &question);
+
+/* Is the standard output a terminal on which a line can be replaced? */
+bool can_redraw();
 bool stdin_is_terminal();
 
 /* Columns of the terminal that is the standard output; 80 where that cannot be
