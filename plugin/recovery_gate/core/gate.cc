@@ -88,7 +88,7 @@ void Gate::decide(Mode mode, const StartFacts &facts,
   const std::string unprovable =
       facts.unprovable.empty() ? view.proof_lost : facts.unprovable;
   const bool provable = !facts.to_acknowledge.empty() && unprovable.empty();
-  if (!unprovable.empty()) why += ". " + unprovable;
+  if (!unprovable.empty()) why += "; " + unprovable;
   why_closed_ = why;
   if (provable)
     why += ". Clients are kept out until a semi-sync replica has acknowledged " +

@@ -53,7 +53,7 @@ bool inherit(const Ledger &ledger, const std::string &unknown,
   if (!found.lost_track.empty()) doubt = found.lost_track;
   if (found.lost_all && !found.lost_track.empty())
     facts->unprovable =
-        "A replica that acknowledges this binary log need not have what was "
+        "a replica that acknowledges this binary log need not have what was "
         "in that one";
   else if (!found.obligation.provable)
     facts->unprovable =
