@@ -115,7 +115,8 @@ TEST(TransactionScannerTest, ReportsWhatTheLogSaysOfItself) {
                           .checkpoint("bin.000001")
                           .transaction(58)
                           .checkpoint("bin.000002")
-                          .rotate("bin.000003");
+                          .rotate("bin.000003")
+                          .gtid_list({});
   const ScanResult whole = Scan(log.bytes()).result;
   EXPECT_TRUE(whole.format.in_use);
   EXPECT_EQ(whole.gtids_before, before);
@@ -155,6 +156,19 @@ TEST(TransactionScannerTest, PassesOnAnUnfinishedOneInTheMiddle) {
   EXPECT_THAT(scan.kinds, ElementsAre(TransactionKind::UNFINISHED,
                                       TransactionKind::COMMIT_XID));
   EXPECT_EQ(scan.transactions[0].end, log.offset(3));
+}
+
+// Found by tools/fuzz.
+TEST(TransactionScannerTest, CountsTheEventsBeforeADamagedOneOnly) {
+  const TestLog log =
+      TestLog().transaction(1).gtid(2).rows().rows().rows().transaction(3);
+  for (const std::size_t end : {log.offset(8), log.size()}) {
+    std::string bytes = log.bytes().substr(0, end);
+    bytes[log.offset(6) + 30] ^= 1;
+    const Scan scan(bytes);
+    EXPECT_EQ(scan.result.end_of_events, log.offset(6));
+    EXPECT_EQ(scan.result.events, 6u);
+  }
 }
 
 TEST(TransactionScannerTest, FindsTransactionsWithoutAGtid) {
