@@ -121,6 +121,11 @@ std::string fill_from_files(ConnectionOptions *options) {
 
 }  // namespace
 
+CLI::Validator number_between(int least, int most) {
+  // Help shows the description of a check; the type says enough.
+  return CLI::Range(least, most).description("");
+}
+
 void add_connection_options(CLI::App &app, ConnectionOptions *options) {
   const auto text = [&](const char *names, auto *target, const char *what,
                         const char *type) {
@@ -128,7 +133,7 @@ void add_connection_options(CLI::App &app, ConnectionOptions *options) {
   };
   text("-h,--host", &options->host, "Server to connect to", "NAME");
   text("-P,--port", &options->port, "TCP port", "NUMBER")
-      ->check(CLI::Range(1, 65535));
+      ->check(number_between(1, 65535));
   text("-S,--socket", &options->socket, "Unix socket", "FILE");
   text("-u,--user", &options->user, "Account's user name", "NAME");
   app.add_flag("--ask-password", options->ask_for_password,
@@ -137,10 +142,11 @@ void add_connection_options(CLI::App &app, ConnectionOptions *options) {
   text("--password", &options->password,
        "--password=TEXT or -pTEXT: not safe, others may see it", "TEXT");
   text("--protocol", &options->protocol, "tcp or socket", "NAME")
-      ->check(CLI::IsMember({"tcp", "socket"}, CLI::ignore_case));
+      ->check(CLI::IsMember({"tcp", "socket"}, CLI::ignore_case)
+                  .description(""));
   text("--connect-timeout", &options->connect_timeout,
        "Give up a server that is silent for so long [10]", "SECONDS")
-      ->check(CLI::Range(1, 31536000));
+      ->check(number_between(1, 31536000));
 
   text("--defaults-file", &options->files.only, "Read only this option file",
        "FILE");
@@ -151,12 +157,16 @@ void add_connection_options(CLI::App &app, ConnectionOptions *options) {
   app.add_flag("--no-defaults", options->files.none, "Read no option file")
       ->group(group);
 
-  app.add_flag("--ssl,!--skip-ssl", options->ssl, "Insist on TLS")
-      ->group(group);
-  app.add_flag("--ssl-verify-server-cert,!--skip-ssl-verify-server-cert",
-               options->ssl_verify_server_cert,
-               "Check the server's certificate and name")
-      ->group(group);
+  const auto on_off = [&](const std::string &name, std::optional<bool> *target,
+                          const char *what) {
+    app.add_flag_function(
+           "--" + name + ",!--skip-" + name,
+           [target](std::int64_t count) { *target = count > 0; }, what)
+        ->group(group);
+  };
+  on_off("ssl", &options->ssl, "Insist on TLS, or (--skip-ssl) do without");
+  on_off("ssl-verify-server-cert", &options->ssl_verify_server_cert,
+         "Check the server's certificate and name");
   text("--ssl-ca", &options->ssl_ca, "Certificate authority", "FILE");
   text("--ssl-capath", &options->ssl_capath, "Certificate authorities", "DIR");
   text("--ssl-cert", &options->ssl_cert, "The client's certificate", "FILE");
@@ -169,6 +179,13 @@ void add_connection_options(CLI::App &app, ConnectionOptions *options) {
   text("--default-auth", &options->default_auth,
        "Authentication plugin to begin with", "NAME");
   text("--plugin-dir", &options->plugin_dir, "Folder of client plugins", "DIR");
+}
+
+void add_hidden_connection_options(CLI::App &app, ConnectionOptions *options) {
+  add_connection_options(app, options);
+  for (CLI::Option *option : app.get_options(
+           [](const CLI::Option *o) { return o->get_group() == group; }))
+    option->group("");
 }
 
 std::vector<std::string> with_password_options(

@@ -36,6 +36,12 @@ struct ConnectionOptions {
 /* Declares them for a (sub)command; `options` must live as long as `app`. */
 void add_connection_options(CLI::App &app, ConnectionOptions *options);
 
+/* The same, but --help does not list them: for options before a subcommand. */
+void add_hidden_connection_options(CLI::App &app, ConnectionOptions *options);
+
+/* A check for an option, as CLI::Range, without a text of its own in --help. */
+CLI::Validator number_between(int least, int most);
+
 /*
   As every MariaDB program has it and CLI11 cannot: -p and --password ask, and
   take a password only when it is attached (-psecret, --password=secret). Turns

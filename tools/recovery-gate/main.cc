@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <string>
@@ -7,8 +8,11 @@
 #include "command.h"
 #include "exit_codes.h"
 #include "inspect.h"
+#include "open.h"
 #include "output.h"
+#include "status.h"
 #include "terminal.h"
+#include "wait.h"
 
 namespace recovery_gate::tool {
 namespace {
@@ -17,6 +21,19 @@ constexpr const char *description =
     "The command-line side of the MariaDB recovery gate, which after a crash "
     "keeps\nclients out of a server until a semi-sync replica has "
     "acknowledged what crash\nrecovery left in its binary log.";
+
+constexpr const char *examples =
+    "Examples:\n"
+    "  recovery-gate status                  what is the matter?\n"
+    "  recovery-gate wait --timeout 300      until clients are let in\n"
+    "  recovery-gate open                    let them in without a replica\n"
+    "  recovery-gate status --help           more about a subcommand\n"
+    "\n"
+    "How to reach the server: --defaults-file, -h, -P, -S, -u, -p and so on, as "
+    "with all\nMariaDB client programs (see status --help), before or after "
+    "the subcommand. Also\nread from option files: [client], [client-server], "
+    "[client-mariadb], [recovery-gate].\n"
+    "\n";
 
 /* Others see a program's arguments: a password stays there no longer than it
    has to. */
@@ -44,8 +61,12 @@ int run(int argc, char **argv) {
                        std::string("recovery-gate " RECOVERY_GATE_VERSION));
   app.require_subcommand(1);
   Invocation invocation;
+  add_hidden_connection_options(app, &invocation.connection);
+  add_status(app, invocation);
+  add_wait(app, invocation);
+  add_open(app, invocation);
   add_inspect(app, invocation);
-  app.footer(exit_code_help());
+  app.footer(std::string(examples) + exit_code_help());
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError &error) {

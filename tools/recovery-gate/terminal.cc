@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 
 #include "exit_codes.h"
@@ -82,6 +83,15 @@ std::string ask_secretly(const std::string &prompt, std::string *answer) {
   echo_is_off = false;
   ::close(file);
   return got_line ? "" : "no password was typed";
+}
+
+std::string ask(const std::string &question) {
+  // Not on the standard output, which may be for a program.
+  std::fprintf(stderr, "%s", question.c_str());
+  bool got_line;
+  std::string answer = read_line(STDIN_FILENO, &got_line);
+  if (!got_line) std::fprintf(stderr, "\n");
+  return answer;
 }
 
 bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) != 0; }

@@ -21,6 +21,9 @@ void end_cleanly_on_signals();
    or what is wrong; without a terminal nobody can be asked. */
 std::string ask_secretly(const std::string &prompt, std::string *answer);
 
+/* Shows `question` and returns the line that a person answers with. */
+std::string ask(const std::string &question);
+
 bool stdout_is_terminal();
 bool stdin_is_terminal();
 

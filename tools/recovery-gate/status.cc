@@ -1,0 +1,105 @@
+#include "status.h"
+
+#include "look.h"
+#include "output.h"
+#include "status_page.h"
+#include "wording.h"
+
+namespace recovery_gate::tool {
+namespace {
+
+constexpr const char *footer =
+    "The exit code says it all to a script: 0 open, 4 closed, 2 no connection, "
+    "3 no gate.\n"
+    "An account that the closed gate turns away gets 4 too: any account will "
+    "do for\na probe; one with CONNECTION ADMIN sees the page.\n"
+    "\n"
+    "Examples:\n"
+    "  recovery-gate status\n"
+    "  recovery-gate status -h db1 -u monitor -p\n"
+    "  recovery-gate status --json | jq .gate.waiting_for\n";
+
+/* A look that failed here has been told already. */
+Surroundings surroundings_of(Session &session) {
+  Surroundings around;
+  Rows rows;
+  if (session.query("SELECT @@version, @@server_id, CURRENT_USER() AS account,"
+                    " @@recovery_gate_mode, @@recovery_gate_timeout,"
+                    " @@recovery_gate_timeout_action",
+                    &rows))
+    return around;
+  const auto text = [&rows](const char *column) {
+    return rows.value(0, column).value_or("");
+  };
+  around.version = text("@@version");
+  around.server_id = text("@@server_id");
+  around.account = text("account");
+  around.mode = text("@@recovery_gate_mode");
+  around.timeout = text("@@recovery_gate_timeout");
+  around.timeout_action = text("@@recovery_gate_timeout_action");
+  return around;
+}
+
+Json number_or_null(const std::string &digits) {
+  if (digits.empty()) return nullptr;
+  return std::strtoull(digits.c_str(), nullptr, 10);
+}
+
+Json status_json(ExitCode code, const Look &look, const Surroundings &around) {
+  Json json = result_of(code);
+  add_look(&json, look);
+  if (look.kind != Look::Kind::GATE) return json;
+  json["settings"] = {{"mode", around.mode},
+                      {"timeout", number_or_null(around.timeout)},
+                      {"timeout_action", around.timeout_action}};
+  json["server"] = {{"version", around.version},
+                    {"server_id", number_or_null(around.server_id)},
+                    {"account", around.account}};
+  json["what_to_do"] = what_to_do(look.gate);
+  return json;
+}
+
+}  // namespace
+
+void add_status(CLI::App &tool, Invocation &invocation) {
+  CLI::App *command = tool.add_subcommand(
+      "status", "Show whether the gate is open, and what it waits for");
+  command->footer(footer);
+  add_json_option(*command, invocation);
+  add_connection_options(*command, &invocation.connection);
+  command->callback([&invocation] {
+    invocation.run = [&invocation] {
+      const std::string error = complete(&invocation.connection);
+      if (!error.empty())
+        return fail(invocation.json, ExitCode::USAGE, error);
+      Connection connection(invocation.connection);
+      return show_status(connection, where(invocation.connection),
+                         invocation.json);
+    };
+  });
+}
+
+ExitCode show_status(Session &session, const std::string &where, bool json) {
+  const Look look = Observer(session).look();
+  switch (look.kind) {
+    case Look::Kind::UNREACHABLE:
+      return fail(json, ExitCode::UNREACHABLE, to_string(look.error),
+                  look.error.code);
+    case Look::Kind::NO_PLUGIN:
+      return fail(json, ExitCode::NO_PLUGIN, no_plugin_text);
+    case Look::Kind::TURNED_AWAY:
+    case Look::Kind::GATE:
+      break;
+  }
+  const Surroundings around = look.kind == Look::Kind::GATE
+                                  ? surroundings_of(session)
+                                  : Surroundings();
+  const ExitCode code = look.is_open() ? ExitCode::OPEN : ExitCode::CLOSED;
+  if (json)
+    print(status_json(code, look, around));
+  else
+    print(status_page(look, around, where));
+  return code;
+}
+
+}  // namespace recovery_gate::tool

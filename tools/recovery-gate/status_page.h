@@ -1,0 +1,24 @@
+#ifndef RECOVERY_GATE_TOOL_STATUS_PAGE_H
+#define RECOVERY_GATE_TOOL_STATUS_PAGE_H
+
+#include <string>
+
+#include "look.h"
+
+namespace recovery_gate::tool {
+
+/* What is worth knowing besides the gate; all empty when the server did not
+   say. */
+struct Surroundings {
+  std::string version, server_id, account;
+  std::string mode;                     // recovery_gate_mode
+  std::string timeout, timeout_action;  // recovery_gate_timeout: seconds
+};
+
+/* One page for a person. For looks that saw a gate. */
+std::string status_page(const Look &look, const Surroundings &around,
+                        const std::string &where);
+
+}  // namespace recovery_gate::tool
+
+#endif  // RECOVERY_GATE_TOOL_STATUS_PAGE_H

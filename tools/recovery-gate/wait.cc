@@ -1,0 +1,100 @@
+#include "wait.h"
+
+#include <algorithm>
+#include <memory>
+#include <thread>
+
+#include "connection.h"
+#include "look.h"
+#include "output.h"
+#include "terminal.h"
+#include "wait_loop.h"
+
+namespace recovery_gate::tool {
+namespace {
+
+constexpr const char *footer =
+    "Also waits for a server that is not there yet, or is started again "
+    "meanwhile. What\nwaiting cannot mend, like a wrong password, ends it "
+    "with 2.\n"
+    "\n"
+    "On a terminal it is one line that changes. Elsewhere it is a line "
+    "whenever what is\nawaited has changed, and one a minute; with --json each "
+    "line is an object, the last\none with an exit_code.\n"
+    "\n"
+    "Examples:\n"
+    "  recovery-gate wait\n"
+    "  recovery-gate wait --timeout 300 || alert-somebody\n"
+    "  recovery-gate wait --no-retry -h db1 -u monitor -p\n";
+
+class SystemPace final : public Pace {
+ public:
+  Instant now() const override {
+    return std::chrono::duration_cast<Instant>(
+        std::chrono::steady_clock::now().time_since_epoch());
+  }
+  void sleep(milliseconds duration) override {
+    std::this_thread::sleep_for(duration);
+  }
+};
+
+struct WaitOptions {
+  std::optional<unsigned> timeout;
+  bool no_retry = false;
+};
+
+std::unique_ptr<Progress> progress_for(bool json) {
+  if (json)
+    return std::make_unique<JsonProgress>(
+        [](const Json &object) { print_line(object); });
+  if (stdout_is_terminal()) return std::make_unique<TerminalProgress>();
+  return std::make_unique<LogProgress>(
+      [](const std::string &line) { print(line + "\n"); });
+}
+
+ExitCode wait(Invocation &invocation, const WaitOptions &options) {
+  ConnectionOptions &connection_options = invocation.connection;
+  const std::string error = complete(&connection_options);
+  if (!error.empty()) return fail(invocation.json, ExitCode::USAGE, error);
+  WaitSettings settings;
+  settings.retry = !options.no_retry;
+  if (options.timeout) {
+    settings.timeout = std::chrono::seconds(*options.timeout);
+    // A server that is silent must not make the time much longer.
+    connection_options.connect_timeout =
+        std::clamp(*options.timeout, 1u,
+                   connection_options.connect_timeout.value_or(10));
+  }
+  Connection connection(connection_options);
+  Observer observer(connection);
+  SystemPace pace;
+  const std::unique_ptr<Progress> progress = progress_for(invocation.json);
+  return wait_until_open([&observer] { return observer.look(); }, pace,
+                         *progress, settings);
+}
+
+}  // namespace
+
+void add_wait(CLI::App &tool, Invocation &invocation) {
+  CLI::App *command =
+      tool.add_subcommand("wait", "Wait until the gate is open");
+  command->footer(footer);
+  auto options = std::make_shared<WaitOptions>();
+  command
+      ->add_option("--timeout", options->timeout,
+                   "Give up after so long, with 5; 0: look once [no limit]")
+      ->type_name("SECONDS")
+      ->check(number_between(0, 31536000));
+  command->add_flag("--no-retry", options->no_retry,
+                    "End with 2 when there is no connection or it is lost, "
+                    "rather than wait for the server");
+  add_json_option(*command, invocation);
+  add_connection_options(*command, &invocation.connection);
+  command->callback([&invocation, options] {
+    invocation.run = [&invocation, options] {
+      return wait(invocation, *options);
+    };
+  });
+}
+
+}  // namespace recovery_gate::tool

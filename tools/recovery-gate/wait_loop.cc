@@ -1,0 +1,130 @@
+#include "wait_loop.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "output.h"
+#include "terminal.h"
+#include "wording.h"
+
+namespace recovery_gate::tool {
+namespace {
+
+constexpr milliseconds soon(250), later(1000), settled_in(10000),
+    reminder(60000);
+
+/* Often at first, when a replica is just about to connect. To be turned away is
+   counted, and may be logged, by the server. */
+milliseconds next_look(const Look &look, milliseconds waited) {
+  if (look.kind == Look::Kind::TURNED_AWAY) return later;
+  return waited < settled_in ? soon : later;
+}
+
+/* What has to differ for a new line: not the time that has passed. */
+std::string awaited(const Look &look) {
+  if (look.kind == Look::Kind::GATE)
+    return look.gate.waiting_for + " " + to_string(look.gate.to_acknowledge);
+  return to_string(look.error);
+}
+
+/* Whether it is time for another line. */
+bool is_due(const Look &look, milliseconds waited,
+            std::optional<std::string> *last_awaited, milliseconds *last) {
+  const std::string now_awaited = awaited(look);
+  if (*last_awaited == now_awaited && waited - *last < reminder) return false;
+  *last_awaited = now_awaited;
+  *last = waited;
+  return true;
+}
+
+}  // namespace
+
+ExitCode wait_until_open(const std::function<Look()> &look, Pace &pace,
+                         Progress &progress, const WaitSettings &settings) {
+  const Instant start = pace.now();
+  for (;;) {
+    const Look seen = look();
+    const milliseconds waited = pace.now() - start;
+    const auto end = [&](ExitCode code) {
+      progress.ended(code, seen, waited);
+      return code;
+    };
+    if (seen.is_open()) return end(ExitCode::OPEN);
+    if (seen.kind == Look::Kind::NO_PLUGIN) return end(ExitCode::NO_PLUGIN);
+    if (seen.kind == Look::Kind::UNREACHABLE &&
+        (!settings.retry || !may_pass(seen.error)))
+      return end(ExitCode::UNREACHABLE);
+    milliseconds pause = next_look(seen, waited);
+    if (settings.timeout) {
+      const milliseconds left = milliseconds(*settings.timeout) - waited;
+      if (left <= milliseconds(0)) return end(ExitCode::TIMED_OUT);
+      pause = std::min(pause, left);
+    }
+    progress.waiting(seen, waited);
+    pace.sleep(pause);
+  }
+}
+
+void LogProgress::waiting(const Look &look, milliseconds waited) {
+  if (is_due(look, waited, &awaited_, &last_)) write_(one_line(look, waited));
+}
+
+void LogProgress::ended(ExitCode code, const Look &look, milliseconds waited) {
+  const std::string text = end_text(code, look, waited);
+  if (code == ExitCode::OPEN)
+    write_(text);
+  else
+    complain(text);
+}
+
+void JsonProgress::waiting(const Look &look, milliseconds waited) {
+  if (!is_due(look, waited, &awaited_, &last_)) return;
+  Json json = {{"result", "waiting"}, {"waited_ms", waited.count()}};
+  add_look(&json, look);
+  write_(json);
+}
+
+void JsonProgress::ended(ExitCode code, const Look &look, milliseconds waited) {
+  Json json = result_of(code);
+  json["waited_ms"] = waited.count();
+  add_look(&json, look);
+  if (look.kind == Look::Kind::NO_PLUGIN)
+    json["error"] = {{"message", no_plugin_text}};
+  write_(json);
+  if (code != ExitCode::OPEN) complain(end_text(code, look, waited));
+}
+
+void TerminalProgress::waiting(const Look &look, milliseconds waited) {
+  redraw_line(one_line(look, waited));
+}
+
+void TerminalProgress::ended(ExitCode code, const Look &look,
+                             milliseconds waited) {
+  clear_line();
+  const std::string text = end_text(code, look, waited);
+  if (code == ExitCode::OPEN)
+    print(text + "\n");
+  else
+    complain(text);
+}
+
+std::string end_text(ExitCode code, const Look &look, milliseconds waited) {
+  switch (code) {
+    case ExitCode::OPEN: {
+      const std::string line = one_line(look, waited);
+      if (look.gate.reason == "NONE") return line;
+      return fmt::format("{}, after {}", line,
+                         duration_text(look.gate.closed_for));
+    }
+    case ExitCode::TIMED_OUT:
+      return fmt::format("gave up after {}: {}", duration_text(waited),
+                         one_line(look, waited));
+    case ExitCode::NO_PLUGIN:
+      return no_plugin_text;
+    default:
+      return to_string(look.error);
+  }
+}
+
+}  // namespace recovery_gate::tool
