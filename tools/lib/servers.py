@@ -330,7 +330,7 @@ _OPTIONS = (
 _PORTS = range(20000, 32000)
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     # A user's PATH rarely has sbin.
     folders = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
     found = shutil.which(name, path=folders)
@@ -423,8 +423,8 @@ class Server:
 
     def _execute(self, options: tuple[str, ...]) -> None:
         command = [
-            *(_program("setpriv"), "--pdeathsig", "KILL", "--"),
-            *(_program("mariadbd"), "--no-defaults"),
+            *(program("setpriv"), "--pdeathsig", "KILL", "--"),
+            *(program("mariadbd"), "--no-defaults"),
             f"--datadir={self.datadir}",
             f"--tmpdir={self.folder}",
             f"--socket={self.socket}",
@@ -600,7 +600,7 @@ class Servers:
         # folder of the installed server's PAM plugin to that user.
         status = run(
             [
-                *(_program("mariadb-install-db"), "--no-defaults"),
+                *(program("mariadb-install-db"), "--no-defaults"),
                 f"--datadir={unfinished}",
                 # Not the usual /tmp: a server that starts removes the temporary
                 # tables it finds in its tmpdir, other servers' as well.
