@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "connection.h"
+
 namespace recovery_gate::tool {
 namespace {
 

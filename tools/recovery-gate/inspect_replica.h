@@ -18,12 +18,13 @@
 #include <string>
 #include <vector>
 
-#include "connection.h"
 #include "recovery_gate/binlog_events.h"
 #include "recovery_gate/binlog_position.h"
 #include "recovery_gate/gtid_state.h"
 
 namespace recovery_gate::tool {
+
+class Session;
 
 /* One line of SHOW ALL SLAVES STATUS. */
 struct ReplicaLink {

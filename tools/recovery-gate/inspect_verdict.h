@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "exit_codes.h"
 #include "inspect_datadir.h"
 #include "inspect_doubt.h"
 #include "inspect_forecast.h"
