@@ -186,8 +186,9 @@ class Machine:
         self.server.launch_command(shlex.split(line))
 
     def crash_with(self, *statements: str) -> list[str]:
-        """Each statement gets into the binary log and waits there for a replica;
-        then the server is killed. Returns their GTIDs."""
+        """Each statement, two at most, gets into the binary log and waits there for
+        a replica (a third one would wait for the log); then the server is killed.
+        Returns their GTIDs."""
         gtids = []
         for statement in statements:
             before = self.server.value("SELECT @@gtid_binlog_pos")
@@ -222,6 +223,7 @@ def pair(servers: Servers, name: str, *options: str) -> tuple[Machine, Machine, 
     link = Replication(primary.server, replica.server)
     link.set_up()
     primary.server.wait_for_status("Rpl_semi_sync_master_clients", "1")
+    primary.server.query("CREATE DATABASE test")
     primary.server.query("CREATE TABLE test.t (id INT PRIMARY KEY) ENGINE=InnoDB")
     for number in range(1, 4):
         primary.server.query("INSERT INTO test.t VALUES (%s)", number)
@@ -259,7 +261,6 @@ def crash_and_come_back_as_primary(servers: Servers) -> None:
     written = primary.crash_with(
         "INSERT INTO test.t VALUES (11)",
         "INSERT INTO test.t VALUES (12)",
-        "INSERT INTO test.t VALUES (13)",
     )
     wait_for(
         lambda: witness.server.value("SELECT @@gtid_slave_pos"),
@@ -277,18 +278,18 @@ def crash_and_come_back_as_primary(servers: Servers) -> None:
     link.restore()  # the replica tries to connect from now on
     found = primary.inspect(replica, witness).is_verdict(AS_PRIMARY)
     expect("what is in doubt", found.doubted(), written)
-    expect("its count", found["in_doubt"]["count"], 3)
+    expect("its count", found["in_doubt"]["count"], 2)
     expect("its last", found["in_doubt"]["last_gtid"], written[-1])
     expect("its end", found["in_doubt"]["end"], found["end"])
     expect("what nobody has", found["nobody_has"], 0)
     expect("the replica", found.replica(0)["standing"], "follows")
-    expect("what it lacks", found.replica(0)["in_doubt"]["lacking"], 3)
+    expect("what it lacks", found.replica(0)["in_doubt"]["lacking"], 2)
     expect("the witness", found.replica(1)["standing"], "follows")
-    expect("what it has applied", found.replica(1)["in_doubt"]["applied"], 3)
+    expect("what it has applied", found.replica(1)["in_doubt"]["applied"], 2)
     found.says("is no semi-sync replica")
     only_last = primary.inspect(options=("--limit=1",))
     expect("the last one", only_last.doubted(), written[-1:])
-    expect("the others", only_last["transactions_not_shown"], 2)
+    expect("the others", only_last["transactions_not_shown"], 1)
 
     link.replica.query("STOP SLAVE")
     primary.follow(found)
@@ -307,7 +308,7 @@ def crash_and_come_back_as_primary(servers: Servers) -> None:
     expect("what it says", found["gate"]["text"] in server.log_of_this_start(), True)
     link.replica.query("START SLAVE")
     server.wait_for_status("Recovery_gate_opened_by", "ACK")
-    wait_for(lambda: rows_of(replica), lambda rows: rows == [1, 2, 3, 11, 12, 13],
+    wait_for(lambda: rows_of(replica), lambda rows: rows == [1, 2, 3, 11, 12],
              "the replica to have all rows")
 
     nothing_is_owed(primary, replica)
@@ -487,7 +488,7 @@ def encrypted_logs(servers: Servers) -> None:
         "--plugin-load-add=file_key_management",
         f"--file-key-management-filename={keys}", "--encrypt-binlog=ON"))
     end = machine.end_of_log()
-    machine.crash_with("CREATE TABLE test.t (id INT PRIMARY KEY)")
+    machine.crash_with("CREATE DATABASE test")
     found = machine.inspect().is_verdict(UNKNOWN).says("encrypted.*keys")
     expect("the crash", found["crashed"], True)
     expect("what is in doubt", found["in_doubt"], None)
