@@ -119,7 +119,8 @@ ServerError Connection::query(const std::string &sql, Rows *rows) {
   const unsigned width = mysql_num_fields(result);
   if (rows != nullptr) {
     const MYSQL_FIELD *fields = mysql_fetch_fields(result);
-    for (unsigned i = 0; i < width; ++i) rows->columns.push_back(fields[i].name);
+    for (unsigned i = 0; i < width; ++i)
+      rows->columns.push_back(fields[i].name);
     while (const MYSQL_ROW row = mysql_fetch_row(result)) {
       const unsigned long *lengths = mysql_fetch_lengths(result);
       std::vector<Rows::Value> &values = rows->rows.emplace_back();

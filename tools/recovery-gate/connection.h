@@ -55,8 +55,8 @@ class Session {
   /* Ends the connection that there is, and makes a new one. */
   virtual ServerError connect() = 0;
 
-  /* Runs one statement. `rows` may be null when there is no answer to read. After
-     an error of the client library the connection is gone. */
+  /* Runs one statement. `rows` may be null when there is no answer to read.
+     After an error of the client library the connection is gone. */
   virtual ServerError query(const std::string &sql, Rows *rows) = 0;
 };
 

@@ -136,11 +136,11 @@ void add_connection_options(CLI::App &app, ConnectionOptions *options) {
       ->check(number_between(1, 65535));
   text("-S,--socket", &options->socket, "Unix socket", "FILE");
   text("-u,--user", &options->user, "Account's user name", "NAME");
-  app.add_flag("--ask-password", options->ask_for_password,
-               "-p or --password alone: ask for it on the terminal")
+  app.add_flag("-p,--ask-password", options->ask_for_password,
+               "Ask for the password on the terminal; also --password")
       ->group(group);
   text("--password", &options->password,
-       "--password=TEXT or -pTEXT: not safe, others may see it", "TEXT");
+       "The password; also -pTEXT. Safer in an option file", "=TEXT");
   text("--protocol", &options->protocol, "tcp or socket", "NAME")
       ->check(CLI::IsMember({"tcp", "socket"}, CLI::ignore_case)
                   .description(""));
@@ -159,14 +159,14 @@ void add_connection_options(CLI::App &app, ConnectionOptions *options) {
 
   const auto on_off = [&](const std::string &name, std::optional<bool> *target,
                           const char *what) {
-    app.add_flag_function(
-           "--" + name + ",!--skip-" + name,
-           [target](std::int64_t count) { *target = count > 0; }, what)
+    app.add_flag_callback("--" + name, [target] { *target = true; }, what)
         ->group(group);
+    app.add_flag_callback("--skip-" + name, [target] { *target = false; })
+        ->group("");
   };
-  on_off("ssl", &options->ssl, "Insist on TLS, or (--skip-ssl) do without");
+  on_off("ssl", &options->ssl, "Insist on TLS; --skip-ssl: without TLS");
   on_off("ssl-verify-server-cert", &options->ssl_verify_server_cert,
-         "Check the server's certificate and name");
+         "Check the server's certificate; also --skip-...");
   text("--ssl-ca", &options->ssl_ca, "Certificate authority", "FILE");
   text("--ssl-capath", &options->ssl_capath, "Certificate authorities", "DIR");
   text("--ssl-cert", &options->ssl_cert, "The client's certificate", "FILE");
@@ -190,14 +190,24 @@ void add_hidden_connection_options(CLI::App &app, ConnectionOptions *options) {
 
 std::vector<std::string> with_password_options(
     std::vector<std::string> arguments) {
+  std::vector<std::string> result;
+  bool all_seen = false;  // "--": no more options
   for (std::string &argument : arguments) {
-    if (argument == "--") break;
-    if (argument == "-p" || argument == "--password")
-      argument = "--ask-password";
-    else if (argument.rfind("-p", 0) == 0)
-      argument = "--password=" + argument.substr(2);
+    all_seen = all_seen || argument == "--";
+    if (all_seen) {
+      result.push_back(std::move(argument));
+    } else if (argument == "-p" || argument == "--password") {
+      result.push_back("--ask-password");
+    } else if (argument == "--password=") {
+      // CLI11 takes an empty value only as an argument of its own.
+      result.insert(result.end(), {"--password", ""});
+    } else if (argument.rfind("-p", 0) == 0) {
+      result.push_back("--password=" + argument.substr(2));
+    } else {
+      result.push_back(std::move(argument));
+    }
   }
-  return arguments;
+  return result;
 }
 
 std::string complete(ConnectionOptions *options) {

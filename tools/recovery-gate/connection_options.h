@@ -58,9 +58,9 @@ std::vector<std::string> with_password_options(
 */
 std::string complete(ConnectionOptions *options);
 
-/* Sets what is not set yet from a line of an option file; false: no such option.
-   `value` is nothing for an option without "=". Returns what is wrong with the
-   value in *error. */
+/* Sets what a line of an option file says; false: there is no such option.
+   `value` is nothing for an option without "=". What is wrong with the value is
+   left in *error. */
 bool set_from_file(ConnectionOptions *options, const std::string &name,
                    const std::optional<std::string> &value,
                    std::string *error);

@@ -35,7 +35,8 @@ TEST(ExitCodes, EachHasANameOfItsOwn) {
 
 TEST(ExitCodes, HelpListsEach) {
   for (int code = 0; code <= 7; ++code)
-    EXPECT_THAT(exit_code_help(), HasSubstr("\n  " + std::to_string(code) + " "));
+    EXPECT_THAT(exit_code_help(),
+                HasSubstr("\n  " + std::to_string(code) + " "));
   EXPECT_THAT(exit_code_help(), HasSubstr("\n  10-15  inspect"));
 }
 

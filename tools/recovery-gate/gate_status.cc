@@ -72,7 +72,8 @@ bool set(GateStatus *gate, const std::string &name, const std::string &value) {
 
 }  // namespace
 
-const char *const status_query = "SHOW GLOBAL STATUS LIKE 'Recovery\\_gate\\_%'";
+const char *const status_query =
+    "SHOW GLOBAL STATUS LIKE 'Recovery\\_gate\\_%'";
 
 std::optional<GateStatus> parse_status(const Rows &answer) {
   GateStatus gate;

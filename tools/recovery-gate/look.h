@@ -1,6 +1,6 @@
 /*
-  One look at a server's gate from outside, also at one that shows itself only in
-  how it turns this account away.
+  One look at a server's gate from outside, also at one that shows itself only
+  in how it turns this account away.
 */
 #ifndef RECOVERY_GATE_TOOL_LOOK_H
 #define RECOVERY_GATE_TOOL_LOOK_H

@@ -29,10 +29,10 @@ constexpr const char *examples =
     "  recovery-gate open                    let them in without a replica\n"
     "  recovery-gate status --help           more about a subcommand\n"
     "\n"
-    "How to reach the server: --defaults-file, -h, -P, -S, -u, -p and so on, as "
-    "with all\nMariaDB client programs (see status --help), before or after "
-    "the subcommand. Also\nread from option files: [client], [client-server], "
-    "[client-mariadb], [recovery-gate].\n"
+    "How to reach the server: -h, -P, -S, -u, -p, --defaults-file and so on, "
+    "as with\nall MariaDB client programs (see status --help), before or after "
+    "the\nsubcommand; also read from option files, groups [client], "
+    "[client-server],\n[client-mariadb] and [recovery-gate].\n"
     "\n";
 
 /* Others see a program's arguments: a password stays there no longer than it
@@ -59,7 +59,7 @@ int run(int argc, char **argv) {
   app.set_help_flag("-?,--help", "Print this and exit");
   app.set_version_flag("-V,--version",
                        std::string("recovery-gate " RECOVERY_GATE_VERSION));
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // without one it is told what there is
   Invocation invocation;
   add_hidden_connection_options(app, &invocation.connection);
   add_status(app, invocation);
@@ -72,6 +72,10 @@ int run(int argc, char **argv) {
   } catch (const CLI::ParseError &error) {
     return static_cast<int>(app.exit(error) == 0 ? ExitCode::OPEN
                                                  : ExitCode::USAGE);
+  }
+  if (!invocation.run) {
+    complain("which subcommand? recovery-gate --help lists them");
+    return static_cast<int>(ExitCode::USAGE);
   }
   return static_cast<int>(invocation.run());
 }

@@ -307,7 +307,7 @@ class Story:
         for command in ("status", "wait", "open", "inspect"):
             self.tool.run(command, "--help").ends_with(OPEN)
         self.tool.run().ends_with(USAGE)
-        self.tool.run("nothing").ends_with(USAGE)
+        self.tool.run("nothing").ends_with(USAGE).says("nothing")
         self.tool.run("status", "--port=many").ends_with(USAGE)
         self.tool.run("wait", "--timeout=-1").ends_with(USAGE)
         self.tool.run("status", "--defaults-file=/nowhere").ends_with(USAGE)
@@ -367,6 +367,11 @@ class Story:
 
     def accounts(self) -> None:
         self.run("status", *self.as_user("app")).ends_with(OPEN)
+        # A port that is typed is wanted, although there is a socket.
+        self.tool.run(
+            *("status", "--no-defaults", "-P", self.primary.port),
+            *self.as_user("app"),
+        ).ends_with(OPEN).says(f"Server: +127.0.0.1:{self.primary.port}")
         self.run("status", "--user=app", "--password=wrong").ends_with(
             UNREACHABLE
         ).says("error 1045")
@@ -427,7 +432,7 @@ class Story:
         page = self.run("status").ends_with(CLOSED)
         page.says("Gate: +CLOSED for").says("CRASH: the server crashed")
         page.says("REPLICA: no semi-sync replica").says(f"Awaited: +{awaited}\n")
-        page.says("1 prepared transactions: 1 committed")
+        page.says("1 prepared transaction: 1 committed")
         gate = self.run("status", "--json").ends_with(CLOSED).json()["gate"]
         expect("all variables", gate, gate.keys() == TYPES.keys())
         for name, type_ in TYPES.items():

@@ -15,12 +15,12 @@ namespace {
 
 constexpr const char *footer =
     "Gives up the promise: what no replica has acknowledged becomes visible, "
-    "and is lost\nif this server is lost. The server's error log says who did "
-    "it. Asks on a terminal;\nelsewhere it wants --yes. The account needs "
-    "CONNECTION ADMIN and SUPER.\n"
+    "and is\nlost if this server is lost. The server's error log says who did "
+    "it. Asks on a\nterminal; elsewhere it wants --yes. The account needs "
+    "CONNECTION ADMIN and\nSUPER.\n"
     "\n"
     "A gate that is open already is left alone; with --yes, what is still owed "
-    "behind it\n(recovery_gate_mode=OFF) is given up, too, and does not close "
+    "behind\nit (recovery_gate_mode=OFF) is given up, too, and does not close "
     "the next start.\n"
     "\n"
     "Examples:\n"
@@ -36,9 +36,8 @@ ExitCode fail(bool json, const ServerError &error) {
                        error.code == ER_ACCESS_DENIED_ERROR;
   if (refused)
     return fail(json, ExitCode::REFUSED,
-                to_string(error) + ". To open the gate, " + privileges,
-                error.code);
-  return fail(json, ExitCode::UNREACHABLE, to_string(error), error.code);
+                error.text + ". To open the gate, " + privileges, error.code);
+  return fail(json, ExitCode::UNREACHABLE, error.text, error.code);
 }
 
 std::string what_is_given_up(const GateStatus &gate) {
@@ -156,14 +155,13 @@ ExitCode open_gate(Session &session, const OpenSettings &settings) {
   switch (before.kind) {
     case Look::Kind::UNREACHABLE:
       return fail(settings.json, ExitCode::UNREACHABLE,
-                  to_string(before.error), before.error.code);
+                  before.error.text, before.error.code);
     case Look::Kind::NO_PLUGIN:
       return fail(settings.json, ExitCode::NO_PLUGIN, no_plugin_text);
     case Look::Kind::TURNED_AWAY:
       return fail(settings.json, ExitCode::REFUSED,
                   "the gate turns this account away, so it has no CONNECTION "
-                  "ADMIN. To open the gate, " + std::string(privileges),
-                  before.error.code);
+                  "ADMIN. To open the gate, " + std::string(privileges));
     case Look::Kind::GATE:
       break;
   }
@@ -182,7 +180,7 @@ ExitCode open_gate(Session &session, const OpenSettings &settings) {
   const bool without_effect = had_no_effect(session);
   const Look after = observer.look();
   if (after.kind != Look::Kind::GATE)
-    return fail(settings.json, ExitCode::UNREACHABLE, to_string(after.error),
+    return fail(settings.json, ExitCode::UNREACHABLE, after.error.text,
                 after.error.code);
   if (!after.gate.open)
     return fail(settings.json, ExitCode::CLOSED,

@@ -20,8 +20,8 @@ struct OpenSettings {
   std::function<std::string(const std::string &)> ask;
 };
 
-/* Opens by hand what is closed. An open gate it leaves alone, except with --yes:
-   then what is still owed behind it is given up. */
+/* Opens by hand what is closed. An open gate it leaves alone, except with
+   --yes: then what is still owed behind it is given up. */
 ExitCode open_gate(Session &session, const OpenSettings &settings);
 
 }  // namespace recovery_gate::tool

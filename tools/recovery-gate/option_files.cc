@@ -162,8 +162,8 @@ class Reader {
         end == std::string::npos ? "" : trimmed(directive.substr(end));
     if (word == "include") {
       if (path.empty()) return place + ": which file?";
-      return ::access(path.c_str(), R_OK) == 0 ? read(path, depth)
-                                               : std::string();
+      if (::access(path.c_str(), R_OK) != 0) return {};
+      return read(path, depth);
     }
     if (word != "includedir") return {};
     std::error_code error;

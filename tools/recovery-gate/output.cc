@@ -20,8 +20,14 @@ void print(const Json &json) { print(dump(json, 2)); }
 
 void print_line(const Json &json) { print(dump(json, -1)); }
 
+std::string printable(std::string text) {
+  for (char &c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  return text;
+}
+
 void complain(const std::string &text) {
-  std::fprintf(stderr, "recovery-gate: %s\n", text.c_str());
+  std::fprintf(stderr, "recovery-gate: %s\n", printable(text).c_str());
 }
 
 Json result_of(ExitCode code) {
@@ -30,7 +36,9 @@ Json result_of(ExitCode code) {
 
 ExitCode fail(bool json, ExitCode code, const std::string &text,
               unsigned server_error) {
-  complain(text);
+  complain(server_error == 0
+               ? text
+               : "error " + std::to_string(server_error) + ": " + text);
   if (json) {
     Json result = result_of(code);
     result["error"] = {{"message", text}};

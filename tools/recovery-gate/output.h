@@ -24,15 +24,18 @@ void print(const Json &json);
 /* On one line, for one of many results. */
 void print_line(const Json &json);
 
-/* "recovery-gate: TEXT" on the standard error. */
+/* Without control characters: what a server says shall not move the cursor. */
+std::string printable(std::string text);
+
+/* "recovery-gate: TEXT" on the standard error, printable. */
 void complain(const std::string &text);
 
 /* A result that begins as all do: {"result": ..., "exit_code": ...}. */
 Json result_of(ExitCode code);
 
-/* Says why a command ends early, to a person or (also) as JSON, and returns the
-   code. `server_error` is the server's or the client library's number, 0 when
-   it is not theirs. */
+/* Says why a command ends early, to a person and, if wanted, also as JSON, and
+   returns the code. `server_error` is the number of the server or the client
+   library, which is shown before the text; 0 when it is not theirs. */
 ExitCode fail(bool json, ExitCode code, const std::string &text,
               unsigned server_error = 0);
 

@@ -1,5 +1,7 @@
 #include "status.h"
 
+#include <cstdlib>
+
 #include "look.h"
 #include "output.h"
 #include "status_page.h"
@@ -9,10 +11,10 @@ namespace recovery_gate::tool {
 namespace {
 
 constexpr const char *footer =
-    "The exit code says it all to a script: 0 open, 4 closed, 2 no connection, "
-    "3 no gate.\n"
-    "An account that the closed gate turns away gets 4 too: any account will "
-    "do for\na probe; one with CONNECTION ADMIN sees the page.\n"
+    "For a script the exit code is enough: 0 open, 4 closed, 2 no connection, "
+    "3 no\ngate. An account that the closed gate turns away gets 4 as well: "
+    "for a probe any\naccount will do; one with CONNECTION ADMIN sees the "
+    "page.\n"
     "\n"
     "Examples:\n"
     "  recovery-gate status\n"
@@ -83,7 +85,7 @@ ExitCode show_status(Session &session, const std::string &where, bool json) {
   const Look look = Observer(session).look();
   switch (look.kind) {
     case Look::Kind::UNREACHABLE:
-      return fail(json, ExitCode::UNREACHABLE, to_string(look.error),
+      return fail(json, ExitCode::UNREACHABLE, look.error.text,
                   look.error.code);
     case Look::Kind::NO_PLUGIN:
       return fail(json, ExitCode::NO_PLUGIN, no_plugin_text);

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "exit_codes.h"
@@ -94,7 +95,12 @@ std::string ask(const std::string &question) {
   return answer;
 }
 
-bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) != 0; }
+bool can_redraw() {
+  const char *kind = std::getenv("TERM");
+  return ::isatty(STDOUT_FILENO) != 0 && kind != nullptr &&
+         std::strcmp(kind, "dumb") != 0;
+}
+
 bool stdin_is_terminal() { return ::isatty(STDIN_FILENO) != 0; }
 
 int terminal_width() {
@@ -109,6 +115,10 @@ void redraw_line(const std::string &text) {
   // One column stays free: some terminals go to the next line in the last one.
   const std::size_t room = static_cast<std::size_t>(terminal_width()) - 1;
   if (line.size() > room) line.resize(room);
+  // No character is cut in half.
+  while (line.size() < text.size() && !line.empty() &&
+         (text[line.size()] & 0xc0) == 0x80)
+    line.pop_back();
   line_is_drawn = true;
   print(erase_line + line);
 }

@@ -24,7 +24,8 @@ std::string ask_secretly(const std::string &prompt, std::string *answer);
 /* Shows `question` and returns the line that a person answers with. */
 std::string ask(const std::string &question);
 
-bool stdout_is_terminal();
+/* Is the standard output a terminal on which a line can be replaced? */
+bool can_redraw();
 bool stdin_is_terminal();
 
 /* Columns of the terminal that is the standard output; 80 where that cannot be

@@ -15,12 +15,12 @@ namespace {
 
 constexpr const char *footer =
     "Also waits for a server that is not there yet, or is started again "
-    "meanwhile. What\nwaiting cannot mend, like a wrong password, ends it "
-    "with 2.\n"
+    "meanwhile.\nWhat waiting cannot mend, like a wrong password, ends it with "
+    "2.\n"
     "\n"
     "On a terminal it is one line that changes. Elsewhere it is a line "
-    "whenever what is\nawaited has changed, and one a minute; with --json each "
-    "line is an object, the last\none with an exit_code.\n"
+    "whenever what\nis awaited has changed, and one a minute; with --json each "
+    "line is an object,\nthe last one with an exit_code.\n"
     "\n"
     "Examples:\n"
     "  recovery-gate wait\n"
@@ -47,7 +47,7 @@ std::unique_ptr<Progress> progress_for(bool json) {
   if (json)
     return std::make_unique<JsonProgress>(
         [](const Json &object) { print_line(object); });
-  if (stdout_is_terminal()) return std::make_unique<TerminalProgress>();
+  if (can_redraw()) return std::make_unique<TerminalProgress>();
   return std::make_unique<LogProgress>(
       [](const std::string &line) { print(line + "\n"); });
 }
@@ -86,8 +86,7 @@ void add_wait(CLI::App &tool, Invocation &invocation) {
       ->type_name("SECONDS")
       ->check(number_between(0, 31536000));
   command->add_flag("--no-retry", options->no_retry,
-                    "End with 2 when there is no connection or it is lost, "
-                    "rather than wait for the server");
+                    "End with 2 when there is no connection to the server");
   add_json_option(*command, invocation);
   add_connection_options(*command, &invocation.connection);
   command->callback([&invocation, options] {

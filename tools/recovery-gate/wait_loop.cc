@@ -29,12 +29,13 @@ std::string awaited(const Look &look) {
 }
 
 /* Whether it is time for another line. */
-bool is_due(const Look &look, milliseconds waited,
-            std::optional<std::string> *last_awaited, milliseconds *last) {
-  const std::string now_awaited = awaited(look);
-  if (*last_awaited == now_awaited && waited - *last < reminder) return false;
+bool is_due(const Moment &moment, std::optional<std::string> *last_awaited,
+            milliseconds *last) {
+  const std::string now_awaited = awaited(moment.look);
+  if (*last_awaited == now_awaited && moment.waited - *last < reminder)
+    return false;
   *last_awaited = now_awaited;
-  *last = waited;
+  *last = moment.waited;
   return true;
 }
 
@@ -43,11 +44,15 @@ bool is_due(const Look &look, milliseconds waited,
 ExitCode wait_until_open(const std::function<Look()> &look, Pace &pace,
                          Progress &progress, const WaitSettings &settings) {
   const Instant start = pace.now();
+  Instant last_seen = start;
   for (;;) {
     const Look seen = look();
-    const milliseconds waited = pace.now() - start;
+    const Instant now = pace.now();
+    if (seen.kind == Look::Kind::GATE) last_seen = now;
+    const milliseconds waited = now - start;
+    const Moment moment{seen, waited, now - last_seen};
     const auto end = [&](ExitCode code) {
-      progress.ended(code, seen, waited);
+      progress.ended(code, moment);
       return code;
     };
     if (seen.is_open()) return end(ExitCode::OPEN);
@@ -61,65 +66,65 @@ ExitCode wait_until_open(const std::function<Look()> &look, Pace &pace,
       if (left <= milliseconds(0)) return end(ExitCode::TIMED_OUT);
       pause = std::min(pause, left);
     }
-    progress.waiting(seen, waited);
+    progress.waiting(moment);
     pace.sleep(pause);
   }
 }
 
-void LogProgress::waiting(const Look &look, milliseconds waited) {
-  if (is_due(look, waited, &awaited_, &last_)) write_(one_line(look, waited));
+void LogProgress::waiting(const Moment &moment) {
+  if (is_due(moment, &awaited_, &last_))
+    write_(one_line(moment.look, moment.unseen));
 }
 
-void LogProgress::ended(ExitCode code, const Look &look, milliseconds waited) {
-  const std::string text = end_text(code, look, waited);
+void LogProgress::ended(ExitCode code, const Moment &moment) {
+  const std::string text = end_text(code, moment);
   if (code == ExitCode::OPEN)
     write_(text);
   else
     complain(text);
 }
 
-void JsonProgress::waiting(const Look &look, milliseconds waited) {
-  if (!is_due(look, waited, &awaited_, &last_)) return;
-  Json json = {{"result", "waiting"}, {"waited_ms", waited.count()}};
-  add_look(&json, look);
+void JsonProgress::waiting(const Moment &moment) {
+  if (!is_due(moment, &awaited_, &last_)) return;
+  Json json = {{"result", "waiting"}, {"waited_ms", moment.waited.count()}};
+  add_look(&json, moment.look);
   write_(json);
 }
 
-void JsonProgress::ended(ExitCode code, const Look &look, milliseconds waited) {
+void JsonProgress::ended(ExitCode code, const Moment &moment) {
   Json json = result_of(code);
-  json["waited_ms"] = waited.count();
-  add_look(&json, look);
-  if (look.kind == Look::Kind::NO_PLUGIN)
+  json["waited_ms"] = moment.waited.count();
+  add_look(&json, moment.look);
+  if (moment.look.kind == Look::Kind::NO_PLUGIN)
     json["error"] = {{"message", no_plugin_text}};
   write_(json);
-  if (code != ExitCode::OPEN) complain(end_text(code, look, waited));
+  if (code != ExitCode::OPEN) complain(end_text(code, moment));
 }
 
-void TerminalProgress::waiting(const Look &look, milliseconds waited) {
-  redraw_line(one_line(look, waited));
+void TerminalProgress::waiting(const Moment &moment) {
+  redraw_line(one_line(moment.look, moment.unseen));
 }
 
-void TerminalProgress::ended(ExitCode code, const Look &look,
-                             milliseconds waited) {
+void TerminalProgress::ended(ExitCode code, const Moment &moment) {
   clear_line();
-  const std::string text = end_text(code, look, waited);
+  const std::string text = end_text(code, moment);
   if (code == ExitCode::OPEN)
     print(text + "\n");
   else
     complain(text);
 }
 
-std::string end_text(ExitCode code, const Look &look, milliseconds waited) {
+std::string end_text(ExitCode code, const Moment &moment) {
+  const Look &look = moment.look;
+  const std::string line = one_line(look, moment.unseen);
   switch (code) {
-    case ExitCode::OPEN: {
-      const std::string line = one_line(look, waited);
+    case ExitCode::OPEN:
       if (look.gate.reason == "NONE") return line;
       return fmt::format("{}, after {}", line,
                          duration_text(look.gate.closed_for));
-    }
     case ExitCode::TIMED_OUT:
-      return fmt::format("gave up after {}: {}", duration_text(waited),
-                         one_line(look, waited));
+      return fmt::format("gave up after {}: {}", duration_text(moment.waited),
+                         line);
     case ExitCode::NO_PLUGIN:
       return no_plugin_text;
     default:

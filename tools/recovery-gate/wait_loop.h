@@ -19,15 +19,21 @@ class Pace : public Clock {
   virtual void sleep(milliseconds duration) = 0;
 };
 
+/* What a look saw, and when. */
+struct Moment {
+  const Look &look;
+  milliseconds waited;  // since the loop began
+  milliseconds unseen;  // since a gate was seen, or since the loop began
+};
+
 /* How the loop tells what it sees. */
 class Progress {
  public:
   virtual ~Progress() = default;
-  /* After each look while there is something to wait for. `waited`: since the
-     loop began. */
-  virtual void waiting(const Look &look, milliseconds waited) = 0;
-  /* Once, in the end. What is not OPEN goes to the standard error as well. */
-  virtual void ended(ExitCode code, const Look &look, milliseconds waited) = 0;
+  /* After each look while there is something to wait for. */
+  virtual void waiting(const Moment &moment) = 0;
+  /* Once, in the end. Why it is not OPEN goes to the standard error. */
+  virtual void ended(ExitCode code, const Moment &moment) = 0;
 };
 
 struct WaitSettings {
@@ -50,8 +56,8 @@ class LogProgress final : public Progress {
  public:
   explicit LogProgress(std::function<void(const std::string &)> write)
       : write_(std::move(write)) {}
-  void waiting(const Look &look, milliseconds waited) override;
-  void ended(ExitCode code, const Look &look, milliseconds waited) override;
+  void waiting(const Moment &moment) override;
+  void ended(ExitCode code, const Moment &moment) override;
 
  private:
   const std::function<void(const std::string &)> write_;
@@ -64,8 +70,8 @@ class JsonProgress final : public Progress {
  public:
   explicit JsonProgress(std::function<void(const Json &)> write)
       : write_(std::move(write)) {}
-  void waiting(const Look &look, milliseconds waited) override;
-  void ended(ExitCode code, const Look &look, milliseconds waited) override;
+  void waiting(const Moment &moment) override;
+  void ended(ExitCode code, const Moment &moment) override;
 
  private:
   const std::function<void(const Json &)> write_;
@@ -76,12 +82,12 @@ class JsonProgress final : public Progress {
 /* For a person at a terminal: one line, drawn again at each look. */
 class TerminalProgress final : public Progress {
  public:
-  void waiting(const Look &look, milliseconds waited) override;
-  void ended(ExitCode code, const Look &look, milliseconds waited) override;
+  void waiting(const Moment &moment) override;
+  void ended(ExitCode code, const Moment &moment) override;
 };
 
 /* The last line for a person. */
-std::string end_text(ExitCode code, const Look &look, milliseconds waited);
+std::string end_text(ExitCode code, const Moment &moment);
 
 }  // namespace recovery_gate::tool
 

@@ -65,7 +65,7 @@ constexpr Meaning advice[] = {
 std::string duration_text(std::chrono::milliseconds duration) {
   const long long ms = duration.count();
   const long long s = ms / 1000;
-  if (ms < 10000 && ms % 1000 != 0)
+  if (ms >= 10 && ms < 10000 && ms % 1000 >= 10)
     return fmt::format("{:.2f} s", static_cast<double>(ms / 10) / 100);
   if (s < 60) return fmt::format("{} s", s);
   if (s < 3600) return fmt::format("{} min {} s", s / 60, s % 60);
@@ -90,18 +90,17 @@ std::string what_to_do(const GateStatus &gate) {
   return meaning_of(gate.waiting_for, advice);
 }
 
-std::string one_line(const Look &look, std::chrono::milliseconds waited) {
+std::string one_line(const Look &look, std::chrono::milliseconds unseen) {
   const GateStatus &gate = look.gate;
   switch (look.kind) {
     case Look::Kind::NO_PLUGIN:
       return "the server has no recovery gate";
     case Look::Kind::UNREACHABLE:
-      return fmt::format("no server for {}: {}", duration_text(waited),
-                         to_string(look.error));
+      return fmt::format("no server for {}: {}", duration_text(unseen),
+                         printable(to_string(look.error)));
     case Look::Kind::TURNED_AWAY:
-      return fmt::format("closed, awaited for {}; to this account the server "
-                         "says: {}",
-                         duration_text(waited), look.error.text);
+      return fmt::format("turned away for {}: {}", duration_text(unseen),
+                         printable(look.error.text));
     case Look::Kind::GATE:
       break;
   }

@@ -1,6 +1,6 @@
 /*
-  What the names in the status variables mean, in words. A name that is not known
-  here, from a newer plugin, is explained by nothing.
+  What the names in the status variables mean, in words. A name that is not
+  known here, from a newer plugin, is explained by nothing.
 */
 #ifndef RECOVERY_GATE_TOOL_WORDING_H
 #define RECOVERY_GATE_TOOL_WORDING_H
@@ -12,7 +12,7 @@
 
 namespace recovery_gate::tool {
 
-/* "0.25 s", "12 s", "3 min 12 s", "2 h 5 min", "3 d 4 h" */
+/* "0 s", "0.25 s", "12 s", "3 min 12 s", "2 h 5 min", "3 d 4 h" */
 std::string duration_text(std::chrono::milliseconds duration);
 
 /* Of Recovery_gate_reason. */
@@ -25,9 +25,9 @@ std::string why_open(const std::string &opened_by);
 /* What an operator can do about it, in a sentence or two. */
 std::string what_to_do(const GateStatus &gate);
 
-/* All of a look on one line: what is awaited, and for how long already.
-   `waited` is shown where the server does not say how long it is closed. */
-std::string one_line(const Look &look, std::chrono::milliseconds waited);
+/* All of a look on one line: what is awaited, and for how long already. Where
+   no gate was seen, `unseen` is how long that has been so. */
+std::string one_line(const Look &look, std::chrono::milliseconds unseen);
 
 }  // namespace recovery_gate::tool
 

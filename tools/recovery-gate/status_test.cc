@@ -1,0 +1,143 @@
+#include "status.h"
+
+#include <gmock/gmock.h>
+
+#include "fake_session.h"
+#include "output.h"
+
+namespace recovery_gate::tool {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::internal::CaptureStderr;
+using testing::internal::CaptureStdout;
+using testing::internal::GetCapturedStderr;
+using testing::internal::GetCapturedStdout;
+
+struct Shown {
+  ExitCode code;
+  std::string output, errors;
+};
+
+Shown shown(FakeSession &server, bool json = false) {
+  CaptureStdout();
+  CaptureStderr();
+  const ExitCode code = show_status(server, "/run/s", json);
+  return {code, GetCapturedStdout(), GetCapturedStderr()};
+}
+
+Rows surroundings(const std::string &mode, const std::string &timeout) {
+  return {{"@@version", "@@server_id", "account", "@@recovery_gate_mode",
+           "@@recovery_gate_timeout", "@@recovery_gate_timeout_action"},
+          {{"10.11.18-MariaDB", "1", "ops@%", mode, timeout, "SHUTDOWN"}}};
+}
+
+TEST(Status, AClosedGateOnOnePage) {
+  FakeSession server;
+  server.surroundings = surroundings("AUTO", "300");
+  const Shown page = shown(server);
+  EXPECT_EQ(page.code, ExitCode::CLOSED);
+  EXPECT_EQ(page.errors, "");
+  EXPECT_EQ(
+      page.output,
+      "Gate:         CLOSED for 1 min 1 s\n"
+      "Because of:   CRASH: the server crashed, and what it had written last "
+      "may be on\n"
+      "              no replica\n"
+      "Waiting for:  REPLICA: no semi-sync replica is connected\n"
+      "Time limit:   5 min 0 s, then SHUTDOWN (in 3 min 58 s)\n"
+      "Awaited:      bin.000003:342\n"
+      "Recovered:    up to bin.000002:4711, GTID 0-1-17\n"
+      "In doubt:     5 prepared transactions: 2 committed, 1 rolled back, 2 "
+      "left to an\n"
+      "              XA coordinator\n"
+      "Logins:       17 turned away, 3 let in while closed\n"
+      "Server:       /run/s, MariaDB 10.11.18-MariaDB, server_id 1\n"
+      "What to do:   Have a semi-sync replica connect: "
+      "rpl_semi_sync_slave_enabled=ON\n"
+      "              and START SLAVE there, then read SHOW SLAVE STATUS. "
+      "Asynchronous\n"
+      "              replicas do not count.\n");
+}
+
+TEST(Status, AnOpenGate) {
+  FakeSession server;
+  server.gate = FakeSession::open_gate("NOT_NEEDED");
+  Shown page = shown(server);
+  EXPECT_EQ(page.code, ExitCode::OPEN);
+  EXPECT_THAT(page.output, HasSubstr("Gate:         OPEN: this start had"));
+  server.gate = FakeSession::open_gate("ACK");
+  EXPECT_THAT(shown(server).output,
+              AllOf(HasSubstr("\nWas closed:   for 1 min 1 s, CRASH"),
+                    HasSubstr("\nAcknowledged: bin.000003:342\n")));
+  server.gate = FakeSession::open_gate("OVERRIDE");
+  EXPECT_THAT(shown(server).output,
+              HasSubstr("\nNever acked:  bin.000003:342\n"));
+}
+
+TEST(Status, WhatTheSettingsMean) {
+  FakeSession server;
+  server.surroundings = surroundings("OFF", "0");
+  EXPECT_THAT(shown(server).output,
+              AllOf(HasSubstr("Mode:         recovery_gate_mode is OFF"),
+                    testing::Not(HasSubstr("Time limit"))));
+  server.surroundings = surroundings("AUTO", "10");
+  EXPECT_THAT(shown(server).output, HasSubstr("10 s, then SHUTDOWN (is over)"));
+}
+
+TEST(Status, AnAccountThatIsTurnedAwaySeesThatItIsClosed) {
+  FakeSession server;
+  server.status_error = turned_away;
+  const Shown page = shown(server);
+  EXPECT_EQ(page.code, ExitCode::CLOSED);
+  EXPECT_THAT(page.output,
+              AllOf(HasSubstr("Gate:         CLOSED\n"),
+                    HasSubstr("acknowledge bin.000003:342\n"),
+                    HasSubstr("CONNECTION\n              ADMIN")));
+  const Json json = Json::parse(shown(server, true).output);
+  EXPECT_EQ(json["exit_code"], 4);
+  EXPECT_EQ(json["gate"]["open"], false);
+  EXPECT_EQ(json["error"]["code"], 1047);
+}
+
+TEST(Status, AsJson) {
+  FakeSession server;
+  server.surroundings = surroundings("AUTO", "300");
+  const Shown page = shown(server, true);
+  EXPECT_EQ(page.code, ExitCode::CLOSED);
+  const Json json = Json::parse(page.output);
+  EXPECT_EQ(json["result"], "closed");
+  EXPECT_EQ(json["exit_code"], 4);
+  EXPECT_EQ(json["gate"]["ack_pos"], 342);
+  EXPECT_EQ(json["settings"]["timeout"], 300);
+  EXPECT_EQ(json["server"]["server_id"], 1);
+  EXPECT_THAT(json["what_to_do"], HasSubstr("semi-sync replica"));
+}
+
+TEST(Status, NoServerNoPlugin) {
+  FakeSession server;
+  server.connect_error = not_there;
+  Shown page = shown(server, true);
+  EXPECT_EQ(page.code, ExitCode::UNREACHABLE);
+  EXPECT_EQ(page.errors,
+            "recovery-gate: error 2002: Can't connect to local server\n");
+  EXPECT_EQ(Json::parse(page.output)["error"]["code"], 2002);
+
+  server.connect_error = {};
+  server.gate.clear();
+  page = shown(server);
+  EXPECT_EQ(page.code, ExitCode::NO_PLUGIN);
+  EXPECT_EQ(page.output, "");
+  EXPECT_THAT(page.errors, HasSubstr("plugin-load-add=ha_recovery_gate"));
+}
+
+TEST(Status, BytesThatAreNoTextBreakNothing) {
+  FakeSession server;
+  FakeSession::set(&server.gate, "recovered_file", "bin\xff\n\033[31m");
+  EXPECT_EQ(Json::parse(shown(server, true).output)["result"], "closed");
+  EXPECT_EQ(shown(server).output.find('\033'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace recovery_gate::tool

@@ -1,0 +1,94 @@
+#include "wording.h"
+
+#include <gmock/gmock.h>
+
+#include "fake_session.h"
+#include "recovery_gate/gate_state.h"
+
+namespace recovery_gate::tool {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+Look look_at(const FakeSession::Variables &gate) {
+  return {Look::Kind::GATE, *parse_status(FakeSession::as_rows(gate)), {}};
+}
+
+TEST(Wording, Durations) {
+  EXPECT_EQ(duration_text(milliseconds(0)), "0 s");
+  EXPECT_EQ(duration_text(milliseconds(9)), "0 s");
+  EXPECT_EQ(duration_text(milliseconds(257)), "0.25 s");
+  EXPECT_EQ(duration_text(milliseconds(1200)), "1.20 s");
+  EXPECT_EQ(duration_text(milliseconds(1001)), "1 s");
+  EXPECT_EQ(duration_text(milliseconds(10999)), "10 s");
+  EXPECT_EQ(duration_text(seconds(192)), "3 min 12 s");
+  EXPECT_EQ(duration_text(seconds(7500)), "2 h 5 min");
+  EXPECT_EQ(duration_text(hours(76)), "3 d 4 h");
+}
+
+/* The core's own table: a state that is added there needs words here. */
+TEST(Wording, EveryStateOfTheGateHasAMeaning) {
+  for (const GateState state : all_gate_states) {
+    const std::string missing = waiting_for_name(state);
+    const std::string opened = opened_by_name(state);
+    GateStatus gate;
+    gate.waiting_for = missing;
+    if (!missing.empty()) {
+      EXPECT_NE(what_is_missing(missing), "") << missing;
+      EXPECT_NE(what_to_do(gate), "") << missing;
+    }
+    if (!opened.empty()) {
+      EXPECT_NE(why_open(opened), "") << opened;
+    }
+  }
+  for (const CloseReason reason :
+       {CloseReason::NONE, CloseReason::CRASH, CloseReason::UNACKED_SHUTDOWN,
+        CloseReason::CARRIED_OVER, CloseReason::ALWAYS})
+    EXPECT_NE(why_closed(reason_name(reason)), "");
+}
+
+TEST(Wording, WhatANewerPluginSaysIsExplainedByNothing) {
+  EXPECT_EQ(why_closed("METEOR"), "");
+  EXPECT_EQ(what_is_missing("LUCK"), "");
+  EXPECT_EQ(why_open("WIND"), "");
+}
+
+TEST(Wording, AnOpenGateNeedsNothing) {
+  GateStatus gate;
+  gate.open = true;
+  EXPECT_EQ(what_to_do(gate), "Nothing.");
+}
+
+TEST(Wording, OneLineOfAClosedGate) {
+  EXPECT_EQ(one_line(look_at(FakeSession::closed_gate()), seconds(0)),
+            "closed for 1 min 1 s, waiting for REPLICA: no semi-sync replica "
+            "is connected; awaited is bin.000003:342");
+  auto gate = FakeSession::closed_gate();
+  FakeSession::set(&gate, "waiting_for", "OVERRIDE");
+  EXPECT_THAT(one_line(look_at(gate), seconds(0)),
+              AllOf(HasSubstr("no acknowledgement can prove"),
+                    Not(HasSubstr("awaited"))));
+}
+
+TEST(Wording, OneLineOfTheRest) {
+  EXPECT_EQ(one_line(look_at(FakeSession::open_gate("ACK")), seconds(0)),
+            "open (ACK): a semi-sync replica acknowledged everything");
+  EXPECT_EQ(one_line({Look::Kind::UNREACHABLE, {}, not_there}, seconds(7)),
+            "no server for 7 s: error 2002: Can't connect to local server");
+  EXPECT_EQ(one_line({Look::Kind::TURNED_AWAY, {}, turned_away}, seconds(7)),
+            "turned away for 7 s: " + turned_away.text);
+}
+
+TEST(Wording, AServersTextStaysOnItsLine) {
+  EXPECT_EQ(one_line({Look::Kind::UNREACHABLE, {}, {1105, "a\nb\033[2J"}},
+                     seconds(7)),
+            "no server for 7 s: error 1105: a b [2J");
+}
+
+}  // namespace
+}  // namespace recovery_gate::tool
