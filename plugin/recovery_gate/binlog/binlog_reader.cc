@@ -15,12 +15,12 @@ constexpr std::size_t length_offset = 9, end_position_offset = 13;
 constexpr std::size_t largest_format_description = 4096;
 constexpr std::size_t largest_body_start = 4096;
 
-// What a read costs is about what copying this many bytes costs: leaving out
-// less does not pay.
-constexpr std::uint64_t worth_skipping = 4096;
-// After a large event: the header of the next, and of the small ones with which
-// one transaction ends and another begins.
-constexpr std::size_t smallest_read = 512;
+// A read costs about what copying this many bytes does: leaving out less does not
+// pay.
+constexpr std::uint64_t worth_skipping = 6144;
+// After a large event come the small ones with which one transaction ends and
+// another begins, or another large one: as much is read as was of use last time.
+constexpr std::size_t smallest_read = 64, largest_first_read = 512;
 
 // In an encrypted event: its length, of what is in front, and what has to be
 // decrypted to see the header.
@@ -52,7 +52,6 @@ const char *to_string(Tail tail) {
 BinlogReader::BinlogReader(ByteSource &source, EventDecryptor *decryptor)
     : source_(source),
       decryptor_(decryptor),
-      block_(read_ahead),
       next_read_(smallest_read) {}
 
 std::string BinlogReader::open() {
@@ -152,6 +151,7 @@ void BinlogReader::seek(std::uint64_t offset) {
   block_start_ = offset;
   block_filled_ = headers_ahead_ = 0;
   next_read_ = smallest_read;
+  run_start_ = last_ = offset;
 }
 
 void BinlogReader::set_limit(std::uint64_t limit) {
@@ -177,10 +177,18 @@ unsigned char *BinlogReader::at(std::uint64_t offset, std::size_t count) {
   const bool skips =
       offset < block_start_ ||
       (offset > block_end && offset - block_end >= worth_skipping);
-  next_read_ = skips ? smallest_read : std::min(next_read_ * 2, read_ahead);
+  if (skips) {
+    const std::uint64_t used =
+        std::max(last_, run_start_) - run_start_ + event_header_size;
+    next_read_ = used <= smallest_read ? smallest_read : largest_first_read;
+    run_start_ = offset;
+  } else {
+    next_read_ = std::min(next_read_ * 2, read_ahead);
+  }
+  const std::size_t wanted = std::max(count, next_read_);
+  if (block_.size() < wanted) block_.resize(wanted);
   std::size_t got = 0;
-  const int number = source_.read(offset, block_.data(),
-                                  std::max(count, next_read_), &got);
+  const int number = source_.read(offset, block_.data(), wanted, &got);
   block_start_ = offset;
   block_filled_ = got;
   headers_ahead_ = got >= event_header_size && !encryption_ && !is_at_end_
@@ -320,7 +328,7 @@ bool BinlogReader::next_slowly(Event *event) {
     return false;
   }
   event->header = header;
-  event->offset = position_;
+  event->offset = last_ = position_;
   position_ = end;
   return true;
 }
@@ -364,6 +372,7 @@ bool BinlogReader::finds_event_from(std::uint64_t offset) {
         std::min<std::uint64_t>(limit_ - offset, read_ahead));
     std::size_t got = 0;
     block_filled_ = 0;
+    if (block_.size() < count) block_.resize(count);
     if (source_.read(offset, block_.data(), count, &got) != 0 ||
         got < event_header_size)
       return false;
@@ -392,7 +401,7 @@ void BinlogReader::end_walk(std::uint64_t offset,
   headers_ahead_ = 0;
   std::uint64_t end = 0;
   const bool goes_on = (next && is_event_at(*next, &end)) ||
-                       finds_event_from(offset + 1);
+                       (offset < limit_ && finds_event_from(offset + 1));
   tail_ = goes_on ? Tail::DAMAGED : Tail::TORN;
   tail_reason_ = source_.name() + ": " + why;
 }
