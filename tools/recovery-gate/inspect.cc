@@ -129,8 +129,8 @@ class Inspection {
         [&](const Transaction &transaction, const LogFacts &log) {
           counter.add(transaction, log);
         });
-    if (f.survey.gtids) f.server.gtids = *f.survey.gtids;
     f.forecast = foretell(f.directory, f.survey, f.state, f.options);
+    f.server.gtids = f.forecast.gtids.value_or(GtidState());
     f.doubt = counter.result(f.survey.crashed,
                              f.forecast.owes || !f.forecast.closed);
   }

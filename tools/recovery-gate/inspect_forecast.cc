@@ -65,6 +65,7 @@ Forecast foretell(const DataDirectory &directory, const Survey &survey,
     return forecast;
   }
 
+  forecast.gtids = gtids;
   const StandingClock clock;
   FirstLine of_ledger, of_gate;
   QuietFiles files;

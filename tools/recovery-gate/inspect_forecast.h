@@ -42,6 +42,8 @@ struct Forecast {
   /* What a semi-sync replica will have to acknowledge; empty when that cannot be
      told beforehand. */
   BinlogPosition waits_for;
+  /* The last transactions at the end of the binary log. */
+  std::optional<GtidState> gtids;
   /* What this server wrote itself and no replica is known to have. */
   GtidState unsettled;
 };

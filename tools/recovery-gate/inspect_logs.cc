@@ -80,12 +80,11 @@ LogFacts read_log(const std::string &path, const TransactionSink &sink,
     facts.recovery_reads = recovery_reads;
     return facts;
   }
-  LogFacts during;
+  LogFacts during;  // what is known of it before its end
   during.path = path;
   during.name = without_folder(path);
   during.recovery_reads = recovery_reads;
-  BinlogFileFacts header = read_binlog_header(path);
-  during.server_id = header.server_id;
+  during.server_id = read_binlog_header(path).server_id;
   const ScanResult result = scan(file, [&](const Transaction &transaction) {
     sink(transaction, during);
     if (transaction.gtid && transaction.kind != TransactionKind::UNFINISHED) {
@@ -168,8 +167,9 @@ Survey survey_logs(const BinlogIndex &index,
     GtidState gtids;
     Position position;
     const bool is_last = i + 1 == paths.size();
-    LogFacts log = read_log(paths[i], sink, i >= recovery_from, &gtids,
-                            &position);
+    LogFacts log =
+        read_log(paths[i], sink, survey.crashed && i >= recovery_from, &gtids,
+                 &position);
     const std::string trouble = trouble_with(log, is_last);
     if (survey.trouble.empty()) survey.trouble = trouble;
     survey.encrypted |= log.encrypted;

@@ -68,7 +68,6 @@ void add_logs(const Findings &f, Page *page) {
     page->line(log.name, log_text(log));
   page->line("ends at", to_string(f.survey.end));
   if (f.survey.gtids) page->line("GTID position", f.survey.gtid_position);
-  if (!f.survey.trouble.empty()) page->line("not known", f.survey.trouble);
 }
 
 void add_state(const Findings &f, Page *page) {
@@ -90,9 +89,11 @@ void add_state(const Findings &f, Page *page) {
                          : "none");
   page->line("acknowledged", to_string(record.acknowledged));
   page->line("settled",
-             record.settled ? to_string(record.settled->position) + ", GTID " +
-                                  to_string(record.settled->gtids)
-                            : "nothing");
+             !record.settled ? "nothing"
+             : record.settled->gtids.empty()
+                 ? to_string(record.settled->position)
+                 : to_string(record.settled->position) + ", GTID " +
+                       to_string(record.settled->gtids));
 }
 
 void add_forecast(const Findings &f, Page *page) {
@@ -127,6 +128,10 @@ std::string stretch_text(const Stretch &stretch) {
 void add_transactions(const Findings &f, Page *page) {
   const Doubt &doubt = f.doubt;
   page->title("Transactions");
+  if (!f.survey.trouble.empty()) {
+    page->line("not known", f.survey.trouble);
+    return;
+  }
   page->line("in doubt", stretch_text(doubt.in_doubt));
   page->line("not ack'd", stretch_text(doubt.unacknowledged));
   page->line("for recovery", stretch_text(doubt.recovery));
@@ -161,7 +166,9 @@ void add_replicas(const Findings &f, Page *page) {
     }
     page->line(r.name,
                fmt::format("server id {}, {}{}{}", r.server_id,
-                           to_string(standing_of(r, f.server)),
+                           f.is_comparable()
+                               ? to_string(standing_of(r, f.server))
+                               : "cannot be compared",
                            r.read_only ? ", read-only" : "",
                            r.semisync_replica ? ", semi-sync" : ""));
     page->line("  applied",
@@ -177,12 +184,12 @@ void add_replicas(const Findings &f, Page *page) {
     }
     const GtidState more = beyond(r, f.server);
     if (!more.empty()) page->line("  only there", to_string(more));
-    page->line("  of in doubt",
-               fmt::format("{} applied, {} received, {} lacking, {} unknown",
-                           f.doubt.replicas[i].applied,
-                           f.doubt.replicas[i].received,
-                           f.doubt.replicas[i].lacking,
-                           f.doubt.replicas[i].unknown));
+    const ReplicaCount &count = f.doubt.replicas[i];
+    if (f.doubt.in_doubt.count != 0)
+      page->line("  of in doubt",
+                 fmt::format("{} applied, {} received, {} lacking, {} unknown",
+                             count.applied, count.received, count.lacking,
+                             count.unknown));
   }
 }
 
@@ -345,7 +352,9 @@ Json replica_json(const Findings &f, std::size_t i) {
   const Replica &r = f.replicas[i];
   Json json = {{"name", r.name},
                {"error", text_or_null(r.error)},
-               {"standing", to_string(standing_of(r, f.server))}};
+               {"standing", f.is_comparable() || !r.error.empty()
+                                ? Json(to_string(standing_of(r, f.server)))
+                                : Json(nullptr)}};
   if (!r.error.empty()) return json;
   Json links = Json::array();
   for (const ReplicaLink &link : r.links) links.push_back(link_json(link));

@@ -496,6 +496,14 @@ def encrypted_logs(servers: Servers) -> None:
     size = (machine.server.datadir / end[0]).stat().st_size
     expect("its end", found["end"]["offset"], size)
     expect("the record", found["state_file"]["present"], True)
+    server = machine.server
+    server.start()
+    expect("the gate", server.status("Recovery_gate_state"), "CLOSED")
+    server.query("SET GLOBAL recovery_gate_open_now=ON")
+    server.wait_for_status("Recovery_gate_state", "OPEN")
+    server.stop()
+    # Nothing came after the settled place: that is known without the keys.
+    machine.inspect().is_verdict(NOTHING_OWED).says("encrypted")
 
 
 STORIES = (

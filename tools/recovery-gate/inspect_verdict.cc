@@ -72,6 +72,7 @@ bool is_same_folder(const std::string &a, const std::string &b) {
 class Adviser {
  public:
   explicit Adviser(const Findings &findings) : f_(findings) {
+    if (!f_.is_comparable()) return;
     for (std::size_t i = 0; i < f_.replicas.size(); ++i)
       switch (standing_of(f_.replicas[i], f_.server)) {
         case Standing::FOLLOWS: follow_.push_back(i); break;
@@ -83,7 +84,8 @@ class Adviser {
   }
 
   Advice advise() {
-    if (!f_.forecast.closed || !f_.survey.trouble.empty())
+    if (!f_.forecast.closed || (!f_.survey.trouble.empty() &&
+                                (f_.forecast.owes || !gone_on_.empty())))
       unreadable();
     else if (!gone_on_.empty())
       replica_or_rebuild();
@@ -122,6 +124,7 @@ class Adviser {
     a_.headline = "it cannot be known from outside what this server owes";
     a_.reasons.push_back(f_.survey.trouble.empty() ? f_.forecast.unknown
                                                    : f_.survey.trouble);
+    for (const std::size_t i : gone_on_) tell_beyond(i);
     if (f_.survey.encrypted) {
       a_.steps.push_back(
           "when no other server has taken over: start it as it was. The gate "
@@ -190,7 +193,6 @@ class Adviser {
         "replica has acknowledged {}, and with it {}",
         to_string(f_.forecast.waits_for),
         transactions(f_.doubt.in_doubt.count));
-    a_.reasons.push_back(f_.forecast.why);
     tell_who_has();
     std::vector<std::string> options{"--rpl-semi-sync-master-enabled=ON"};
     if (f_.options.mode == Mode::OFF)
@@ -234,7 +236,6 @@ class Adviser {
     a_.headline =
         "the gate will be closed; whether another server has gone on without "
         "what is owed was not asked";
-    a_.reasons.push_back(f_.forecast.why);
     a_.reasons.push_back(what_is_in_doubt());
     a_.reasons.push_back("as a primary it would wait for " +
                          to_string(f_.forecast.waits_for));

@@ -32,6 +32,9 @@ const char *to_string(Verdict verdict);
 std::string verdict_help();
 
 struct Findings {
+  /* Others can be compared with this server: it is known what it has. */
+  bool is_comparable() const { return !server.gtids.empty(); }
+
   DataDirectory directory;
   ServerOptions options;
   std::optional<std::string> log_bin;  // --log-bin, as it was given
