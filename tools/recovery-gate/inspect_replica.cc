@@ -190,7 +190,9 @@ GtidState beyond(const Replica &replica, const ThisServer &server) {
        {&replica.slave_pos, &replica.current_pos, &replica.binlog_state})
     for (const auto &[source, number] : *state) {
       const auto here = server.gtids.find(source);
-      if (domains.count(source.domain) != 0 &&
+      const bool is_comparable = domains.count(source.domain) != 0 ||
+                                 source.server_id == server.id;
+      if (is_comparable &&
           (here == server.gtids.end() || here->second < number)) {
         std::uint64_t &last = found[source];
         last = std::max(last, number);

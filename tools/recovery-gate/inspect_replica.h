@@ -76,8 +76,8 @@ const char *to_string(Has has);
 Has has_transaction(const Replica &replica, const Gtid &gtid,
                     const BinlogPosition &end, const ThisServer &server);
 
-/* Of the sources of this server's domains, what the replica has and this server
-   has not: each with its last number. */
+/* Of this server's domains, and of what it wrote itself, what the replica has and
+   this server has not: the last number of each source. */
 GtidState beyond(const Replica &replica, const ThisServer &server);
 
 enum class Standing {

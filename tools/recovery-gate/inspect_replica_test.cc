@@ -109,6 +109,8 @@ TEST(InspectReplica, IsUnclearWhenItFollowsAndMayBeWrittenTo) {
 
 TEST(InspectReplica, HasGoneOnWhenThisServerHasLostWhatItWrote) {
   EXPECT_EQ(standing_of(follower("0-1-14"), server), Standing::GONE_ON);
+  EXPECT_EQ(standing_of(follower("0-1-14"), ThisServer{1, {}}),
+            Standing::GONE_ON);
 }
 
 /* Answers by the beginning of a statement. */

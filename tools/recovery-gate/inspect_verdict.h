@@ -33,7 +33,7 @@ std::string verdict_help();
 
 struct Findings {
   /* Others can be compared with this server: it is known what it has. */
-  bool is_comparable() const { return !server.gtids.empty(); }
+  bool is_comparable() const { return forecast.gtids.has_value(); }
 
   DataDirectory directory;
   ServerOptions options;

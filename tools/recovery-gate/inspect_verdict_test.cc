@@ -22,7 +22,7 @@ class VerdictTest : public testing::Test {
     f.options.has_user = true;
     f.server = {1, gtids("0-1-12")};
     f.survey.crashed = true;
-    f.survey.gtids = f.server.gtids;
+    f.survey.gtids = f.forecast.gtids = f.server.gtids;
     f.survey.logs = {log_facts()};
     f.forecast.closed = f.forecast.owes = true;
     f.forecast.reason = CloseReason::CRASH;
@@ -262,10 +262,21 @@ TEST_F(VerdictTest, EncryptedLogsAreForTheServerOnly) {
   f.survey.encrypted = true;
   f.survey.trouble = "bin.000003 is encrypted";
   f.forecast.closed.reset();
-  const Advice given = advice();
+  f.forecast.gtids.reset();
+  log.clear();
+  Advice given = advice();
   EXPECT_EQ(given.verdict, Verdict::UNKNOWN);
   EXPECT_THAT(given.reasons, Contains("bin.000003 is encrypted"));
   EXPECT_THAT(given.steps, Contains(HasSubstr("server's keys")));
+
+  // Nothing came after the settled place.
+  owe_nothing();
+  f.forecast.gtids = f.server.gtids;
+  EXPECT_EQ(verdict(), Verdict::NOTHING_OWED);
+  f.replicas = {promoted("0-1-10", "0-2-11")};
+  given = advice();
+  EXPECT_EQ(given.verdict, Verdict::UNKNOWN);
+  EXPECT_THAT(given.reasons, Contains(HasSubstr("0-2-11, which this server")));
 }
 
 TEST_F(VerdictTest, TheCommandNamesWhatIsNotInTheOptionFile) {
