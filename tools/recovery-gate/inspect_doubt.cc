@@ -9,6 +9,12 @@ namespace {
 
 constexpr std::uint8_t no_engine = 255;
 
+bool is_applying(const Replica &replica) {
+  return std::any_of(
+      replica.links.begin(), replica.links.end(),
+      [](const ReplicaLink &link) { return link.sql_state == "Yes"; });
+}
+
 }  // namespace
 
 void Stretch::add(const ListedTransaction &transaction) {
@@ -93,9 +99,11 @@ void DoubtCounter::add(const Transaction &transaction, const LogFacts &log) {
   if (listed.own && listed.after_acknowledged)
     doubt_.unacknowledged.add(listed);
   for (std::size_t i = 0; listed.own && i < replicas_.size(); ++i) {
-    if (listed.has[i] != Has::NO && listed.has[i] != Has::UNKNOWN) continue;
+    if (listed.has[i] == Has::APPLIED) continue;
     doubt_.lacking[i].add(listed);
-    if (listed.has[i] == Has::UNKNOWN) ++doubt_.perhaps_lacking[i];
+    if (listed.has[i] == Has::UNKNOWN ||
+        (listed.has[i] == Has::RECEIVED && is_applying(replicas_[i])))
+      ++doubt_.perhaps_lacking[i];
   }
   if (listed.after_settled) {
     doubt_.in_doubt.add(listed);

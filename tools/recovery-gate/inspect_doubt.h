@@ -68,10 +68,11 @@ struct Doubt {
   std::vector<ReplicaCount> replicas;
   /* Those in doubt that no replica that was asked has; and that may be so. */
   std::uint64_t nobody_has = 0, perhaps_nobody_has = 0;
-  /* For each replica, of all the server's own that were read: what it lacks or may
-     lack. */
+  /* For each replica, of all the server's own that were read: what it has not
+     applied. What it has only received is gone when it is made a primary. */
   std::vector<Stretch> lacking;
-  std::vector<std::uint64_t> perhaps_lacking;  // of these, those that it may have
+  /* Of these, those that it may have, or is about to apply. */
+  std::vector<std::uint64_t> perhaps_lacking;
   /* The last ones that are in doubt; with `all`, of all that were read. */
   std::deque<ListedTransaction> shown;
   std::uint64_t not_shown = 0;

@@ -85,6 +85,9 @@ TEST_F(DoubtTest, AsksEachReplicaForEachTransaction) {
   EXPECT_EQ(doubt.replicas[1].received, 1u);
   EXPECT_EQ(doubt.nobody_has, 1u);
   EXPECT_EQ(doubt.lacking[0].count, 1u);
+  EXPECT_EQ(doubt.perhaps_lacking[0], 0u);
+  EXPECT_EQ(doubt.lacking[1].count, 2u) << "not applied yet";
+  EXPECT_EQ(doubt.perhaps_lacking[1], 1u) << "it is about to";
   EXPECT_THAT(doubt.shown[1].has,
               testing::ElementsAre(Has::APPLIED, Has::RECEIVED));
 }

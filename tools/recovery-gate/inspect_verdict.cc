@@ -284,8 +284,7 @@ class Adviser {
       a_.reasons.push_back(fmt::format(
           "{} {}: {}", name,
           perhaps == 0               ? "lacks"
-          : perhaps == lacking.count ? "lacks, or may have (it does not log "
-                                       "what it receives)"
+          : perhaps == lacking.count ? "lacks, or may have"
                                      : "lacks, or of some may have",
           lacking.count == 0 ? "transactions before the logs that were read"
                              : span(lacking)));

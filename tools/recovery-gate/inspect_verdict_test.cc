@@ -183,6 +183,16 @@ TEST_F(VerdictTest, TheOneThatWritesIsThePrimaryOfTheOthers) {
   EXPECT_THAT(given.caveats, Contains(HasSubstr("is itself a replica")));
 }
 
+TEST_F(VerdictTest, WhatANewPrimaryHasOnlyReceivedItLacks) {
+  Replica replica = promoted("0-1-10", "0-2-11");
+  replica.links = follower("0-1-12").links;
+  replica.links[0].io_state = replica.links[0].sql_state = "No";
+  f.replicas = {replica};
+  const Advice given = advice();
+  EXPECT_EQ(given.verdict, Verdict::START_AS_REPLICA);
+  EXPECT_THAT(given.reasons, Contains(HasSubstr("lacks: 2 transactions")));
+}
+
 TEST_F(VerdictTest, TwoHaveGoneOn) {
   Replica other = promoted("0-1-10", "0-3-11");
   other.server_id = 3;
