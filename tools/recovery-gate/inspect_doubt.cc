@@ -91,10 +91,13 @@ void DoubtCounter::add(const Transaction &transaction, const LogFacts &log) {
                              : Has::UNKNOWN);
   if (log.recovery_reads) {
     doubt_.recovery.add(listed);
-    if (can_be_cut_off(transaction))
-      doubt_.cuttable.add(listed);
-    else
-      doubt_.cuttable = {};
+    const bool can_be = can_be_cut_off(transaction);
+    if (!can_be) doubt_.cuttable = {};
+    const bool is_overlooked = log.is_last && doubt_.at_most.count != 0 &&
+                               doubt_.at_most.first->log != log.name;
+    if (!can_be && !is_overlooked) doubt_.at_most = {};
+    if (can_be) doubt_.cuttable.add(listed);
+    if (can_be || is_overlooked) doubt_.at_most.add(listed);
   }
   if (listed.own && listed.after_acknowledged)
     doubt_.unacknowledged.add(listed);
@@ -119,7 +122,7 @@ void DoubtCounter::add(const Transaction &transaction, const LogFacts &log) {
 
 Doubt DoubtCounter::result(bool crashed, bool owes) const {
   Doubt doubt = doubt_;
-  if (!crashed) doubt.cuttable = {};
+  if (!crashed) doubt.cuttable = doubt.at_most = {};
   if (owes) return doubt;
   doubt.in_doubt = {};
   doubt.replicas.assign(replicas_.size(), {});

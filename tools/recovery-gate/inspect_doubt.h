@@ -59,11 +59,15 @@ struct Doubt {
   Stretch unacknowledged;
   /* All that crash recovery reads: after the last checkpoint. */
   Stretch recovery;
-  /* The most that recovery with init_rpl_role=SLAVE can cut off: transactions
-     with an XID after the last checkpoint, with nothing after them that cannot be
+  /* What recovery with init_rpl_role=SLAVE can cut off for good: transactions with
+     an XID after the last checkpoint, with nothing after them that cannot be
      rolled back (sql/log.cc, Recovery_context). It cuts off those at the end that
      all engines still have prepared, which only the engines know. */
   Stretch cuttable;
+  /* The most that it cuts off. It reads the last log first, and then does not know
+     yet that something in an earlier one is to be cut off: what cannot be rolled
+     back in the last log is then cut off with it, though its tables keep it. */
+  Stretch at_most;
   /* For each replica, of what is in doubt. */
   std::vector<ReplicaCount> replicas;
   /* Those in doubt that no replica that was asked has; and that may be so. */

@@ -114,6 +114,23 @@ TEST_F(DoubtTest, RecoveryCanCutOffWhatComesAfterTheLastThatItCannot) {
   }
 }
 
+TEST_F(DoubtTest, RecoveryOverlooksInTheLastLogWhatForbidsToCutOffAnEarlierOne) {
+  LogFacts last = log_facts("bin.000004");
+  last.is_last = true;
+  const auto counted = [&](TransactionKind kind) {
+    DoubtCounter counter(places, owner_ids, replicas, server, options);
+    counter.add(transaction("0-1-11", kind), log);
+    counter.add(transaction("0-1-12", TransactionKind::COMMIT), last);
+    counter.add(transaction("0-1-13"), last);
+    return counter.result(true, true);
+  };
+  Doubt doubt = counted(TransactionKind::COMMIT_XID);
+  EXPECT_EQ(doubt.cuttable.count, 1u);
+  EXPECT_EQ(doubt.at_most.count, 3u);
+  doubt = counted(TransactionKind::STANDALONE);
+  EXPECT_EQ(doubt.at_most.count, 1u) << "nothing in the earlier one can be";
+}
+
 TEST_F(DoubtTest, WhatTouchedNoEngineDoesNotHinderRecovery) {
   add("0-1-11");
   add("0-1-12", TransactionKind::COMMIT);

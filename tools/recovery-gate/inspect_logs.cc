@@ -69,21 +69,16 @@ LogFacts facts_of(const std::string &path, const ScanResult &result,
 }
 
 LogFacts read_log(const std::string &path, const TransactionSink &sink,
-                  bool recovery_reads, GtidState *gtids, Position *position) {
-  FileSource file;
-  const std::string error = file.open(path);
-  if (!error.empty()) {
-    LogFacts facts;
-    facts.path = path;
-    facts.name = without_folder(path);
-    facts.error = error;
-    facts.recovery_reads = recovery_reads;
-    return facts;
-  }
+                  bool recovery_reads, bool is_last, GtidState *gtids,
+                  Position *position) {
   LogFacts during;  // what is known of it before its end
   during.path = path;
   during.name = without_folder(path);
   during.recovery_reads = recovery_reads;
+  during.is_last = is_last;
+  FileSource file;
+  during.error = file.open(path);
+  if (!during.error.empty()) return during;
   during.server_id = read_binlog_header(path).server_id;
   const ScanResult result = scan(file, [&](const Transaction &transaction) {
     sink(transaction, during);
@@ -96,6 +91,7 @@ LogFacts read_log(const std::string &path, const TransactionSink &sink,
   });
   LogFacts facts = facts_of(path, result, file.size());
   facts.recovery_reads = recovery_reads;
+  facts.is_last = is_last;
   return facts;
 }
 
@@ -168,8 +164,8 @@ Survey survey_logs(const BinlogIndex &index,
     Position position;
     const bool is_last = i + 1 == paths.size();
     LogFacts log =
-        read_log(paths[i], sink, survey.crashed && i >= recovery_from, &gtids,
-                 &position);
+        read_log(paths[i], sink, survey.crashed && i >= recovery_from, is_last,
+                 &gtids, &position);
     const std::string trouble = trouble_with(log, is_last);
     if (survey.trouble.empty()) survey.trouble = trouble;
     survey.encrypted |= log.encrypted;

@@ -25,6 +25,7 @@ struct LogFacts {
   std::uint32_t server_id = 0;                // that wrote it
   std::string server_version;
   bool in_use = false, encrypted = false;
+  bool is_last = false;
   /* Crash recovery reads it; nothing is read after a proper shutdown. */
   bool recovery_reads = false;
   Tail tail = Tail::CLEAN;

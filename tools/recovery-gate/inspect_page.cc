@@ -136,7 +136,7 @@ void add_transactions(const Findings &f, Page *page) {
   page->line("not ack'd", stretch_text(doubt.unacknowledged));
   page->line("for recovery", stretch_text(doubt.recovery));
   if (f.survey.crashed)
-    page->line("could be cut", stretch_text(doubt.cuttable));
+    page->line("could be cut", stretch_text(doubt.at_most));
   if (doubt.shown.empty()) return;
   page->raw("\n");
   if (doubt.not_shown != 0)
@@ -426,7 +426,7 @@ void add_findings(const Findings &f, const Advice &advice, Json *json) {
       known ? stretch_json(f.doubt.unacknowledged) : Json(nullptr);
   out["recovery"] = known ? stretch_json(f.doubt.recovery) : Json(nullptr);
   out["at_most_cut_off"] =
-      known && f.survey.crashed ? stretch_json(f.doubt.cuttable)
+      known && f.survey.crashed ? stretch_json(f.doubt.at_most)
                                 : Json(nullptr);
   out["nobody_has"] = f.replicas.empty() ? Json(nullptr)
                                          : Json(f.doubt.nobody_has);

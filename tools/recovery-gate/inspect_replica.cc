@@ -219,7 +219,17 @@ Standing standing_of(const Replica &replica, const ThisServer &server) {
         return follows(link, server) && link.is_active();
       });
   const GtidState more = beyond(replica, server);
-  if (more.empty()) return is_following ? Standing::FOLLOWS : Standing::IDLE;
+  if (more.empty()) {
+    if (is_following) return Standing::FOLLOWS;
+    const bool follows_another = std::any_of(
+        replica.links.begin(), replica.links.end(),
+        [&](const ReplicaLink &link) {
+          return link.is_active() && !may_follow(link, server);
+        });
+    const bool is_no_replica = replica.links.empty() && !replica.read_only;
+    return follows_another || is_no_replica ? Standing::UNCLEAR
+                                            : Standing::IDLE;
+  }
   // What this server wrote and lost itself cannot be made good by it.
   const bool lost_here =
       std::any_of(more.begin(), more.end(), [&](const auto &entry) {

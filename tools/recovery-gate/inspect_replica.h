@@ -86,10 +86,12 @@ enum class Standing {
   FOLLOWS,
   /* It has gone on without this server. */
   GONE_ON,
-  /* It has transactions of its own, and still tries to follow this server:
-     whether clients write to it cannot be seen. */
+  /* Whether clients write to it cannot be seen: it has transactions of its own, and
+     still tries to follow this server; or it has none, and is no replica any more,
+     or another server's. */
   UNCLEAR,
-  /* It has nothing that this server has not, and does not try to follow it. */
+  /* It has nothing that this server has not, and does not try to follow it at
+     present. */
   IDLE,
   UNREACHABLE,
 };

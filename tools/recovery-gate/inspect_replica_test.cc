@@ -86,7 +86,8 @@ TEST(InspectReplica, HasGoneOnWhenItHasWrittenAndDoesNotFollow) {
 
 TEST(InspectReplica, HasNotGoneOnWithWhatThisServerHas) {
   const ThisServer both{1, gtids("0-1-12,0-2-8")};
-  EXPECT_EQ(standing_of(promoted("0-1-10", "0-2-8"), both), Standing::IDLE);
+  EXPECT_EQ(standing_of(promoted("0-1-10", "0-2-8"), both), Standing::UNCLEAR)
+      << "but it may have become the primary";
 }
 
 TEST(InspectReplica, DoesNotCompareDomainsThatThisServerDoesNotHave) {
@@ -105,6 +106,20 @@ TEST(InspectReplica, IsUnclearWhenItFollowsAndMayBeWrittenTo) {
   replica.slave_pos = gtids("0-3-11");
   EXPECT_EQ(standing_of(replica, server), Standing::UNCLEAR)
       << "another server writes";
+}
+
+TEST(InspectReplica, IsUnclearWhenItIsNoReplicaOfThisServerAnyMore) {
+  Replica replica = follower("0-1-10");
+  replica.links.clear();
+  EXPECT_EQ(standing_of(replica, server), Standing::UNCLEAR);
+  replica.read_only = true;
+  EXPECT_EQ(standing_of(replica, server), Standing::IDLE);
+  replica = follower("0-1-10");
+  replica.links[0].master_server_id = 3;
+  EXPECT_EQ(standing_of(replica, server), Standing::UNCLEAR);
+  replica.links[0].master_server_id = 0;
+  EXPECT_EQ(standing_of(replica, server), Standing::IDLE)
+      << "it has not reached anybody since it was started";
 }
 
 TEST(InspectReplica, HasGoneOnWhenThisServerHasLostWhatItWrote) {

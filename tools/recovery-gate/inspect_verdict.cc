@@ -143,16 +143,29 @@ class Adviser {
     a_.headline =
         "it cannot be known whether another server has become the primary";
     for (const Replica *replica : at(unclear_))
-      a_.reasons.push_back(fmt::format(
-          "{} has {} which this server has not, is not read-only, and still "
-          "tries to follow this server",
-          replica->name, to_string(beyond(*replica, f_.server))));
+      a_.reasons.push_back(why_unclear(*replica));
     if (f_.forecast.owes) a_.reasons.push_back(what_is_in_doubt());
     a_.steps.push_back(
         "find out whether clients write to " + names_of(at(unclear_)) +
         ". When they do, STOP SLAVE there, and inspect again");
     a_.steps.push_back("when they do not, inspect again with "
                        "--no-replica-check");
+  }
+
+  std::string why_unclear(const Replica &replica) const {
+    const GtidState more = beyond(replica, f_.server);
+    if (!more.empty())
+      return fmt::format(
+          "{} has {} which this server has not, is not read-only, and still "
+          "tries to follow this server",
+          replica.name, to_string(more));
+    for (const ReplicaLink &link : replica.links)
+      if (link.is_active())
+        return fmt::format("{} follows {}:{}, not this server", replica.name,
+                           link.host, link.port);
+    return replica.name +
+           " is no replica of any server, and not read-only: it may have been "
+           "made the primary";
   }
 
   void unreachable() {
@@ -338,10 +351,16 @@ class Adviser {
                            : "without what is at the end of this one's log");
     if (f_.survey.crashed) {
       a_.reasons.push_back("recovery with init_rpl_role=SLAVE will cut off at "
-                           "most " + span(f_.doubt.cuttable));
+                           "most " + span(f_.doubt.at_most));
       a_.caveats.push_back(
           "how much is cut off depends on what the engines still have prepared, "
           "which only the server can see");
+      if (f_.doubt.cuttable.count != 0 &&
+          f_.doubt.at_most.count > f_.doubt.cuttable.count)
+        a_.caveats.push_back(fmt::format(
+            "when more than what comes from {} on is cut off, the tables keep "
+            "what the binary log has lost: rebuild it then",
+            to_string(f_.doubt.cuttable.first->begin())));
       if (f_.doubt.recovery.count > f_.doubt.cuttable.count)
         a_.caveats.push_back(
             "when it does not start (\"Cannot truncate the binary log\"), "

@@ -140,6 +140,19 @@ TEST_F(VerdictTest, NothingIsOwed) {
   EXPECT_THAT(given.caveats, IsEmpty());
 }
 
+TEST_F(VerdictTest, OneIsNoReplicaAnyMore) {
+  f.replicas = {follower("0-1-12")};
+  f.replicas[0].links[0].master_server_id = 9;
+  f.replicas[0].links[0].host = "db9";
+  Advice given = advice();
+  EXPECT_EQ(given.verdict, Verdict::UNKNOWN);
+  EXPECT_THAT(given.reasons, Contains(HasSubstr("follows db9:0, not this")));
+  f.replicas[0].links.clear();
+  given = advice();
+  EXPECT_EQ(given.verdict, Verdict::UNKNOWN);
+  EXPECT_THAT(given.reasons, Contains(HasSubstr("may have been made the")));
+}
+
 TEST_F(VerdictTest, NothingIsOwedButAnotherServerIsThePrimary) {
   owe_nothing();
   f.replicas = {promoted("0-1-12", "0-2-13")};
