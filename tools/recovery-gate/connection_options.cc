@@ -1,5 +1,6 @@
 #include "connection_options.h"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <strings.h>
 

@@ -5,12 +5,15 @@
 #ifndef RECOVERY_GATE_TOOL_CONNECTION_OPTIONS_H
 #define RECOVERY_GATE_TOOL_CONNECTION_OPTIONS_H
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "option_files.h"
+
+namespace CLI {
+class App;
+}
 
 namespace recovery_gate::tool {
 

@@ -1,5 +1,6 @@
 #include "connection_options.h"
 
+#include <CLI/CLI.hpp>
 #include <gmock/gmock.h>
 
 #include <cstdlib>

@@ -466,6 +466,38 @@ def ddl_at_the_end(servers: Servers) -> None:
                "Cannot truncate the binary log" in server.log_of_this_start(), True)
 
 
+def overlooked_in_the_last_log(servers: Servers) -> None:
+    """Recovery cuts off more than it can take back: of a MyISAM table in the last
+    log it learns too late."""
+    primary, replica, link = pair(servers, "overlooked")
+    server = primary.server
+    server.query("CREATE TABLE test.m (id INT) ENGINE=MyISAM")
+    primary.wait_for_record()
+    link.cut()
+    server.query("SET GLOBAL rpl_semi_sync_master_enabled=OFF")
+    # Committed, and not yet on disk as such: InnoDB has a second for that.
+    server.query("INSERT INTO test.t VALUES (11)")
+    first = server.value("SELECT @@gtid_binlog_pos")
+    server.query("FLUSH BINARY LOGS")
+    server.query("INSERT INTO test.m VALUES (12)")
+    last = server.value("SELECT @@gtid_binlog_pos")
+    server.kill9()
+    promote(replica, 21)
+    found = primary.inspect(replica, options=("--all",)).is_verdict(REBUILD)
+    kinds = {t["gtid"]: t["kind"] for t in found["transactions"]}
+    expect("its end", kinds[last], "COMMIT")
+    server.start("--init-rpl-role=SLAVE", "--skip-slave-start",
+                 "--rpl-semi-sync-master-enabled=OFF")
+    left = server.value("SELECT @@gtid_binlog_pos")
+    if left != last:
+        at_most = found["at_most_cut_off"]
+        expect("the last that may be cut off", at_most["last_gtid"], last)
+        expect("what was cut off to be in it",
+               sequence(left) + 1 >= sequence(at_most["first_gtid"]), True)
+        expect("the first to be cut off", sequence(left) < sequence(first), True)
+    expect("what the table keeps", server.query("SELECT id FROM test.m"), [{"id": 12}])
+
+
 def encrypted_logs(servers: Servers) -> None:
     keys = servers.folder / "keys.txt"
     keys.write_text("1;" + secrets.token_hex(32) + "\n")
@@ -511,6 +543,7 @@ STORIES = (
     another_server_has_gone_on,
     what_cannot_be_cut_off,
     ddl_at_the_end,
+    overlooked_in_the_last_log,
     encrypted_logs,
 )
 
