@@ -29,10 +29,19 @@ class FirstLine final : public Journal {
   }
 };
 
+// Its header and its own 19 bytes. A transaction begins with one; what ends a log
+// that is closed is shorter.
+constexpr std::uint64_t smallest_gtid_event = event_header_size + 19;
+
+/* Does nothing of which GTIDs could tell come after the settled place? Known also
+   where events cannot be read. */
 bool is_at_end(const Record &record, const Survey &survey) {
-  return record.settled && record.settled->position == survey.end &&
-         !survey.logs.empty() &&
-         binlog_identity(survey.logs.back().path, survey.end.offset) ==
+  if (!record.settled || survey.logs.empty()) return false;
+  const BinlogPosition &settled = record.settled->position;
+  return settled.file == survey.end.file &&
+         settled.offset <= survey.end.offset &&
+         survey.end.offset - settled.offset < smallest_gtid_event &&
+         binlog_identity(survey.logs.back().path, settled.offset) ==
              record.settled->identity;
 }
 

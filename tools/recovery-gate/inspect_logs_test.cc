@@ -189,6 +189,19 @@ TEST_F(LogsTest, CannotForetellForEncryptedLogsUnlessNothingCameSince) {
   folder.write("recovery_gate.state", encode(record));
   forecast = foretell(directory, found, read_state(directory), {});
   EXPECT_EQ(forecast.closed, false);
+
+  // The last event of the sample is a transaction's.
+  record.settled = settled_at("bin.000001", found.end.offset - 38, "0-1-9");
+  folder.write("recovery_gate.state", encode(record));
+  EXPECT_FALSE(
+      foretell(directory, found, read_state(directory), {}).closed);
+  record.settled = settled_at("bin.000001", found.end.offset - 23, "0-1-9");
+  record.running_since = record.settled->position;
+  record.running_identity = record.settled->identity;
+  folder.write("recovery_gate.state", encode(record));
+  EXPECT_EQ(foretell(directory, found, read_state(directory), {}).closed,
+            false)
+      << "a Stop event";
 }
 
 TEST(QuietFiles, ReadsLikeTheServerAndWritesNothing) {
