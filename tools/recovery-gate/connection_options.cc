@@ -1,9 +1,9 @@
 #include "connection_options.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <strings.h>
 
+#include <CLI/CLI.hpp>
 #include <charconv>
 
 #include "terminal.h"

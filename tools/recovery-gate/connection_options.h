@@ -11,10 +11,11 @@
 
 #include "option_files.h"
 
+// CLI11 is large, and only what declares options needs it.
 namespace CLI {
 class App;
 class Validator;
-}
+}  // namespace CLI
 
 namespace recovery_gate::tool {
 

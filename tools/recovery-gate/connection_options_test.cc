@@ -1,8 +1,8 @@
 #include "connection_options.h"
 
-#include <CLI/CLI.hpp>
 #include <gmock/gmock.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
