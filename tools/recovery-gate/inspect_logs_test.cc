@@ -89,6 +89,11 @@ TEST_F(LogsTest, ForetellsTheHeaderOfTheNextLog) {
   EXPECT_EQ(to_string(foretell_next_header(survey(), {"bin.000011", "x.7"})),
             "bin.000012:336")
       << "the server counts on from what is there";
+  Survey nothing_yet = survey();
+  nothing_yet.gtids.emplace();
+  EXPECT_EQ(to_string(foretell_next_header(nothing_yet, {})),
+            "bin.000005:322")
+      << "an empty list is padded";
 }
 
 TEST_F(LogsTest, SaysWhereATornLogEnds) {
