@@ -421,9 +421,9 @@ class Server:
             self.kill9()
             raise
 
-    def _execute(self, options: tuple[str, ...]) -> None:
-        command = [
-            *(program("setpriv"), "--pdeathsig", "KILL", "--"),
+    def command(self, *options: str) -> list[str]:
+        """What start() runs."""
+        return [
             *(program("mariadbd"), "--no-defaults"),
             f"--datadir={self.datadir}",
             f"--tmpdir={self.folder}",
@@ -436,11 +436,23 @@ class Server:
             *self.options,
             *options,
         ]
+
+    def _execute(self, options: tuple[str, ...]) -> None:
+        self.launch_command(self.command(*options))
+
+    def launch_command(self, command: list[str]) -> None:
+        """Starts it as launch() does, with a command line of the caller's."""
+        if self.is_running():
+            raise RuntimeError(f"{self.name} is running")
+        name, *arguments = command
         with open(self.log, "ab") as log:
             self._log_start = log.tell()
             self._process = _starter.submit(
                 subprocess.Popen,
-                command,
+                [
+                    *(program("setpriv"), "--pdeathsig", "KILL", "--"),
+                    *(program(name), *arguments),
+                ],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -80,10 +80,10 @@ std::string value_of(const std::string &text) {
 
 class Reader {
  public:
-  Reader(const std::string &group_suffix, std::vector<OptionLine> *lines)
+  Reader(const std::vector<std::string> &groups,
+         const std::string &group_suffix, std::vector<OptionLine> *lines)
       : lines_(lines) {
-    for (const char *group :
-         {"client", "client-server", "client-mariadb", "recovery-gate"}) {
+    for (const std::string &group : groups) {
       groups_.push_back(group);
       if (!group_suffix.empty()) groups_.push_back(group + group_suffix);
     }
@@ -213,7 +213,8 @@ std::string read_option_files(const OptionFiles &files,
         first_of_environment("MARIADB_GROUP_SUFFIX", "MYSQL_GROUP_SUFFIX");
     if (given != nullptr) suffix = given;
   }
-  Reader reader(suffix, lines);
+  Reader reader({"client", "client-server", "client-mariadb", "recovery-gate"},
+                suffix, lines);
   if (files.only) return reader.read_required(*files.only);
 
   std::string error;
@@ -227,6 +228,12 @@ std::string read_option_files(const OptionFiles &files,
   if (error.empty() && user_home != nullptr)
     error = reader.read_if_there(std::string(user_home) + "/.my.cnf");
   return error;
+}
+
+std::string read_option_file(const std::string &path,
+                             const std::vector<std::string> &groups,
+                             std::vector<OptionLine> *lines) {
+  return Reader(groups, "", lines).read_required(path);
 }
 
 }  // namespace recovery_gate::tool

@@ -39,6 +39,11 @@ struct OptionLine {
 std::string read_option_files(const OptionFiles &files,
                               std::vector<OptionLine> *lines);
 
+/* The same of these groups in one file and what it includes. */
+std::string read_option_file(const std::string &path,
+                             const std::vector<std::string> &groups,
+                             std::vector<OptionLine> *lines);
+
 }  // namespace recovery_gate::tool
 
 #endif  // RECOVERY_GATE_TOOL_OPTION_FILES_H

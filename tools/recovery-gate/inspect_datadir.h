@@ -1,0 +1,76 @@
+/*
+  A data directory without its server: is it really without, and where are its
+  binary logs?
+
+  Nothing is written, locked or created, and no access time changes where the
+  system lets us.
+*/
+#ifndef RECOVERY_GATE_TOOL_INSPECT_DATADIR_H
+#define RECOVERY_GATE_TOOL_INSPECT_DATADIR_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recovery_gate/binlog_index.h"
+#include "recovery_gate/gate.h"
+
+namespace recovery_gate::tool {
+
+/* What a server's own option file says, as far as it matters here. */
+struct ServerOptions {
+  std::optional<std::string> file;  // where it is from
+  std::optional<std::string> datadir, log_bin, log_bin_index;
+  std::optional<std::string> innodb_data_home_dir, aria_log_dir_path;
+  std::optional<std::string> master_info_file;
+  std::optional<std::uint32_t> server_id;
+  Mode mode = Mode::AUTO;  // recovery_gate_mode
+  bool has_user = false;
+};
+
+/* Returns an empty string, or what is wrong with the file. */
+std::string read_server_options(const std::string &file,
+                                ServerOptions *options);
+
+struct DataDirectory {
+  std::string path;        // absolute
+  std::string index_path;  // of the binary log index
+  std::string log_base;    // "/data/bin" of "/data/bin.000001"
+  BinlogIndex index;
+  /* The server is a replica, so that what it writes may come from elsewhere. */
+  bool receives = false;
+  std::string owner;  // name of the user that the server runs as
+};
+
+/* Returns an empty string, or why this is not a data directory, with what to do.
+   Fills in `path` and `owner`. */
+std::string open_data_directory(const std::string &path,
+                                DataDirectory *directory);
+
+struct Occupant {
+  /* A server has locked its files: "process 4711 has locked /data/ibdata1". */
+  std::string who;
+  /* Not empty: whether one has cannot be known, and why. */
+  std::string unknown;
+};
+
+/* Asks for the locks that InnoDB and Aria hold while a server runs
+   (storage/innobase/os/os0file.cc, storage/maria/ma_control_file.c); takes
+   none. */
+Occupant find_occupant(const DataDirectory &directory,
+                       const ServerOptions &options);
+
+/*
+  Finds the binary log index: that of `log_bin`, as the server's option of this
+  name, when given; else as the option file says; else the one index in the data
+  directory whose logs are binary logs, not relay logs. Returns an empty string,
+  or why there is none, with what to do.
+*/
+std::string find_binlogs(const std::optional<std::string> &log_bin,
+                         const ServerOptions &options,
+                         DataDirectory *directory);
+
+}  // namespace recovery_gate::tool
+
+#endif  // RECOVERY_GATE_TOOL_INSPECT_DATADIR_H
