@@ -1,0 +1,195 @@
+/*
+  Walks over one binary log, event by event.
+
+    FileSource file;
+    std::string error = file.open(path);
+    BinlogReader reader(file);
+    if (error.empty()) error = reader.open();
+    for (Event event; error.empty() && reader.next(&event);) ...
+    if (error.empty()) error = reader.error();
+
+  Only headers are read, and what comes along with them; the body of an event is
+  read when it is asked for. While events are small, they are read ahead in
+  blocks; the bodies of large ones are left out.
+
+  Memory: one block, `read_ahead` bytes, and once a body is asked for that is
+  larger, `body_limit` bytes at most; of an encrypted log, twice that. None of it
+  depends on what is in the log.
+*/
+#ifndef RECOVERY_GATE_BINLOG_READER_H
+#define RECOVERY_GATE_BINLOG_READER_H
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recovery_gate/binlog_events.h"
+#include "recovery_gate/byte_source.h"
+
+namespace recovery_gate {
+
+/*
+  The cipher of an encrypted log, with the key: the server's, or a test's. What
+  the format adds to it, the reader does.
+*/
+class EventDecryptor {
+ public:
+  using Iv = std::array<unsigned char, 16>;
+
+  virtual ~EventDecryptor() = default;
+
+  /* A log begins that is encrypted so. Returns an empty string, or why it cannot
+     be decrypted. */
+  virtual std::string start(unsigned scheme, std::uint32_t key_version) = 0;
+
+  /*
+    Decrypts what was encrypted as one piece from `iv` on, without padding: all of
+    it, or its beginning, `size` being a multiple of 16 then. `in` and `out` do
+    not overlap. Returns false when that fails.
+  */
+  virtual bool decrypt(const Iv &iv, const unsigned char *in, std::size_t size,
+                       unsigned char *out) = 0;
+};
+
+struct Event {
+  EventHeader header;
+  std::uint64_t offset = 0;
+
+  std::uint64_t end() const { return offset + header.length; }
+};
+
+/* What comes after the last event that can be read. */
+enum class Tail {
+  /* Nothing. */
+  CLEAN,
+  /* Bytes in which no further event can be found: the last event was not written
+     as a whole, as when the machine crashed. */
+  TORN,
+  /* Events: something in the middle was damaged. */
+  DAMAGED,
+};
+
+/* "CLEAN" and so on */
+const char *to_string(Tail tail);
+
+class BinlogReader {
+ public:
+  static constexpr std::size_t read_ahead = 128 * 1024;
+  static constexpr std::size_t body_limit = 1024 * 1024;
+
+  /* Both must outlive the reader. Without a decryptor, of the events of an
+     encrypted log only place and length can be read. */
+  explicit BinlogReader(ByteSource &source,
+                        EventDecryptor *decryptor = nullptr);
+
+  /*
+    Once, first. Reads the format description event, and the one that says that
+    the log is encrypted. Returns an empty string, or a message that says what the
+    file is instead of a binary log of MariaDB 10.0 or later, and what can be done;
+    next() then returns false.
+  */
+  std::string open();
+
+  /* Of the log; after an open() that failed, what could be read of it. */
+  const FormatDescription &format() const { return format_; }
+  bool has_checksums() const {
+    return format_.checksums == ChecksumAlgorithm::CRC32;
+  }
+
+  bool is_encrypted() const { return encryption_.has_value(); }
+  /* Encrypted, and there is no key: of the events' headers only the length means
+     anything, there are no bodies, and this says why. Else empty. */
+  const std::string &unreadable() const { return unreadable_; }
+
+  /*
+    The next event; the format description is the first. False at the end of the
+    log, or when reading fails: error() and tail() then say which. The length is
+    such that the event is inside the log, and the end position, where there is
+    one, is where it ends.
+  */
+  bool next(Event *event) {
+    if (position_ - block_start_ < headers_ahead_) {
+      const unsigned char *p = block_.data() + (position_ - block_start_);
+      event->header = decode_header(p);
+      event->offset = position_;
+      const std::uint64_t end = position_ + event->header.length;
+      if (event->header.length >= event_header_size && end <= limit_ &&
+          ends_at(event->header, end)) {
+        position_ = end;
+        return true;
+      }
+    }
+    return next_slowly(event);
+  }
+
+  /*
+    Continues at `offset`, where an event begins; if none does, next() returns
+    false, and tail() is not CLEAN. After open().
+  */
+  void seek(std::uint64_t offset);
+
+  /* next() goes no further than this: an event that ends later is torn. Not more
+     than the source's size, which it is at first. After open(). */
+  void set_limit(std::uint64_t limit);
+
+  /* The body of `event`, which next() returned last, without its checksum. It is
+     valid until the next call. Returns an empty string, or why it cannot be had:
+     it is larger than body_limit, reading failed, the checksum is wrong. */
+  std::string body(const Event &event, ByteRange *body);
+
+  /* The first bytes of it, at least `size` when there are as many, and `size` is
+     not more than 4096. Their checksum is verified when that is all of them,
+     which `*whole` says. */
+  std::string body_start(const Event &event, std::size_t size, ByteRange *body,
+                         bool *whole);
+
+  /* Is the checksum of `event`, of any size, right? Returns an empty string, also
+     when the log has no checksums, or what is wrong. An encrypted event must not
+     be larger than body_limit. */
+  std::string verify(const Event &event);
+
+  /* When next() has returned false: */
+
+  /* Empty, or why reading failed. tail() then means nothing. */
+  const std::string &error() const { return error_; }
+  Tail tail() const { return tail_; }
+  /* Why the tail is not CLEAN, with the offset. */
+  const std::string &tail_reason() const { return tail_reason_; }
+  /* End of the last event that next() returned, or where seek() went. */
+  std::uint64_t position() const { return position_; }
+
+ private:
+  struct Encryption {
+    StartEncryptionEvent start;
+    std::uint64_t from = 0;  // events before this are in the clear
+  };
+
+  static bool ends_at(const EventHeader &header, std::uint64_t end) {
+    return header.end_position == static_cast<std::uint32_t>(end) ||
+           header.end_position == 0;
+  }
+
+  bool next_slowly(Event *event);
+
+  ByteSource &source_;
+  EventDecryptor *const decryptor_;
+  FormatDescription format_;
+  std::optional<Encryption> encryption_;
+  std::string unreadable_, error_, tail_reason_;
+  Tail tail_ = Tail::CLEAN;
+
+  std::vector<unsigned char> block_;  // read ahead
+  std::uint64_t block_start_ = 0;     // its offset in the log
+  std::size_t block_filled_ = 0;
+  /* How many offsets there are in the block at which a whole header could be
+     read as it is there; 0 in an encrypted log. */
+  std::size_t headers_ahead_ = 0;
+  std::uint64_t position_ = 0, limit_ = 0;
+};
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_BINLOG_READER_H

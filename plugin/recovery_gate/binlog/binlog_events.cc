@@ -1,0 +1,1 @@
+#include "recovery_gate/binlog_events.h"

@@ -1,0 +1,76 @@
+#include "recovery_gate/byte_source.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace recovery_gate {
+namespace {
+
+int open_to_read(const char *path) {
+  // O_NONBLOCK: whoever opens a named pipe waits for its other end.
+  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+  const int file = ::open(path, flags | O_NOATIME);
+  // Only the owner may ask for that.
+  return file < 0 && errno == EPERM ? ::open(path, flags) : file;
+}
+
+}  // namespace
+
+FileSource::~FileSource() {
+  if (file_ >= 0) ::close(file_);
+}
+
+std::string FileSource::open(const std::string &path) {
+  path_ = path;
+  file_ = open_to_read(path.c_str());
+  struct stat status;
+  if (file_ < 0 || ::fstat(file_, &status) != 0)
+    return "cannot open " + path + ": " + std::strerror(errno);
+  if (!S_ISREG(status.st_mode)) return path + " is not a regular file";
+  size_ = static_cast<std::uint64_t>(status.st_size);
+  return {};
+}
+
+int FileSource::read(std::uint64_t offset, void *to, std::size_t count,
+                     std::size_t *got) {
+  *got = 0;
+  if (offset >= size_) return 0;
+  count = static_cast<std::size_t>(
+      std::min<std::uint64_t>(count, size_ - offset));
+  std::size_t filled = 0;
+  while (filled < count) {
+    const ssize_t more =
+        ::pread(file_, static_cast<char *>(to) + filled, count - filled,
+                static_cast<off_t>(offset + filled));
+    if (more < 0 && errno == EINTR) continue;
+    if (more < 0) return errno;
+    if (more == 0) break;  // it has become shorter
+    filled += static_cast<std::size_t>(more);
+  }
+  *got = filled;
+  return 0;
+}
+
+MemorySource::MemorySource(const void *bytes, std::size_t size,
+                           std::string name)
+    : bytes_(static_cast<const unsigned char *>(bytes)),
+      size_(size),
+      name_(std::move(name)) {}
+
+int MemorySource::read(std::uint64_t offset, void *to, std::size_t count,
+                       std::size_t *got) {
+  *got = 0;
+  if (offset >= size_) return 0;
+  *got = static_cast<std::size_t>(
+      std::min<std::uint64_t>(count, size_ - offset));
+  if (*got != 0) std::memcpy(to, bytes_ + offset, *got);
+  return 0;
+}
+
+}  // namespace recovery_gate

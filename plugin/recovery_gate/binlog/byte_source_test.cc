@@ -1,0 +1,95 @@
+#include "recovery_gate/byte_source.h"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+
+namespace recovery_gate {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class FileSourceTest : public testing::Test {
+ protected:
+  FileSourceTest() {
+    std::string folder = testing::TempDir() + "/recovery_gate_XXXXXX";
+    folder_ = mkdtemp(folder.data());
+  }
+  ~FileSourceTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string path(const std::string &name) const { return folder_ / name; }
+  std::string write(const std::string &name, const std::string &content) {
+    std::ofstream(path(name), std::ios::binary | std::ios::app) << content;
+    return path(name);
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+std::string read(ByteSource &source, std::uint64_t offset, std::size_t count) {
+  std::string bytes(count, '?');
+  std::size_t got = 12345;
+  EXPECT_EQ(source.read(offset, bytes.data(), count, &got), 0);
+  EXPECT_LE(got, count);
+  bytes.resize(got);
+  return bytes;
+}
+
+TEST_F(FileSourceTest, ReadsAnyPart) {
+  FileSource file;
+  ASSERT_THAT(file.open(write("log", "0123456789")), IsEmpty());
+  EXPECT_EQ(file.name(), path("log"));
+  EXPECT_EQ(file.size(), 10u);
+  EXPECT_EQ(read(file, 0, 10), "0123456789");
+  EXPECT_EQ(read(file, 3, 4), "3456");
+  EXPECT_EQ(read(file, 8, 4), "89");
+  EXPECT_EQ(read(file, 10, 4), "");
+  EXPECT_EQ(read(file, ~std::uint64_t(0), 4), "");
+  EXPECT_EQ(read(file, 3, 0), "");
+}
+
+TEST_F(FileSourceTest, DoesNotSeeWhatIsWrittenLater) {
+  FileSource file;
+  ASSERT_THAT(file.open(write("log", "0123")), IsEmpty());
+  write("log", "4567");
+  EXPECT_EQ(file.size(), 4u);
+  EXPECT_EQ(read(file, 2, 10), "23");
+}
+
+TEST_F(FileSourceTest, ReadsWhatThereIsWhenTheFileBecameShorter) {
+  FileSource file;
+  ASSERT_THAT(file.open(write("log", "0123456789")), IsEmpty());
+  std::filesystem::resize_file(path("log"), 5);
+  EXPECT_EQ(read(file, 2, 8), "234");
+}
+
+TEST_F(FileSourceTest, SaysWhyItCannotOpen) {
+  FileSource missing, folder, pipe;
+  EXPECT_THAT(missing.open(path("none")),
+              AllOf(HasSubstr(path("none")), HasSubstr("No such file")));
+  EXPECT_THAT(folder.open(path("")), HasSubstr("not a regular file"));
+  // Opening it must not wait for somebody who writes.
+  ASSERT_EQ(mkfifo(path("pipe").c_str(), 0600), 0);
+  EXPECT_THAT(pipe.open(path("pipe")), HasSubstr("not a regular file"));
+}
+
+
+TEST(MemorySourceTest, ReadsAnyPart) {
+  const std::string bytes = "0123456789";
+  MemorySource source(bytes);
+  EXPECT_EQ(source.size(), 10u);
+  EXPECT_EQ(read(source, 0, 10), "0123456789");
+  EXPECT_EQ(read(source, 8, 4), "89");
+  EXPECT_EQ(read(source, 10, 4), "");
+  EXPECT_EQ(read(source, ~std::uint64_t(0), 4), "");
+}
+
+}  // namespace
+}  // namespace recovery_gate

@@ -1,0 +1,1 @@
+#include "recovery_gate/transaction_scanner.h"
