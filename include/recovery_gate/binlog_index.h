@@ -49,10 +49,12 @@ struct RecoveryLogs {
 
 /*
   Finds out where crash recovery begins: at the log that the last checkpoint in
-  the last log names. Scans the last log; opens no other. Returns an empty string,
-  or why that cannot be known: the last log is not there any more or cannot be
-  read, is encrypted and there is no decryptor, or what it names is not in the
-  index; `logs->last` is then what the scan has found, if there was one.
+  the last log names, if that log was not closed. Scans the last log; of the
+  others it only looks whether they can be opened. Returns an empty string, or why
+  recovery would fail or what it reads cannot be known: a log is not there any
+  more, the last one is not one, or is encrypted and there is no decryptor, or what
+  it names is not in the index; `logs->last` is then what the scan has found, if
+  there was one. An empty index is no error; nothing is recovered then.
 */
 std::string find_recovery_logs(const BinlogIndex &index,
                                EventDecryptor *decryptor, RecoveryLogs *logs);

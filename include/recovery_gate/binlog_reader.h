@@ -126,8 +126,9 @@ class BinlogReader {
   }
 
   /*
-    Continues at `offset`, where an event begins; if none does, next() returns
-    false, and tail() is not CLEAN. After open().
+    Continues at `offset`, where an event begins, also after next() has returned
+    false. If none does, next() returns false, and tail() is not CLEAN. After
+    open().
   */
   void seek(std::uint64_t offset);
 
@@ -135,21 +136,36 @@ class BinlogReader {
      than the source's size, which it is at first. After open(). */
   void set_limit(std::uint64_t limit);
 
-  /* The body of `event`, which next() returned last, without its checksum. It is
-     valid until the next call. Returns an empty string, or why it cannot be had:
-     it is larger than body_limit, reading failed, the checksum is wrong. */
+  /*
+    These four are about `event`, which next() has returned. What they return is
+    empty, or why they failed, with the event's place. When the event itself is
+    wrong the walk ends there, as if next() had come upon it; when reading failed,
+    error() says so too. A body is valid until the next call.
+  */
+
+  /* Without the checksum, which has been verified. One that is larger than
+     body_limit is refused. */
   std::string body(const Event &event, ByteRange *body);
 
-  /* The first bytes of it, at least `size` when there are as many, and `size` is
-     not more than 4096. Their checksum is verified when that is all of them,
-     which `*whole` says. */
-  std::string body_start(const Event &event, std::size_t size, ByteRange *body,
-                         bool *whole);
+  /* The first `size` bytes of it, not more than 4096, or, verified, all of it when
+     it is no larger. */
+  std::string body_start(const Event &event, std::size_t size,
+                         ByteRange *body);
 
-  /* Is the checksum of `event`, of any size, right? Returns an empty string, also
-     when the log has no checksums, or what is wrong. An encrypted event must not
-     be larger than body_limit. */
+  /* Verifies the checksum of an event of any size, but of an encrypted one that is
+     larger than body_limit. Nothing when the log has no checksums. */
   std::string verify(const Event &event);
+
+  /* The caller finds that the event cannot be: `why` is what mariadb-binlog would
+     print behind its name. */
+  std::string reject(const Event &event, const std::string &why);
+
+  /* The size of the body of `event`, without the checksum. */
+  std::size_t body_size(const Event &event) const {
+    const std::size_t around =
+        event_header_size + (has_checksums() ? event_checksum_size : 0);
+    return event.header.length < around ? 0 : event.header.length - around;
+  }
 
   /* When next() has returned false: */
 
@@ -158,7 +174,7 @@ class BinlogReader {
   Tail tail() const { return tail_; }
   /* Why the tail is not CLEAN, with the offset. */
   const std::string &tail_reason() const { return tail_reason_; }
-  /* End of the last event that next() returned, or where seek() went. */
+  /* End of the last event that was right, or where seek() went. */
   std::uint64_t position() const { return position_; }
 
  private:
@@ -172,7 +188,24 @@ class BinlogReader {
            header.end_position == 0;
   }
 
+  std::string open_format();
+  std::string open_encryption();
   bool next_slowly(Event *event);
+  bool read_header(std::uint64_t offset, std::uint64_t remaining,
+                   EventHeader *header);
+  unsigned char *at(std::uint64_t offset, std::size_t count);
+  unsigned char *at_any_size(std::uint64_t offset, std::size_t count);
+  const unsigned char *start_of(const Event &event, std::size_t count);
+  const unsigned char *decrypt(std::uint64_t offset, unsigned char *event,
+                               std::size_t count);
+  bool is_in_clear(std::uint64_t offset) const {
+    return !encryption_ || offset < encryption_->from;
+  }
+  bool is_event_at(std::uint64_t offset, std::uint64_t *end);
+  bool finds_event_from(std::uint64_t offset);
+  void end_walk(std::uint64_t offset, std::optional<std::uint64_t> next,
+                const std::string &why);
+  void fail(const std::string &why);
 
   ByteSource &source_;
   EventDecryptor *const decryptor_;
@@ -180,13 +213,16 @@ class BinlogReader {
   std::optional<Encryption> encryption_;
   std::string unreadable_, error_, tail_reason_;
   Tail tail_ = Tail::CLEAN;
+  bool is_at_end_ = true;
 
   std::vector<unsigned char> block_;  // read ahead
   std::uint64_t block_start_ = 0;     // its offset in the log
   std::size_t block_filled_ = 0;
   /* How many offsets there are in the block at which a whole header could be
-     read as it is there; 0 in an encrypted log. */
+     read as it is there; 0 in an encrypted log, and at the end. */
   std::size_t headers_ahead_ = 0;
+  std::size_t next_read_;
+  std::vector<unsigned char> large_, plain_;
   std::uint64_t position_ = 0, limit_ = 0;
 };
 

@@ -61,7 +61,9 @@ struct Transaction {
 };
 
 struct ScanOptions {
-  /* An event begins here; 0: the first. */
+  /* A transaction begins here, or an event that belongs to none, or what was torn
+     at the end; 0: the first event. When nothing begins here, the tail says so,
+     with end_of_events here. */
   std::uint64_t from = 0;
   /* An event ends here; else the end of the log. */
   std::optional<std::uint64_t> to;
@@ -111,9 +113,10 @@ using TransactionCallback = std::function<bool(const Transaction &)>;
 
   When the callback stops it, the result is about the part up to there.
 
-  Checksums: what is in the result, and in a transaction except for its size and
-  its rows, is from events whose checksum was right. An event whose checksum is
-  wrong ends the scan: DAMAGED, or TORN when it is the last.
+  Checksums: all that the result and a transaction say, but for sizes and the
+  number of events, is from events whose checksum was right; those of rows, and of
+  statements of more than 2 KiB, are not read. An event whose checksum is wrong ends
+  the scan: DAMAGED, or TORN when it is the last.
 */
 ScanResult scan(ByteSource &source, const ScanOptions &options,
                 const TransactionCallback &callback);

@@ -1,1 +1,108 @@
 #include "recovery_gate/binlog_index.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <string_view>
+
+namespace recovery_gate {
+namespace {
+
+std::string folder_of(const std::string &path) {
+  const auto slash = path.rfind('/');
+  return slash == path.npos ? std::string() : path.substr(0, slash + 1);
+}
+
+/* One form for what names the same file: "./bin.000001" is "bin.000001". */
+std::string resolved(std::string_view path, const std::string &data_directory) {
+  while (path.substr(0, 2) == "./") path.remove_prefix(2);
+  if (path.substr(0, 1) == "/" || data_directory.empty())
+    return std::string(path);
+  std::string whole = data_directory;
+  if (whole.back() != '/') whole += '/';
+  return whole.append(path);
+}
+
+std::string read_whole(const std::string &path, std::string *content) {
+  FileSource file;
+  std::string error = file.open(path);
+  if (!error.empty()) return error;
+  if (file.size() > largest_index)
+    return fmt::format("{} is no binary log index: it has {} bytes", path,
+                       file.size());
+  content->resize(static_cast<std::size_t>(file.size()));
+  std::size_t got = 0;
+  const int number = file.read(0, content->data(), content->size(), &got);
+  if (number != 0) return "cannot read " + path + ": " + std::strerror(number);
+  content->resize(got);
+  return {};
+}
+
+}  // namespace
+
+std::string read_binlog_index(const std::string &path,
+                              const std::string &data_directory,
+                              BinlogIndex *index) {
+  *index = {};
+  std::string content;
+  std::string error = read_whole(path, &content);
+  if (!error.empty()) return error;
+
+  std::string_view rest = content;
+  for (unsigned line = 1; !rest.empty() && rest.front() != '\n'; ++line) {
+    const auto end = rest.find('\n');
+    const std::string_view entry = rest.substr(0, end);
+    if (entry.size() > longest_index_line ||
+        entry.find('\0') != entry.npos) {
+      *index = {};
+      return fmt::format("{} is no binary log index: line {} cannot be a path",
+                         path, line);
+    }
+    index->logs.push_back(resolved(entry, data_directory));
+    index->is_torn = end == rest.npos;
+    rest.remove_prefix(index->is_torn ? rest.size() : end + 1);
+  }
+  return {};
+}
+
+std::string find_recovery_logs(const BinlogIndex &index,
+                               EventDecryptor *decryptor, RecoveryLogs *logs) {
+  *logs = {};
+  if (index.logs.empty()) return {};
+  const std::string &last = index.logs.back();
+  FileSource file;
+  std::string error = file.open(last);
+  if (!error.empty())
+    return "the last binary log is not there any more, or not to be read: " +
+           error;
+  ScanOptions options;
+  options.decryptor = decryptor;
+  logs->last = scan(file, options, {});
+  logs->in_use = logs->last.format.in_use;
+  if (!logs->last.error.empty()) return logs->last.error;
+
+  const std::string &checkpoint = logs->last.last_checkpoint;
+  if (!logs->in_use || checkpoint.empty()) {
+    logs->logs = {last};
+    return {};
+  }
+  // The server looks for it where the last log is.
+  const std::string first = folder_of(last) + checkpoint;
+  for (const std::string &log : index.logs)
+    if (!logs->logs.empty() || log == first) logs->logs.push_back(log);
+  if (logs->logs.empty())
+    return fmt::format("crash recovery begins in {}, as {} says, and that is not "
+                       "in the binary log index any more",
+                       checkpoint, last);
+  for (const std::string &log : logs->logs) {
+    FileSource there;
+    error = there.open(log);
+    if (!error.empty())
+      return "a binary log that crash recovery reads is not there any more, or "
+             "not to be read: " +
+             error;
+  }
+  return {};
+}
+
+}  // namespace recovery_gate
