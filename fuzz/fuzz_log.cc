@@ -47,20 +47,22 @@ struct Walk {
   }
 };
 
-void look_into(BinlogReader &reader, const Event &event) {
+/* Reads it in all ways. False when it is wrong: the walk is over then. */
+bool look_into(BinlogReader &reader, const Event &event) {
   ByteRange body;
-  bool whole = false;
-  if (reader.body_start(event, 24, &body, &whole).empty()) {
-    EXPECT(body.size <= event.header.length - event_header_size);
-    EXPECT(whole || body.size >= 24);
-  }
-  const bool verified = reader.verify(event).empty();
-  if (reader.body(event, &body).empty()) {
-    EXPECT(verified);
-    EXPECT(body.size <= event.header.length - event_header_size);
+  const std::size_t size = reader.body_size(event);
+  EXPECT(size <= event.header.length - event_header_size);
+  const std::string start_error = reader.body_start(event, 24, &body);
+  if (start_error.empty()) EXPECT(body.size == std::min<std::size_t>(size, 24));
+  if (!reader.unreadable().empty()) return true;
+  const bool is_right = start_error.empty() && reader.verify(event).empty();
+  if (is_right) {
+    EXPECT(reader.body(event, &body).empty());
+    EXPECT(body.size == size);
     // Every byte that was promised can be read.
     EXPECT(crc32(0, body.data, static_cast<uInt>(body.size)) <= UINT32_MAX);
   }
+  return is_right;
 }
 
 Walk walk(Bytes bytes, EventDecryptor *key, bool bodies) {
@@ -75,7 +77,10 @@ Walk walk(Bytes bytes, EventDecryptor *key, bool bodies) {
     EXPECT(event.header.length >= event_header_size);
     EXPECT(event.end() <= bytes.size);
     EXPECT(reader.position() == event.end());
-    if (bodies) look_into(reader, event);
+    if (bodies && !look_into(reader, event)) {
+      EXPECT(!reader.next(&event));
+      break;
+    }
     walk.events.push_back(event);
   }
   if (!walk.opened) return walk;
@@ -205,8 +210,7 @@ void check(Bytes bytes, EventDecryptor *key, std::uint32_t any) {
   const Walk plain = walk(bytes, key, false);
   const Walk with_bodies = walk(bytes, key, true);
   EXPECT(plain.opened == with_bodies.opened);
-  EXPECT(plain.tail == with_bodies.tail);
-  EXPECT(plain.events.size() == with_bodies.events.size());
+  EXPECT(with_bodies.events.size() <= plain.events.size());
 
   const Scan whole = scan_all(bytes, key);
   check_scan(bytes, whole, plain);
