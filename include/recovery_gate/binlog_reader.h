@@ -118,6 +118,7 @@ class BinlogReader {
       const std::uint64_t end = position_ + event->header.length;
       if (event->header.length >= event_header_size && end <= limit_ &&
           ends_at(event->header, end)) {
+        last_ = position_;
         position_ = end;
         return true;
       }
@@ -222,7 +223,9 @@ class BinlogReader {
      read as it is there; 0 in an encrypted log, and at the end. */
   std::size_t headers_ahead_ = 0;
   std::size_t next_read_;
+  std::uint64_t run_start_ = 0;  // where reading went on after the last skip
   std::vector<unsigned char> large_, plain_;
+  std::uint64_t last_ = 0;  // where the last event begins
   std::uint64_t position_ = 0, limit_ = 0;
 };
 

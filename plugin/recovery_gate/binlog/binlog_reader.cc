@@ -17,10 +17,10 @@ constexpr std::size_t largest_body_start = 4096;
 
 // What a read costs is about what copying this many bytes costs: leaving out
 // less does not pay.
-constexpr std::uint64_t worth_skipping = 4096;
-// After a large event: the header of the next, and of the small ones with which
-// one transaction ends and another begins.
-constexpr std::size_t smallest_read = 512;
+constexpr std::uint64_t worth_skipping = 6144;
+// After a large event come the small ones with which one transaction ends and
+// another begins, or another large one: as much is read as was of use last time.
+constexpr std::size_t smallest_read = 64, largest_first_read = 512;
 
 // In an encrypted event: its length, of what is in front, and what has to be
 // decrypted to see the header.
@@ -152,6 +152,7 @@ void BinlogReader::seek(std::uint64_t offset) {
   block_start_ = offset;
   block_filled_ = headers_ahead_ = 0;
   next_read_ = smallest_read;
+  run_start_ = last_ = offset;
 }
 
 void BinlogReader::set_limit(std::uint64_t limit) {
@@ -177,7 +178,14 @@ unsigned char *BinlogReader::at(std::uint64_t offset, std::size_t count) {
   const bool skips =
       offset < block_start_ ||
       (offset > block_end && offset - block_end >= worth_skipping);
-  next_read_ = skips ? smallest_read : std::min(next_read_ * 2, read_ahead);
+  if (skips) {
+    const std::uint64_t used =
+        std::max(last_, run_start_) - run_start_ + event_header_size;
+    next_read_ = used <= smallest_read ? smallest_read : largest_first_read;
+    run_start_ = offset;
+  } else {
+    next_read_ = std::min(next_read_ * 2, read_ahead);
+  }
   std::size_t got = 0;
   const int number = source_.read(offset, block_.data(),
                                   std::max(count, next_read_), &got);
@@ -320,7 +328,7 @@ bool BinlogReader::next_slowly(Event *event) {
     return false;
   }
   event->header = header;
-  event->offset = position_;
+  event->offset = last_ = position_;
   position_ = end;
   return true;
 }
