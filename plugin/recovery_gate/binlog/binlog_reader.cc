@@ -52,7 +52,6 @@ const char *to_string(Tail tail) {
 BinlogReader::BinlogReader(ByteSource &source, EventDecryptor *decryptor)
     : source_(source),
       decryptor_(decryptor),
-      block_(read_ahead),
       next_read_(smallest_read) {}
 
 std::string BinlogReader::open() {
@@ -186,9 +185,10 @@ unsigned char *BinlogReader::at(std::uint64_t offset, std::size_t count) {
   } else {
     next_read_ = std::min(next_read_ * 2, read_ahead);
   }
+  const std::size_t wanted = std::max(count, next_read_);
+  if (block_.size() < wanted) block_.resize(wanted);
   std::size_t got = 0;
-  const int number = source_.read(offset, block_.data(),
-                                  std::max(count, next_read_), &got);
+  const int number = source_.read(offset, block_.data(), wanted, &got);
   block_start_ = offset;
   block_filled_ = got;
   headers_ahead_ = got >= event_header_size && !encryption_ && !is_at_end_
@@ -372,6 +372,7 @@ bool BinlogReader::finds_event_from(std::uint64_t offset) {
         std::min<std::uint64_t>(limit_ - offset, read_ahead));
     std::size_t got = 0;
     block_filled_ = 0;
+    if (block_.size() < count) block_.resize(count);
     if (source_.read(offset, block_.data(), count, &got) != 0 ||
         got < event_header_size)
       return false;
