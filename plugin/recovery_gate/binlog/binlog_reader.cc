@@ -401,7 +401,7 @@ void BinlogReader::end_walk(std::uint64_t offset,
   headers_ahead_ = 0;
   std::uint64_t end = 0;
   const bool goes_on = (next && is_event_at(*next, &end)) ||
-                       finds_event_from(offset + 1);
+                       (offset < limit_ && finds_event_from(offset + 1));
   tail_ = goes_on ? Tail::DAMAGED : Tail::TORN;
   tail_reason_ = source_.name() + ": " + why;
 }

@@ -99,7 +99,6 @@ class SampleDecryptor final : public EventDecryptor {
 /* The type that the tool prints. */
 unsigned decompressed(EventType type) {
   const unsigned number = unsigned(type);
-  if (type == EventType::QUERY_COMPRESSED) return unsigned(EventType::QUERY);
   if (number >= 166 && number <= 168) return number - 166 + 23;  // rows
   if (number >= 169 && number <= 171) return number - 169 + 30;
   return number;

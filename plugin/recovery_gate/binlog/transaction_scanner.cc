@@ -55,7 +55,7 @@ class Scanner {
   void scan() {
     Event event;
     while (reader_.next(&event)) {
-      if (options_.verify_all && !reader_.verify(event).empty()) break;
+      if (options_.verify_all && !is_intact(event)) break;
       if (!take(event)) break;
       ++result_.events;
       if (is_stopped_) {
@@ -64,6 +64,8 @@ class Scanner {
         return;
       }
     }
+    if (is_open_ && reader_.error().empty() && reader_.tail() == Tail::CLEAN)
+      verify_open(reader_.position());
     result_.end_of_events = reader_.position();
     if (result_.error.empty()) result_.error = reader_.error();
     result_.tail = reader_.tail();
@@ -85,14 +87,35 @@ class Scanner {
       case EventType::ROTATE: return take_rotate(event);
       default: break;
     }
-    if (is_open_) {
-      if (is_standalone_ && !is_prologue(event.header.type) &&
-          !is_of_the_log(event.header))
-        finish(event, TransactionKind::STANDALONE);
-    } else if (!is_of_the_log(event.header)) {
+    if (is_of_the_log(event.header) ||
+        (is_open_ && (!is_standalone_ || is_prologue(event.header.type))))
+      return true;
+    // Only its header says what it is, and that it should be here is rare.
+    if (!is_intact(event)) return false;
+    if (is_open_)
+      finish(event, TransactionKind::STANDALONE);
+    else
       begin(event);
-    }
     return true;
+  }
+
+  /*
+    The open transaction has no end where there should be one, at `end`: an event
+    of it, of which only the header was read, may have been another once. False
+    when there is such a one; the reader is then there, else at `end`.
+  */
+  bool verify_open(std::uint64_t end) {
+    if (!reader_.has_checksums()) return true;
+    reader_.seek(transaction_.begin);
+    Event event;
+    while (reader_.position() < end)
+      if (!reader_.next(&event) || !is_intact(event)) return false;
+    return true;
+  }
+
+  bool is_intact(const Event &event) {
+    const std::string error = reader_.verify(event);
+    return error.empty() || stays_unread(event, error);
   }
 
   template <class Value>
@@ -122,7 +145,7 @@ class Scanner {
     GtidEvent gtid;
     if (!decode_body(event, &gtid)) return false;
     if (is_open_) {
-      // Its last event is not known here: all that there is.
+      if (!verify_open(event.end())) return false;
       transaction_.end = event.offset;
       deliver();
     }
