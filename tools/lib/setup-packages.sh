@@ -26,7 +26,7 @@ readonly build_packages=(
   cmake ninja-build g++   # the build
   pkg-config              # finds libraries for cmake
   dpkg-dev                # unpacks the server's source
-  libssl-dev zlib1g-dev   # the server's private headers include these
+  libssl-dev zlib1g-dev   # the server's private headers include these; so does the binary log reader
   libpcre2-dev            # likewise (regular expressions)
   libboost-dev            # header-only parts of Boost
   libboost-thread-dev     # Boost.Thread and what it links

@@ -15,8 +15,8 @@ constexpr std::size_t length_offset = 9, end_position_offset = 13;
 constexpr std::size_t largest_format_description = 4096;
 constexpr std::size_t largest_body_start = 4096;
 
-// What a read costs is about what copying this many bytes costs: leaving out
-// less does not pay.
+// A read costs about what copying this many bytes does: leaving out less does not
+// pay.
 constexpr std::uint64_t worth_skipping = 6144;
 // After a large event come the small ones with which one transaction ends and
 // another begins, or another large one: as much is read as was of use last time.

@@ -367,6 +367,53 @@ TEST(BinlogReaderTest, ReadsAheadAgainWhenEventsBecomeSmall) {
   EXPECT_LT(walk.source.reads, 25u);
 }
 
+/* A log of many gigabytes, of which only the headers exist. */
+class LongSource final : public ByteSource {
+ public:
+  LongSource(TestLog start, unsigned count, std::uint32_t length)
+      : start_(start.bytes()), count_(count), length_(length) {}
+
+  const std::string &name() const override { return name_; }
+  std::uint64_t size() const override {
+    return start_.size() + std::uint64_t(count_) * length_;
+  }
+  int read(std::uint64_t offset, void *to, std::size_t count,
+           std::size_t *got) override {
+    *got = static_cast<std::size_t>(
+        std::min<std::uint64_t>(count, size() - std::min(offset, size())));
+    for (std::size_t i = 0; i < *got; ++i)
+      static_cast<char *>(to)[i] = byte_at(offset + i);
+    return 0;
+  }
+
+ private:
+  char byte_at(std::uint64_t offset) const {
+    if (offset < start_.size()) return start_[offset];
+    const std::uint64_t place = offset - start_.size(),
+                        within = place % length_;
+    const std::string header =
+        little_endian(0, 4) + '\x17' + little_endian(1, 4) +
+        little_endian(length_, 4) +
+        little_endian(offset - within + length_, 4) + little_endian(0, 2);
+    return within < header.size() ? header[within] : '\xff';
+  }
+
+  const std::string name_ = "bin.000001", start_;
+  const unsigned count_;
+  const std::uint32_t length_;
+};
+
+TEST(BinlogReaderTest, GoesOnWhereEndPositionsBeginAgain) {
+  LongSource source(TestLog(false), 40, 0xfffffff0);
+  BinlogReader reader(source);
+  ASSERT_THAT(reader.open(), IsEmpty());
+  unsigned events = 0;
+  for (Event event; reader.next(&event);) ++events;
+  EXPECT_EQ(events, 41u);
+  EXPECT_EQ(reader.position(), source.size());
+  EXPECT_EQ(reader.tail(), Tail::CLEAN);
+}
+
 class EncryptedLog : public testing::TestWithParam<bool> {
  protected:
   EncryptedLog() : log_(GetParam(), in_use_flag) {
