@@ -107,9 +107,12 @@ class Scanner {
   bool verify_open(std::uint64_t end) {
     if (!reader_.has_checksums()) return true;
     reader_.seek(transaction_.begin);
-    Event event;
-    while (reader_.position() < end)
-      if (!reader_.next(&event) || !is_intact(event)) return false;
+    std::uint64_t events = events_before_;
+    for (Event event; reader_.position() < end; ++events) {
+      if (reader_.next(&event) && is_intact(event)) continue;
+      result_.events = events;
+      return false;
+    }
     return true;
   }
 
@@ -231,6 +234,7 @@ class Scanner {
     transaction_ = {};
     transaction_.server_id = event.header.server_id;
     transaction_.begin = event.offset;
+    events_before_ = result_.events;
   }
 
   void finish(const Event &event, TransactionKind kind) {
@@ -259,6 +263,7 @@ class Scanner {
   const TransactionCallback &callback_;
   ScanResult &result_;
   Transaction transaction_;
+  std::uint64_t events_before_ = 0;  // the open transaction
   bool is_open_ = false, is_standalone_ = false, completes_xa_ = false;
   bool is_stopped_ = false;
 };

@@ -157,6 +157,19 @@ TEST(TransactionScannerTest, PassesOnAnUnfinishedOneInTheMiddle) {
   EXPECT_EQ(scan.transactions[0].end, log.offset(3));
 }
 
+// Found by tools/fuzz.
+TEST(TransactionScannerTest, CountsTheEventsBeforeADamagedOneOnly) {
+  const TestLog log =
+      TestLog().transaction(1).gtid(2).rows().rows().rows().transaction(3);
+  for (const std::size_t end : {log.offset(8), log.size()}) {
+    std::string bytes = log.bytes().substr(0, end);
+    bytes[log.offset(6) + 30] ^= 1;
+    const Scan scan(bytes);
+    EXPECT_EQ(scan.result.end_of_events, log.offset(6));
+    EXPECT_EQ(scan.result.events, 6u);
+  }
+}
+
 TEST(TransactionScannerTest, FindsTransactionsWithoutAGtid) {
   const TestLog log = TestLog().query("BEGIN").rows().xid(7).rows().xid(8);
   const Scan scan(log.bytes());
