@@ -11,6 +11,7 @@
 #include <map>
 #include <sstream>
 
+#include "recovery_gate/binlog_index.h"
 #include "recovery_gate/transaction_scanner.h"
 #include "test_log.h"
 
@@ -305,6 +306,20 @@ TEST(Sample, ThatIsTornEndsWithItsLastWholeTransaction) {
     EXPECT_EQ(torn.result.tail, Tail::TORN);
     EXPECT_LT(torn.result.end_of_transactions, whole.result.end_of_events);
   }
+}
+
+/* bin.000002 has what the engine had not synced when the server was killed. */
+TEST(Sample, OfAKilledServerLeadsToTheLogInWhichRecoveryBegins) {
+  const std::string chain = folder + "/chain";
+  BinlogIndex index;
+  ASSERT_THAT(read_binlog_index(chain + "/bin.index", chain, &index),
+              IsEmpty());
+  RecoveryLogs logs;
+  ASSERT_THAT(find_recovery_logs(index, nullptr, &logs), IsEmpty());
+  EXPECT_TRUE(logs.in_use);
+  EXPECT_THAT(logs.logs,
+              ElementsAre(chain + "/bin.000002", chain + "/bin.000003",
+                          chain + "/bin.000004"));
 }
 
 TEST(Sample, OfARelayLogIsRefused) {
