@@ -217,14 +217,14 @@ void check(Bytes bytes, EventDecryptor *key, std::uint32_t any) {
   check_parts(bytes, key, whole, any);
 }
 
-/* The same log with an event in it that is so large that the following ones are
-   where the reader's first block ends. */
+/* The same log with an event in it that is about as large as the reader's largest
+   block, and the following ones are where that ends. */
 std::string around_block_end(Bytes bytes, std::uint32_t any) {
   LogParts parts = take_apart(bytes.data, bytes.size);
   if (parts.events.size() < 2) return {};
-  const std::size_t before = any / 64 % parts.events.size();
+  const std::size_t before = any / 1024 % parts.events.size();
   if (before == 0) return {};
-  std::string padding(BinlogReader::read_ahead - any % 1024, '\0');
+  std::string padding(BinlogReader::read_ahead + 512 - any / 32 % 1024, '\0');
   padding[4] = static_cast<char>(EventType::ANNOTATE_ROWS);
   parts.events.insert(parts.events.begin() + static_cast<long>(before), padding);
   return put_together(parts);
