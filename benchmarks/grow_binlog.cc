@@ -3,13 +3,13 @@
 
   Makes a large binary log from a small one that a server wrote: writes its
   transactions again and again until the file has at least SIZE bytes. Each
-  event gets its end position, each transaction a GTID and an XID of its own, and
-  the checksums are right, so that the server's own tools read the result. All
-  else is the server's. The template has to have CRC32 checksums, less than
+  event gets its end position, each transaction a GTID and an XID of its own,
+  and the checksums are right, so that the server's own tools read the result.
+  All else is the server's. The template has to have CRC32 checksums, less than
   4 GiB come out, and transactions are what GTID events begin.
 
-  Format: as in recovery_gate/binlog_file.h. A GTID event (type 162) begins with the
-  sequence number (8 bytes), an Xid event (type 16) with the XID (8).
+  Format: as in recovery_gate/binlog_file.h. A GTID event (type 162) begins with
+  the sequence number (8 bytes), an Xid event (type 16) with the XID (8).
 */
 #include <zlib.h>
 
@@ -76,9 +76,8 @@ Template split(const std::string &log) {
 
 void set_checksum(std::string *event) {
   const std::size_t covered = event->size() - checksum_size;
-  const auto crc =
-      crc32(0, reinterpret_cast<const Bytef *>(event->data()),
-            static_cast<uInt>(covered));
+  const auto crc = crc32(0, reinterpret_cast<const Bytef *>(event->data()),
+                         static_cast<uInt>(covered));
   put(&(*event)[covered], crc, 4);
 }
 

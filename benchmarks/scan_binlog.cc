@@ -2,7 +2,8 @@
   scan-binlog WHAT FILE [--up-to OFFSET] [--time-reads]
 
   Does one thing with a binary log and prints, as one line of JSON, how much
-  processor time it took and how much memory the process has used at most. WHAT is a rung of a ladder:
+  processor time it took and how much memory the process has used at most. WHAT
+  is a rung of a ladder:
 
     open          nothing but opening it
     read          reads the blocks that a reader of all bytes would read
@@ -48,7 +49,8 @@ double seconds_used() {
 /* Passes reads on, and counts them. */
 class CountingSource final : public ByteSource {
  public:
-  CountingSource(ByteSource &source, bool time) : source_(source), time_(time) {}
+  CountingSource(ByteSource &source, bool time)
+      : source_(source), time_(time) {}
 
   const std::string &name() const override { return source_.name(); }
   std::uint64_t size() const override { return source_.size(); }
@@ -75,7 +77,8 @@ struct Counts {
 };
 
 void read_all(ByteSource &source) {
-  // As cat has it: to copy to the middle of a page takes longer on some machines.
+  // As cat has it: to copy to the middle of a page takes longer on some
+  // machines.
   constexpr std::size_t page = 4096, size = BinlogReader::read_ahead;
   void *const block = std::aligned_alloc(page, size);
   std::size_t got = 0;

@@ -1,6 +1,7 @@
 /*
-  One event, header and body, given to each of the decoders: whatever the type in
-  its header says, none of them may read beyond it or hand out what is not in it.
+  One event, header and body, given to each of the decoders: whatever the type
+  in its header says, none of them may read beyond it or hand out what is not in
+  it.
 */
 #include <algorithm>
 #include <cstdint>
@@ -81,12 +82,14 @@ void decode_event(const unsigned char *data, std::size_t size) {
 }  // namespace recovery_gate::fuzz
 
 /* An event, or a log with any number of them. */
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
+                                      std::size_t size) {
   using namespace recovery_gate::fuzz;
   decode_event(data, size);
   for (const std::string &event : take_apart(data, size).events) {
     // Of exactly that size, so that AddressSanitizer sees its end.
-    const std::unique_ptr<unsigned char[]> copy(new unsigned char[event.size()]);
+    const std::unique_ptr<unsigned char[]> copy(
+        new unsigned char[event.size()]);
     std::copy(event.begin(), event.end(), copy.get());
     decode_event(copy.get(), event.size());
   }

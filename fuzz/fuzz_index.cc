@@ -10,7 +10,8 @@
 #include "expect.h"
 #include "recovery_gate/binlog_index.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
+                                      std::size_t size) {
   using namespace recovery_gate;
   static const int file = ::memfd_create("index", 0);
   EXPECT(file >= 0 && ::ftruncate(file, 0) == 0);

@@ -1,6 +1,6 @@
 /*
-  A whole log, as bytes in memory: walked over, scanned, scanned in part, with and
-  without a key. Whatever the bytes, what is said of them has to agree with
+  A whole log, as bytes in memory: walked over, scanned, scanned in part, with
+  and without a key. Whatever the bytes, what is said of them has to agree with
   itself.
 */
 #include <zlib.h>
@@ -32,13 +32,12 @@ struct Walk {
   std::string error;
   Tail tail = Tail::CLEAN;
 
-  bool is_boundary(std::uint64_t offset) const {
-    if (events.empty() || offset == events.front().offset)
-      return !events.empty();
-    const auto at = std::lower_bound(
-        events.begin(), events.end(), offset,
-        [](const Event &event, std::uint64_t end) { return event.end() < end; });
-    return at != events.end() && at->end() == offset;
+  const Event *ending_at(std::uint64_t offset) const {
+    const auto at = std::lower_bound(events.begin(), events.end(), offset,
+                                     [](const Event &event, std::uint64_t end) {
+                                       return event.end() < end;
+                                     });
+    return at != events.end() && at->end() == offset ? &*at : nullptr;
   }
   const Event *beginning_at(std::uint64_t offset) const {
     for (const Event &event : events)
@@ -112,8 +111,8 @@ Scan scan_all(Bytes bytes, EventDecryptor *key, ScanOptions options = {}) {
 bool is_same(const Transaction &a, const Transaction &b) {
   return a.gtid == b.gtid && a.server_id == b.server_id &&
          a.timestamp == b.timestamp && a.kind == b.kind && a.xid == b.xid &&
-         a.xa == b.xa && a.begin == b.begin && a.end == b.end && a.ddl == b.ddl &&
-         a.extra_engines == b.extra_engines;
+         a.xa == b.xa && a.begin == b.begin && a.end == b.end &&
+         a.ddl == b.ddl && a.extra_engines == b.extra_engines;
 }
 
 /* The first of them may have been cut at its beginning. */
@@ -125,12 +124,12 @@ void expect_beginning_of(const std::vector<Transaction> &whole,
 
 void check_transaction(const Transaction &transaction, const Walk &walk) {
   EXPECT(transaction.begin < transaction.end);
-  EXPECT(walk.is_boundary(transaction.begin));
-  EXPECT(walk.is_boundary(transaction.end));
-  if (transaction.gtid)
-    EXPECT(walk.beginning_at(transaction.begin)->header.type == EventType::GTID);
-  if (transaction.kind == TransactionKind::COMMIT_XID)
-    EXPECT(!walk.events.empty());
+  const Event *const first = walk.beginning_at(transaction.begin);
+  const Event *const last = walk.ending_at(transaction.end);
+  EXPECT(first != nullptr && last != nullptr);
+  if (transaction.gtid) EXPECT(first->header.type == EventType::GTID);
+  EXPECT((transaction.kind == TransactionKind::COMMIT_XID) ==
+         (last->header.type == EventType::XID));
   if (transaction.xa) {
     EXPECT(transaction.xa->gtrid.size() <= 64);
     EXPECT(transaction.xa->bqual.size() <= 64);
@@ -202,8 +201,9 @@ void check_parts(Bytes bytes, EventDecryptor *key, const Scan &whole,
   EXPECT(some.result.end_of_events == *part.to);
   const auto at = whole.transactions.begin();
   EXPECT(some.transactions.size() >= last - first);
-  expect_beginning_of({at + static_cast<long>(first), at + static_cast<long>(last) + 1},
-                      some.transactions);
+  expect_beginning_of(
+      {at + static_cast<long>(first), at + static_cast<long>(last) + 1},
+      some.transactions);
 }
 
 void check(Bytes bytes, EventDecryptor *key, std::uint32_t any) {
@@ -217,8 +217,8 @@ void check(Bytes bytes, EventDecryptor *key, std::uint32_t any) {
   check_parts(bytes, key, whole, any);
 }
 
-/* The same log with an event in it that is about as large as the reader's largest
-   block, and the following ones are where that ends. */
+/* The same log with an event in it that is about as large as the reader's
+   largest block, and the following ones are where that ends. */
 std::string around_block_end(Bytes bytes, std::uint32_t any) {
   LogParts parts = take_apart(bytes.data, bytes.size);
   if (parts.events.size() < 2) return {};
@@ -226,7 +226,8 @@ std::string around_block_end(Bytes bytes, std::uint32_t any) {
   if (before == 0) return {};
   std::string padding(BinlogReader::read_ahead + 512 - any / 32 % 1024, '\0');
   padding[4] = static_cast<char>(EventType::ANNOTATE_ROWS);
-  parts.events.insert(parts.events.begin() + static_cast<long>(before), padding);
+  parts.events.insert(parts.events.begin() + static_cast<long>(before),
+                      padding);
   return put_together(parts);
 }
 
@@ -245,16 +246,17 @@ void check_both_ways(Bytes bytes, std::uint32_t any) {
 }  // namespace
 }  // namespace recovery_gate::fuzz
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
+                                      std::size_t size) {
   using namespace recovery_gate::fuzz;
-  const auto any = static_cast<std::uint32_t>(
-      crc32(0, data, static_cast<uInt>(size)));
+  const auto any =
+      static_cast<std::uint32_t>(crc32(0, data, static_cast<uInt>(size)));
   check_both_ways({data, size}, any);
   if (any % 32 == 0) {
     const std::string large = around_block_end({data, size}, any);
-    check_both_ways({reinterpret_cast<const unsigned char *>(large.data()),
-                     large.size()},
-                    any);
+    check_both_ways(
+        {reinterpret_cast<const unsigned char *>(large.data()), large.size()},
+        any);
   }
   return 0;
 }

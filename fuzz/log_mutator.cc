@@ -22,7 +22,8 @@ constexpr std::size_t type_offset = 4, flags_offset = 17;
 
 class Mutator {
  public:
-  Mutator(LogParts parts, unsigned seed) : parts_(std::move(parts)), random_(seed) {}
+  Mutator(LogParts parts, unsigned seed)
+      : parts_(std::move(parts)), random_(seed) {}
 
   LogParts mutate() {
     for (unsigned i = 0, times = 1 + below(3); i < times; ++i) once();
@@ -35,9 +36,9 @@ class Mutator {
     const std::size_t count =
         1 + below(std::min<std::size_t>(8, other.events.size() - first));
     const auto from = other.events.begin() + static_cast<long>(first);
-    parts_.events.insert(
-        parts_.events.begin() + static_cast<long>(below(parts_.events.size() + 1)),
-        from, from + static_cast<long>(count));
+    parts_.events.insert(parts_.events.begin() +
+                             static_cast<long>(below(parts_.events.size() + 1)),
+                         from, from + static_cast<long>(count));
     return std::move(parts_);
   }
 
@@ -54,8 +55,9 @@ class Mutator {
     std::string &event = events[which];
     switch (below(16)) {
       case 0:
-        events.insert(events.begin() + static_cast<long>(below(events.size() + 1)),
-                      std::string(event));
+        events.insert(
+            events.begin() + static_cast<long>(below(events.size() + 1)),
+            std::string(event));
         return;
       case 1:
         events.erase(here);
@@ -90,10 +92,11 @@ class Mutator {
   /* Blindly, the bytes from `first` on; at most `growth` come in addition. */
   void change(std::string *bytes, std::size_t first, std::size_t growth) {
     const std::size_t old = bytes->size() - std::min(first, bytes->size());
-    const std::size_t most = first < event_header_size ? old + growth : old + growth;
+    const std::size_t most = old + growth;
     bytes->resize(first + most);
     auto *data = reinterpret_cast<std::uint8_t *>(&(*bytes)[first]);
-    const std::size_t changed = most == 0 ? 0 : LLVMFuzzerMutate(data, old, most);
+    const std::size_t changed =
+        most == 0 ? 0 : LLVMFuzzerMutate(data, old, most);
     bytes->resize(first + changed);
     // An event is no shorter than its header.
     if (bytes != &parts_.tail && bytes->size() < event_header_size)
@@ -102,14 +105,14 @@ class Mutator {
 
   char some_type() {
     static constexpr EventType types[] = {
-        EventType::QUERY,        EventType::STOP,
-        EventType::ROTATE,       EventType::INTVAR,
-        EventType::XID,          EventType::FORMAT_DESCRIPTION,
-        EventType::XA_PREPARE,   EventType::ANNOTATE_ROWS,
-        EventType::GTID,         EventType::BINLOG_CHECKPOINT,
-        EventType::GTID_LIST,    EventType::START_ENCRYPTION,
-        EventType::MYSQL_GTID,   EventType::QUERY_COMPRESSED,
-        EventType::TABLE_MAP,    EventType::INCIDENT,
+        EventType::QUERY,      EventType::STOP,
+        EventType::ROTATE,     EventType::INTVAR,
+        EventType::XID,        EventType::FORMAT_DESCRIPTION,
+        EventType::XA_PREPARE, EventType::ANNOTATE_ROWS,
+        EventType::GTID,       EventType::BINLOG_CHECKPOINT,
+        EventType::GTID_LIST,  EventType::START_ENCRYPTION,
+        EventType::MYSQL_GTID, EventType::QUERY_COMPRESSED,
+        EventType::TABLE_MAP,  EventType::INCIDENT,
     };
     return static_cast<char>(types[below(std::size(types))]);
   }
@@ -133,10 +136,12 @@ class Mutator {
       return;
     }
     Nonce nonce;
-    for (unsigned char &byte : nonce) byte = static_cast<unsigned char>(random_());
+    for (unsigned char &byte : nonce)
+      byte = static_cast<unsigned char>(random_());
     std::string start(event_header_size, '\0');
     start[type_offset] = static_cast<char>(EventType::START_ENCRYPTION);
-    start += std::string("\x01\x01\0\0\0", 5) + std::string(nonce.begin(), nonce.end());
+    start += std::string("\x01\x01\0\0\0", 5) +
+             std::string(nonce.begin(), nonce.end());
     events.insert(events.begin() + 1, start);
     parts_.nonce = nonce;
   }
@@ -145,7 +150,8 @@ class Mutator {
   std::minstd_rand random_;
 };
 
-std::size_t give(const std::string &log, std::uint8_t *data, std::size_t max_size) {
+std::size_t give(const std::string &log, std::uint8_t *data,
+                 std::size_t max_size) {
   const std::size_t size = std::min(log.size(), max_size);
   std::memcpy(data, log.data(), size);
   return size;
@@ -166,8 +172,10 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t *data,
 
 extern "C" std::size_t LLVMFuzzerCustomCrossOver(
     const std::uint8_t *a, std::size_t a_size, const std::uint8_t *b,
-    std::size_t b_size, std::uint8_t *out, std::size_t max_size, unsigned seed) {
+    std::size_t b_size, std::uint8_t *out, std::size_t max_size,
+    unsigned seed) {
   using namespace recovery_gate::fuzz;
   Mutator mutator(take_apart(a, a_size), seed);
-  return give(put_together(mutator.cross(take_apart(b, b_size))), out, max_size);
+  return give(put_together(mutator.cross(take_apart(b, b_size))), out,
+              max_size);
 }

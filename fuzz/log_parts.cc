@@ -26,7 +26,8 @@ EventType type_of(const std::string &event) {
   return EventType(static_cast<unsigned char>(event[type_offset]));
 }
 
-/* In both directions; the length is in the clear. `event` begins at `offset`. */
+/* In both directions; the length is in the clear. `event` begins at `offset`.
+ */
 void crypt(std::string *event, const Nonce &nonce, std::uint64_t offset) {
   EventDecryptor::Iv iv;
   std::memcpy(iv.data(), nonce.data(), nonce.size());
@@ -59,11 +60,12 @@ std::optional<Nonce> nonce_of(const std::string &event) {
 }
 
 void seal(std::string *event) {
-  const unsigned char flags = static_cast<unsigned char>((*event)[flags_offset]);
+  const unsigned char flags =
+      static_cast<unsigned char>((*event)[flags_offset]);
   const bool describes = type_of(*event) == EventType::FORMAT_DESCRIPTION;
-  if (describes) (*event)[flags_offset] = static_cast<char>(flags & ~in_use_flag);
-  const auto crc =
-      crc32(0, bytes_of(event), static_cast<uInt>(event->size()));
+  if (describes)
+    (*event)[flags_offset] = static_cast<char>(flags & ~in_use_flag);
+  const auto crc = crc32(0, bytes_of(event), static_cast<uInt>(event->size()));
   (*event)[flags_offset] = static_cast<char>(flags);
   event->append(event_checksum_size, '\0');
   put_32(&(*event)[event->size() - event_checksum_size], crc);

@@ -1,6 +1,6 @@
 /*
-  Feeds files, and all files in folders, to a fuzz target: the regression test of
-  what the fuzzer has been through, for any compiler.
+  Feeds files, and all files in folders, to a fuzz target: the regression test
+  of what the fuzzer has been through, for any compiler.
 */
 #include <algorithm>
 #include <cstdint>
@@ -12,7 +12,8 @@
 #include <string>
 #include <vector>
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size);
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
+                                      std::size_t size);
 
 namespace {
 
