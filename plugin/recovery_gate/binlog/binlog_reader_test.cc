@@ -205,6 +205,12 @@ TEST(BinlogReaderTest, GoesNoFurtherThanItsLimit) {
   }
   EXPECT_EQ(reader.position(), log.offset(3));
   EXPECT_EQ(reader.tail(), Tail::TORN);
+  reader.seek(log.offset(0));
+  reader.set_limit(log.size() + 100);
+  while (reader.next(&event)) {
+  }
+  EXPECT_EQ(reader.position(), log.size());
+  EXPECT_EQ(reader.tail(), Tail::CLEAN);
 }
 
 TEST(BinlogReaderTest, ContinuesWhereItIsTold) {

@@ -30,12 +30,13 @@ inline ByteRange range(const std::string &bytes) {
   return {reinterpret_cast<const unsigned char *>(bytes.data()), bytes.size()};
 }
 
-/* Encrypts and decrypts alike, each byte by the IV and by its block. */
+/* Encrypts and decrypts alike, each byte by the IV and by its block, and an
+   incomplete last block in another way, as block ciphers have to. */
 inline void toy_cipher(const EventDecryptor::Iv &iv, const unsigned char *in,
                        std::size_t size, unsigned char *out) {
   for (std::size_t i = 0; i < size; ++i)
     out[i] = static_cast<unsigned char>(in[i] ^ iv[i % 16] ^ (i / 16 * 37) ^
-                                        0x5a);
+                                        (i < size / 16 * 16 ? 0x5a : 0xa5));
 }
 
 class ToyDecryptor final : public EventDecryptor {

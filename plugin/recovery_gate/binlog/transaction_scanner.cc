@@ -154,7 +154,6 @@ class Scanner {
     }
     begin(event);
     is_standalone_ = gtid.standalone;
-    completes_xa_ = gtid.completes_xa;
     transaction_.gtid = gtid.gtid;
     transaction_.xa = std::move(gtid.xa);
     transaction_.extra_engines = gtid.extra_engines;
@@ -187,11 +186,11 @@ class Scanner {
 
   /* What the open transaction is if this statement ends it. */
   std::optional<TransactionKind> kind_ended_by(QueryKind query) const {
-    if (completes_xa_ || is_standalone_) {
+    if (is_standalone_) {
       if (query == QueryKind::XA_COMMIT) return TransactionKind::XA_COMMIT;
       if (query == QueryKind::XA_ROLLBACK) return TransactionKind::XA_ROLLBACK;
+      return TransactionKind::STANDALONE;
     }
-    if (is_standalone_) return TransactionKind::STANDALONE;
     if (query == QueryKind::COMMIT) return TransactionKind::COMMIT;
     if (query == QueryKind::ROLLBACK) return TransactionKind::ROLLBACK;
     return std::nullopt;
@@ -230,7 +229,7 @@ class Scanner {
 
   void begin(const Event &event) {
     is_open_ = true;
-    is_standalone_ = completes_xa_ = false;
+    is_standalone_ = false;
     transaction_ = {};
     transaction_.server_id = event.header.server_id;
     transaction_.begin = event.offset;
@@ -264,8 +263,7 @@ class Scanner {
   ScanResult &result_;
   Transaction transaction_;
   std::uint64_t events_before_ = 0;  // the open transaction
-  bool is_open_ = false, is_standalone_ = false, completes_xa_ = false;
-  bool is_stopped_ = false;
+  bool is_open_ = false, is_standalone_ = false, is_stopped_ = false;
 };
 
 /* What the log says of the time before it stands in its first events. */

@@ -115,7 +115,8 @@ TEST(TransactionScannerTest, ReportsWhatTheLogSaysOfItself) {
                           .checkpoint("bin.000001")
                           .transaction(58)
                           .checkpoint("bin.000002")
-                          .rotate("bin.000003");
+                          .rotate("bin.000003")
+                          .gtid_list({});
   const ScanResult whole = Scan(log.bytes()).result;
   EXPECT_TRUE(whole.format.in_use);
   EXPECT_EQ(whole.gtids_before, before);
