@@ -364,6 +364,16 @@ TEST(BinlogReaderTest, LeavesOutTheBodiesOfLargeEvents) {
   EXPECT_LT(walk.source.reads, 1000u);
 }
 
+TEST(BinlogReaderTest, ReadsOnceAndNoMoreThanItNeedsForEachLargeEvent) {
+  TestLog large, mixed;
+  for (int i = 0; i < 200; ++i) large.rows(8192);
+  for (int i = 0; i < 200; ++i) mixed.gtid(i + 1).rows(8192).xid(i);
+  Walk one_after_another(large.bytes()), with_small_ones(mixed.bytes());
+  EXPECT_LT(one_after_another.source.reads, 210u);
+  EXPECT_LT(one_after_another.source.read_bytes, 200u * 64 + 2000);
+  EXPECT_LT(with_small_ones.source.reads, 210u);
+}
+
 TEST(BinlogReaderTest, ReadsAheadAgainWhenEventsBecomeSmall) {
   TestLog log;
   log.rows(100000);
