@@ -100,7 +100,7 @@ std::string gate_page(const GateStatus &gate, const Surroundings &around) {
                                                gate.recovered_gtid.empty()
                                                    ? "none"
                                                    : gate.recovered_gtid));
-  page += entry("In doubt", transactions_text(gate));
+  page += entry("Recovery met", transactions_text(gate));
   if (was_closed)
     page += entry("Logins",
                   fmt::format("{} turned away, {} let in while closed{}",

@@ -49,7 +49,7 @@ TEST(Status, AClosedGateOnOnePage) {
       "Time limit:   5 min 0 s, then SHUTDOWN (in 3 min 58 s)\n"
       "Awaited:      bin.000003:342\n"
       "Recovered:    up to bin.000002:4711, GTID 0-1-17\n"
-      "In doubt:     5 prepared transactions: 2 committed, 1 rolled back, 2 "
+      "Recovery met: 5 prepared transactions: 2 committed, 1 rolled back, 2 "
       "left to an\n"
       "              XA coordinator\n"
       "Logins:       17 turned away, 3 let in while closed\n"
