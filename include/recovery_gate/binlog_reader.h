@@ -196,6 +196,8 @@ class BinlogReader {
                    EventHeader *header);
   unsigned char *at(std::uint64_t offset, std::size_t count);
   unsigned char *at_any_size(std::uint64_t offset, std::size_t count);
+  bool read(std::uint64_t offset, unsigned char *to, std::size_t wanted,
+            std::size_t needed, std::size_t *got);
   const unsigned char *start_of(const Event &event, std::size_t count);
   const unsigned char *decrypt(std::uint64_t offset, unsigned char *event,
                                std::size_t count);

@@ -24,7 +24,7 @@ class DataDirectoryTest : public testing::Test {
     return find_binlogs(log_bin, options, &directory);
   }
 
-  TestFolder folder;
+  TestDataDirectory folder;
   DataDirectory directory;
   ServerOptions options;
 };

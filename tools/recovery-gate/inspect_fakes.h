@@ -8,11 +8,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
+#include "../../plugin/recovery_gate/binlog/test_folder.h"
 #include "inspect_verdict.h"
 
 namespace recovery_gate::tool {
@@ -85,28 +84,9 @@ inline Replica promoted(const std::string &received,
   return replica;
 }
 
-/* A folder that is gone with the test, and samples of real servers' logs to copy
-   into it. */
-class TestFolder {
+/* A data directory, to be made of samples of real servers' logs. */
+class TestDataDirectory : public TestFolder {
  public:
-  TestFolder() {
-    std::string folder = testing::TempDir() + "/inspect_XXXXXX";
-    EXPECT_NE(mkdtemp(folder.data()), nullptr);
-    path_ = folder;
-  }
-  ~TestFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TestFolder(const TestFolder &) = delete;
-  TestFolder &operator=(const TestFolder &) = delete;
-
-  std::string path() const { return path_.string(); }
-  std::string file(const std::string &name) const { return path_ / name; }
-
-  void write(const std::string &name, const std::string &content) const {
-    std::ofstream(file(name), std::ios::binary) << content;
-  }
   void copy(const std::string &sample, const std::string &name) const {
     std::filesystem::copy_file(
         std::filesystem::path(RECOVERY_GATE_TESTDATA) / "binlog" / sample,
@@ -123,9 +103,6 @@ class TestFolder {
          {"bin.index", "bin.000001", "bin.000002", "bin.000003", "bin.000004"})
       copy(std::string("chain/") + name, name);
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 }  // namespace recovery_gate::tool

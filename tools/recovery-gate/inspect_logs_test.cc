@@ -43,7 +43,7 @@ class LogsTest : public testing::Test {
             1};
   }
 
-  TestFolder folder;
+  TestDataDirectory folder;
   DataDirectory directory;
   std::vector<std::string> seen;
 };
@@ -210,7 +210,7 @@ TEST_F(LogsTest, CannotForetellForEncryptedLogsUnlessNothingCameSince) {
 }
 
 TEST(QuietFiles, ReadsLikeTheServerAndWritesNothing) {
-  const TestFolder folder;
+  const TestDataDirectory folder;
   folder.write("small", "content");
   folder.write("large", std::string((1 << 20) + 1, 'x'));
   QuietFiles files;

@@ -26,8 +26,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(PROJECT / "tools" / "lib"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
 from servers import (  # noqa: E402 (the path comes first)
     SEMISYNC_PRIMARY,
@@ -42,16 +41,11 @@ from servers import (  # noqa: E402 (the path comes first)
     tail,
     wait_for,
 )
-
-TOOL = Path(os.environ.get("RECOVERY_GATE_TOOL", PROJECT / "build/recovery-gate"))
-PLUGIN = Path(
-    os.environ.get("RECOVERY_GATE_PLUGIN", PROJECT / "build/ha_recovery_gate.so")
-)
+from tool_under_test import PLUGIN, QUICK, TOOL  # noqa: E402
 
 USAGE = 1
 NOTHING_OWED, AS_PRIMARY, AS_REPLICA, REBUILD, UNKNOWN, RUNNING = range(10, 16)
 
-QUICK = ("--innodb-buffer-pool-dump-at-shutdown=OFF", "--skip-performance-schema")
 GUARDED = (
     *SEMISYNC_PRIMARY,
     *QUICK,

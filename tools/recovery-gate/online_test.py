@@ -25,8 +25,7 @@ import termios
 import time
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(PROJECT / "tools" / "lib"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
 from servers import (  # noqa: E402 (the path comes first)
     SEMISYNC_PRIMARY,
@@ -42,16 +41,11 @@ from servers import (  # noqa: E402 (the path comes first)
     tail,
     wait_for,
 )
-
-TOOL = Path(os.environ.get("RECOVERY_GATE_TOOL", PROJECT / "build/recovery-gate"))
-PLUGIN = Path(
-    os.environ.get("RECOVERY_GATE_PLUGIN", PROJECT / "build/ha_recovery_gate.so")
-)
+from tool_under_test import PLUGIN, QUICK, TOOL  # noqa: E402
 
 OPEN, USAGE, UNREACHABLE, NO_PLUGIN, CLOSED, TIMED_OUT, REFUSED, INTERRUPTED = range(8)
 NAMES = "open usage unreachable no_plugin closed timed_out refused interrupted".split()
 
-QUICK = ("--innodb-buffer-pool-dump-at-shutdown=OFF", "--skip-performance-schema")
 
 # Every status variable that the contract names, and its type in JSON.
 TYPES = {

@@ -188,21 +188,28 @@ unsigned char *BinlogReader::at(std::uint64_t offset, std::size_t count) {
   const std::size_t wanted = std::max(count, next_read_);
   if (block_.size() < wanted) block_.resize(wanted);
   std::size_t got = 0;
-  const int number = source_.read(offset, block_.data(), wanted, &got);
+  const bool is_read = read(offset, block_.data(), wanted, count, &got);
   block_start_ = offset;
   block_filled_ = got;
   headers_ahead_ = got >= event_header_size && !encryption_ && !is_at_end_
                        ? got - event_header_size + 1
                        : 0;
-  if (number != 0) {
+  return is_read ? block_.data() : nullptr;
+}
+
+/* At least `needed` bytes, and `wanted` where there are as many. When that fails,
+   error_ says so. */
+bool BinlogReader::read(std::uint64_t offset, unsigned char *to,
+                        std::size_t wanted, std::size_t needed,
+                        std::size_t *got) {
+  const int number = source_.read(offset, to, wanted, got);
+  if (number != 0)
     fail(std::strerror(number));
-    return nullptr;
-  }
-  if (got < count) {
+  else if (*got < needed)
     fail("it has become shorter");
-    return nullptr;
-  }
-  return block_.data();
+  else
+    return true;
+  return false;
 }
 
 /* The same of not more than body_limit bytes. */
@@ -211,16 +218,8 @@ unsigned char *BinlogReader::at_any_size(std::uint64_t offset,
   if (count <= read_ahead) return at(offset, count);
   if (large_.size() < count) large_.resize(body_limit);
   std::size_t got = 0;
-  const int number = source_.read(offset, large_.data(), count, &got);
-  if (number != 0) {
-    fail(std::strerror(number));
-    return nullptr;
-  }
-  if (got < count) {
-    fail("it has become shorter");
-    return nullptr;
-  }
-  return large_.data();
+  return read(offset, large_.data(), count, count, &got) ? large_.data()
+                                                         : nullptr;
 }
 
 /*

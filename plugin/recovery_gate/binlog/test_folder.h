@@ -28,6 +28,7 @@ class TestFolder {
   TestFolder(const TestFolder &) = delete;
   TestFolder &operator=(const TestFolder &) = delete;
 
+  std::string path() const { return path_; }
   std::string file(const std::string &name) const { return path_ / name; }
 
   /* Returns the file's path. */

@@ -1,0 +1,14 @@
+"""What the tests of the command-line tool on real servers run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_BUILD = Path(__file__).resolve().parent.parent.parent / "build"
+
+TOOL = Path(os.environ.get("RECOVERY_GATE_TOOL", _BUILD / "recovery-gate"))
+PLUGIN = Path(os.environ.get("RECOVERY_GATE_PLUGIN", _BUILD / "ha_recovery_gate.so"))
+
+# For servers that are started often.
+QUICK = ("--innodb-buffer-pool-dump-at-shutdown=OFF", "--skip-performance-schema")
