@@ -45,6 +45,10 @@ struct Settled {
 
 bool operator==(const Settled &a, const Settled &b);
 
+/* Is the settled place in this binary log? After RESET MASTER, or in a restored data
+   directory, another one may have its name. Reads the log. */
+bool is_inside(const Settled &settled, const std::string &log_path);
+
 struct Unsettled {
   /* The last of each source. Empty: nothing is owed. */
   GtidState gtids;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "recovery_gate/binlog_file.h"
+#include "recovery_gate/settlement.h"
 
 namespace recovery_gate::tool {
 namespace {
@@ -46,13 +46,10 @@ KnownPlaces valid_places(const std::optional<Record> &record,
   };
   if (record->settled) {
     const Settled &settled = *record->settled;
-    const bool is_inside = std::any_of(
-        index.logs.begin(), index.logs.end(), [&](const std::string &path) {
-          return without_folder(path) == settled.position.file &&
-                 binlog_identity(path, settled.position.offset) ==
-                     settled.identity;
-        });
-    if (is_inside || was_purged(settled.position))
+    const bool is_there = std::any_of(
+        index.logs.begin(), index.logs.end(),
+        [&](const std::string &path) { return is_inside(settled, path); });
+    if (is_there || was_purged(settled.position))
       places.settled = settled.position;
     else
       return places;  // all of the file is about another binary log

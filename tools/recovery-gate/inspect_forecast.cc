@@ -1,7 +1,6 @@
 #include "inspect_forecast.h"
 
 #include "quiet_files.h"
-#include "recovery_gate/binlog_file.h"
 #include "recovery_gate/journal.h"
 #include "recovery_gate/ledger.h"
 #include "recovery_gate/start_facts.h"
@@ -38,11 +37,9 @@ constexpr std::uint64_t smallest_gtid_event = event_header_size + 19;
 bool is_at_end(const Record &record, const Survey &survey) {
   if (!record.settled || survey.logs.empty()) return false;
   const BinlogPosition &settled = record.settled->position;
-  return settled.file == survey.end.file &&
-         settled.offset <= survey.end.offset &&
+  return settled.offset <= survey.end.offset &&
          survey.end.offset - settled.offset < smallest_gtid_event &&
-         binlog_identity(survey.logs.back().path, settled.offset) ==
-             record.settled->identity;
+         is_inside(*record.settled, survey.logs.back().path);
 }
 
 std::string folder_of(const std::string &path) {

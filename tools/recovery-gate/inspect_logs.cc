@@ -43,11 +43,6 @@ std::size_t place_of(const std::string &path,
       std::find(paths.begin(), paths.end(), path) - paths.begin());
 }
 
-bool holds(const std::string &path, const Settled &settled) {
-  return without_folder(path) == settled.position.file &&
-         binlog_identity(path, settled.position.offset) == settled.identity;
-}
-
 LogFacts facts_of(const std::string &path, const ScanResult &result,
                   std::uint64_t size) {
   LogFacts facts;
@@ -153,7 +148,7 @@ Survey survey_logs(const BinlogIndex &index,
   std::size_t first = 0;  // without a settled place, all of them matter
   if (settled)
     for (std::size_t i = paths.size(); i-- > 0;)
-      if (holds(paths[i], *settled)) {
+      if (is_inside(*settled, paths[i])) {
         first = i;
         break;
       }

@@ -74,9 +74,7 @@ std::vector<std::string> relevant(const std::optional<Settled> &settled,
                                   std::vector<std::string> paths) {
   const auto log = std::find_if(
       paths.begin(), paths.end(), [&](const std::string &path) {
-        return settled && without_folder(path) == settled->position.file &&
-               binlog_identity(path, settled->position.offset) ==
-                   settled->identity;
+        return settled && is_inside(*settled, path);
       });
   if (log != paths.end()) paths.erase(paths.begin(), log);
   return paths;

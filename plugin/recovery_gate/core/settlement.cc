@@ -9,12 +9,6 @@ namespace {
 
 using Logs = std::vector<LogStart>;
 
-bool is_inside(const Settled &settled, const LogStart &log) {
-  return without_folder(log.path) == settled.position.file &&
-         binlog_identity(log.path, settled.position.offset) ==
-             settled.identity;
-}
-
 bool was_purged(const Settled &settled, const Logs &logs) {
   const BinlogPosition first{without_folder(logs.front().path), 0};
   return first.file != settled.position.file &&
@@ -71,6 +65,12 @@ bool operator==(const Settled &a, const Settled &b) {
          a.gtids == b.gtids && a.server_id == b.server_id;
 }
 
+bool is_inside(const Settled &settled, const std::string &log_path) {
+  return without_folder(log_path) == settled.position.file &&
+         binlog_identity(log_path, settled.position.offset) ==
+             settled.identity;
+}
+
 std::vector<LogStart> read_log_starts(const std::vector<std::string> &paths,
                                       std::string *error) {
   Logs logs;
@@ -91,7 +91,7 @@ Unsettled find_written(const std::optional<Settled> &settled,
   if (!settled) return found;
   ServerIds written;
   for (const LogStart &log : logs) {
-    const bool is_first = !found.since_settled && is_inside(*settled, log);
+    const bool is_first = !found.since_settled && is_inside(*settled, log.path);
     found.since_settled |= is_first;
     if (!found.since_settled || !log.gtids_before) continue;
     const ServerIds writers =
@@ -117,7 +117,7 @@ Unsettled find_unsettled(const std::optional<Settled> &settled,
   if (settled) {
     const auto found =
         std::find_if(logs.begin(), logs.end(), [&](const LogStart &candidate) {
-          return is_inside(*settled, candidate);
+          return is_inside(*settled, candidate.path);
         });
     if (found != logs.end()) {
       // From inside this log: what came before its start is settled.
