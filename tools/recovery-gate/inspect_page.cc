@@ -230,10 +230,14 @@ Json text_or_null(const std::string &text) {
   return text.empty() ? Json(nullptr) : Json(text);
 }
 
+Json gtid_json(const Transaction &transaction) {
+  return transaction.gtid ? Json(to_string(*transaction.gtid)) : Json(nullptr);
+}
+
 Json transaction_json(const ListedTransaction &listed, const Findings &f) {
   const Transaction &t = listed.transaction;
   Json json = {
-      {"gtid", t.gtid ? Json(to_string(*t.gtid)) : Json(nullptr)},
+      {"gtid", gtid_json(t)},
       {"server_id", t.server_id},
       {"kind", to_string(t.kind)},
       {"xid", t.xid ? Json(t.xid) : Json(nullptr)},
@@ -260,12 +264,8 @@ Json stretch_json(const Stretch &stretch) {
   json["begin"] = nullptr;
   json["end"] = nullptr;
   if (stretch.count == 0) return json;
-  const auto gtid = [](const ListedTransaction &listed) {
-    return listed.transaction.gtid ? Json(to_string(*listed.transaction.gtid))
-                                   : Json(nullptr);
-  };
-  json["first_gtid"] = gtid(*stretch.first);
-  json["last_gtid"] = gtid(*stretch.last);
+  json["first_gtid"] = gtid_json(stretch.first->transaction);
+  json["last_gtid"] = gtid_json(stretch.last->transaction);
   json["begin"] = position_json(stretch.first->begin());
   json["end"] = position_json(stretch.last->end());
   return json;
