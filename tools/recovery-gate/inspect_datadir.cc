@@ -17,6 +17,7 @@
 #include "option_files.h"
 #include "quiet_files.h"
 #include "recovery_gate/binlog_reader.h"
+#include "recovery_gate/quiet_open.h"
 
 namespace recovery_gate::tool {
 namespace {
@@ -80,7 +81,7 @@ IndexKind kind_of(const BinlogIndex &index) {
 }
 
 void check_lock(const std::string &path, Occupant *found) {
-  const Descriptor file(open_quietly(path, O_RDONLY));
+  const Descriptor file(open_quietly(path));
   if (file.number() < 0) {
     if (errno != ENOENT)
       found->unknown = fmt::format("cannot open {}: {}", path,

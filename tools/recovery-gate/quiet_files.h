@@ -13,9 +13,6 @@
 
 namespace recovery_gate::tool {
 
-/* open(2) with these flags; the caller closes it. */
-int open_quietly(const std::string &path, int flags);
-
 /* All names in a folder, sorted. Returns an empty string, or why it cannot be
    read. */
 std::string list_quietly(const std::string &folder,

@@ -9,18 +9,9 @@
 #include <cstring>
 #include <utility>
 
+#include "recovery_gate/quiet_open.h"
+
 namespace recovery_gate {
-namespace {
-
-int open_to_read(const char *path) {
-  // O_NONBLOCK: whoever opens a named pipe waits for its other end.
-  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
-  const int file = ::open(path, flags | O_NOATIME);
-  // Only the owner may ask for that.
-  return file < 0 && errno == EPERM ? ::open(path, flags) : file;
-}
-
-}  // namespace
 
 FileSource::~FileSource() {
   if (file_ >= 0) ::close(file_);
@@ -28,7 +19,8 @@ FileSource::~FileSource() {
 
 std::string FileSource::open(const std::string &path) {
   path_ = path;
-  file_ = open_to_read(path.c_str());
+  // O_NONBLOCK: whoever opens a named pipe waits for its other end.
+  file_ = open_quietly(path, O_NONBLOCK);
   struct stat status;
   if (file_ < 0 || ::fstat(file_, &status) != 0)
     return "cannot open " + path + ": " + std::strerror(errno);

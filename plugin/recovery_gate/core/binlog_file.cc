@@ -10,6 +10,8 @@
 #include <cstring>
 #include <vector>
 
+#include "recovery_gate/quiet_open.h"
+
 namespace recovery_gate {
 namespace {
 
@@ -42,14 +44,6 @@ std::uint64_t little_endian_64(const unsigned char *p) {
 }
 
 using Bytes = std::vector<unsigned char>;
-
-/* Whoever examines a data directory leaves no trace in it, where the system lets
-   it: only the owner may ask that the access time stays as it is. */
-int open_to_read(const std::string &path) {
-  constexpr int flags = O_RDONLY | O_CLOEXEC;
-  const int file = ::open(path.c_str(), flags | O_NOATIME);
-  return file < 0 && errno == EPERM ? ::open(path.c_str(), flags) : file;
-}
 
 /* False when the file has fewer bytes there, or reading fails (`errno` is then
    not 0). */
@@ -132,7 +126,7 @@ class BlockReader {
   BlockReader &operator=(const BlockReader &) = delete;
 
   bool open(const std::string &path, std::string *error) {
-    fd_ = open_to_read(path);
+    fd_ = open_quietly(path);
     struct stat status;
     if (fd_ < 0 || ::fstat(fd_, &status) != 0) {
       *error = "cannot open " + path + ": " + std::strerror(errno);
@@ -261,7 +255,7 @@ std::optional<std::uint32_t> binlog_identity(int file, std::uint64_t offset) {
 
 std::optional<std::uint32_t> binlog_identity(const std::string &path,
                                              std::uint64_t offset) {
-  const int file = open_to_read(path);
+  const int file = open_quietly(path);
   if (file < 0) return std::nullopt;
   const auto identity = binlog_identity(file, offset);
   ::close(file);

@@ -12,6 +12,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "recovery_gate/quiet_open.h"
+
 namespace recovery_gate {
 namespace {
 
@@ -209,7 +211,7 @@ std::string decode(const std::string &content, Record *record) {
 }
 
 int PosixFiles::read(const std::string &path, std::string *content) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd = open_quietly(path);
   if (fd < 0) return errno;
   content->assign(largest_file + 1, '\0');
   std::size_t filled = 0;
