@@ -12,6 +12,7 @@ using Lock = boost::lock_guard<boost::mutex>;
 
 // Between a replica's login and its first binary log event.
 constexpr milliseconds replica_settling_time{1000};
+constexpr milliseconds shortest_crowd_delay{1000};
 constexpr milliseconds first_reminder{60 * 1000};
 constexpr milliseconds longest_reminder{60 * 60 * 1000};
 
@@ -321,6 +322,11 @@ std::string Gate::turned_away_text() const {
   return "Recovery gate is closed: waiting for a semi-sync replica to "
          "acknowledge " +
          to_string(facts_.to_acknowledge);
+}
+
+milliseconds Gate::longest_delay() const {
+  Lock lock(mutex_);
+  return std::max(settings_.connect_wait, shortest_crowd_delay);
 }
 
 GateSnapshot Gate::snapshot() const {
