@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
@@ -26,7 +26,6 @@ from servers import (  # noqa: E402 (the path comes first)
     Pending,
     Replication,
     Servers,
-    SqlError,
     Unexpected,
     catch_signals,
     checkpoint,
@@ -120,8 +119,8 @@ class Story:
         yield self.semisync_is_off
         yield self.opened_by_hand
         yield self.shutdown_while_closed
-        yield self.timed_out
-        yield self.shut_down_by_the_gate
+        yield self.opened_by_time_out
+        yield self.shut_down_by_time_out
         yield self.server_is_slow_to_tell
         yield self.shutdown_while_the_line_is_sent
         yield self.shutdown_right_after_opening
@@ -152,6 +151,22 @@ class Story:
     def awaited(self) -> str:
         gate = self.primary.statuses("Recovery_gate%")
         return f"{gate['Recovery_gate_ack_file']}:{gate['Recovery_gate_ack_pos']}"
+
+    def time_out(self, action: str) -> None:
+        self.start(ALWAYS)
+        self.systemd.wait_for_line(CLOSED)
+        self.primary.query(f"SET GLOBAL recovery_gate_timeout_action={action}")
+        self.primary.query("SET GLOBAL recovery_gate_timeout=1")
+
+    @contextmanager
+    def held(self, when: str, what: str):
+        """Who tells this stops for half a second."""
+        environment = self.primary.environment
+        before = dict(environment)
+        environment.update({"LD_PRELOAD": str(SLOW_NOTIFY), when: what})
+        yield
+        environment.clear()
+        environment.update(before)
 
     # Steps
 
@@ -233,48 +248,37 @@ class Story:
         self.systemd.wait_for_line(f"{CLOSED}waiting for REPLICA: ")
         self.stop()
 
-    def timed_out(self) -> None:
-        self.start(
-            ALWAYS,
-            "--recovery-gate-timeout=1",
-            "--recovery-gate-timeout-action=OPEN",
-        )
-        self.systemd.wait_for_line(CLOSED)
+    def opened_by_time_out(self) -> None:
+        self.time_out("OPEN")
         self.systemd.wait_for_line(SERVING)
         self.stop()
 
-    def shut_down_by_the_gate(self) -> None:
-        self.start(
-            ALWAYS,
-            "--recovery-gate-timeout=1",
-            "--recovery-gate-timeout-action=SHUTDOWN",
-        )
-        self.systemd.wait_for_line(CLOSED)
+    def shut_down_by_time_out(self) -> None:
+        self.time_out("SHUTDOWN")
         wait_for(self.primary.is_running, lambda runs: not runs, "a shutdown")
         self.stop()
 
     def server_is_slow_to_tell(self) -> None:
         """The gate's line waits for the server's, which would replace it."""
-        self.primary.environment["LD_PRELOAD"] = str(SLOW_NOTIFY)
-        self.primary.environment["SLOW_NOTIFY"] = READY
-        self.start(ALWAYS)
-        self.systemd.wait_for(HELD)
-        self.systemd.wait_for_line(CLOSED)
+        with self.held("HOLD_BEFORE", READY):
+            self.start(ALWAYS)
+            self.systemd.wait_for(HELD)
+            self.systemd.wait_for_line(CLOSED)
         lines = self.systemd.lines()
         expect("the server's line first", lines, lines[0] == SERVING)
         self.stop()
 
     def shutdown_while_the_line_is_sent(self) -> None:
         """The server's lines wait for the gate's, which would replace them."""
-        self.primary.environment["SLOW_NOTIFY"] = CLOSED
-        self.start(ALWAYS)
-        self.systemd.wait_for(HELD)
+        with self.held("HOLD_BEFORE", CLOSED):
+            self.start(ALWAYS)
+            self.systemd.wait_for(HELD)
         self.stop()
-        del self.primary.environment["LD_PRELOAD"]
 
     def shutdown_right_after_opening(self) -> None:
-        self.start(ALWAYS)
-        self.systemd.wait_for_line(CLOSED)
+        with self.held("HOLD_AFTER", STOPPING):
+            self.start(ALWAYS)
+            self.systemd.wait_for_line(CLOSED)
         self.primary.query("SET GLOBAL recovery_gate_open_now=ON")
         self.primary.ask_to_stop()
         self.stop()

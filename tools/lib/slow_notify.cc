@@ -1,7 +1,8 @@
 /*
-  For a server's LD_PRELOAD: what has the text SLOW_NOTIFY (environment) in it is
-  told to systemd half a second late, and "X_HELD=1" is told at once. A test
-  makes a race with it that a busy machine makes now and then.
+  For a server's LD_PRELOAD: who tells systemd what has the text HOLD_BEFORE in
+  it (environment) stops for half a second before that, or after it with
+  HOLD_AFTER, and tells "X_HELD=1" when it begins to. So a test makes a race that
+  a busy machine makes now and then.
 */
 #include <dlfcn.h>
 
@@ -10,15 +11,20 @@
 #include <cstring>
 #include <thread>
 
+using Notify = int (*)(int, const char *);
+
+static void hold(const char *variable, const char *state, Notify send) {
+  const char *text = std::getenv(variable);
+  if (text == nullptr || std::strstr(state, text) == nullptr) return;
+  send(0, "X_HELD=1");
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+}
+
 extern "C" int sd_notify(int unset_environment, const char *state) {
-  using Function = int (*)(int, const char *);
   static const auto send =
-      reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "sd_notify"));
-  if (send == nullptr) return 0;  // not in the server, but in what starts it
-  const char *slow = std::getenv("SLOW_NOTIFY");
-  if (slow != nullptr && std::strstr(state, slow) != nullptr) {
-    send(0, "X_HELD=1");
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  }
-  return send(unset_environment, state);
+      reinterpret_cast<Notify>(::dlsym(RTLD_NEXT, "sd_notify"));
+  hold("HOLD_BEFORE", state, send);
+  const int result = send(unset_environment, state);
+  hold("HOLD_AFTER", state, send);
+  return result;
 }
