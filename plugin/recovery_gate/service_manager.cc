@@ -29,11 +29,11 @@ class StartThreadLock {
 
 /*
   The main thread takes this lock when a shutdown has had it leave its loop, and
-  only then tells that the server is stopping: so what is sent with the lock held
-  and the shutdown not begun comes before that.
+  only then tells that the server is stopping: so what is sent while the lock is
+  held and no shutdown has begun comes before that.
 
   When systemd's queue is full, sending blocks, and a shutdown waits for it here.
-  Without this it would wait for the same queue with its own message.
+  Without the lock it would wait for the same queue with its own message.
 */
 bool send_unless_stopping(std::string line) {
   // A line ends what systemd takes for the text; the rest would be commands.
@@ -48,8 +48,8 @@ bool send_unless_stopping(std::string line) {
 }  // namespace
 
 /*
-  The main thread lets the threads go that wait for the end of the start, then
-  tells that the server is ready, and in the same message its line; then it waits
+  The main thread lets the threads go that wait for the end of the start. Then it
+  tells that the server is ready, with its line in the same message, and waits
   for clients. Only when it is seen there is the message known to be sent.
 */
 bool Systemd::server_has_told() {

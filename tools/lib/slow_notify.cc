@@ -1,8 +1,8 @@
 /*
   For a server's LD_PRELOAD: who tells systemd what has the text HOLD_BEFORE in
   it (environment) stops for half a second before that, or after it with
-  HOLD_AFTER, and tells "X_HELD=1" when it begins to. So a test makes a race that
-  a busy machine makes now and then.
+  HOLD_AFTER, and tells "X_HELD=1" when it begins to. So a test makes a race
+  that a busy machine makes now and then.
 */
 #include <dlfcn.h>
 
