@@ -43,18 +43,21 @@ class Refuser {
     std::size_t clients = 1000;  // further ones are told before they ask
     milliseconds patience{60 * 1000};  // with one that does not ask
     milliseconds farewell{2000};  // from the answer to the end
-    /* Answers that are given without delay, in a second. */
+    /* Answers that are given without delay, in a second, while the server is
+       not crowded. */
     unsigned answers_a_second = 200;
   };
 
-  /* What the server needs at both ends of a thread that is not its own; called
-     in that thread. */
-  struct ThreadHooks {
-    std::function<void()> begin, end;
+  /* What it asks of the server, from its thread; none may throw. */
+  struct Server {
+    /* Around all that the thread does. */
+    std::function<void()> begin_thread, end_thread;
+    /* Is there hardly a slot left for those who log in? */
+    std::function<bool()> is_crowded;
   };
 
   /* `clock` must outlive it. */
-  Refuser(const Clock &clock, ThreadHooks hooks, Limits limits);
+  Refuser(const Clock &clock, Server server, Limits limits);
   ~Refuser();
   Refuser(const Refuser &) = delete;
   Refuser &operator=(const Refuser &) = delete;
@@ -82,7 +85,7 @@ class Refuser {
   bool take(std::vector<Guest> *arrivals, bool may_end);
 
   const Clock &clock_;
-  const ThreadHooks hooks_;
+  const Server server_;
   const Limits limits_;
   Bell arrival_;
 

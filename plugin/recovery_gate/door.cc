@@ -186,4 +186,9 @@ int deinit_door(void *) {
 
 bool has_door() { return installed; }
 
+bool has_crowded_door() {
+  const ulong slots = *thread_scheduler->max_connections;
+  return *thread_scheduler->connection_count >= slots - slots / 4;
+}
+
 }  // namespace recovery_gate

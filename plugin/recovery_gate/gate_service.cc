@@ -3,6 +3,7 @@
 #include <boost/thread/lock_guard.hpp>
 
 #include "binlog_decryption.h"
+#include "door.h"
 #include "plugin_pin.h"
 #include "recovery_gate/start_facts.h"
 #include "server_control.h"
@@ -17,7 +18,8 @@ GateService &GateService::instance() {
 }
 
 GateService::GateService()
-    : refuser(clock, {start_server_thread, end_server_thread},
+    : refuser(clock,
+              {start_server_thread, end_server_thread, has_crowded_door},
               Refuser::Limits()) {}
 
 void GateService::stop() noexcept {

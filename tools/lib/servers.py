@@ -387,6 +387,12 @@ class Server:
     def socket(self) -> Path:
         return self.folder / "s"
 
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise RuntimeError(f"{self.name} is not running")
+        return self._process.pid
+
     # Its life
 
     def start(self, *options: str, timeout: float = 60) -> None:

@@ -58,8 +58,9 @@ class Pace {
 /* What the thread has before it. */
 class Refuser::Desk {
  public:
-  Desk(const Clock &clock, const Limits &limits)
+  Desk(const Clock &clock, const Server &server, const Limits &limits)
       : clock_(clock),
+        server_(server),
         limits_(limits),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)),
         pace_(clock.now(), limits.answers_a_second) {}
@@ -149,7 +150,8 @@ class Refuser::Desk {
       const Instant now = clock_.now();
       const auto [latest, next] = *asking_.begin();
       Client &client = *next;
-      if (!pace_.allows_one(now) && now < latest) return;
+      const bool has_time = now < latest;
+      if (has_time && (!pace_.allows_one(now) || server_.is_crowded())) return;
       pace_.one_was_given();
       asking_.erase(asking_.begin());
       client.state = Client::ANSWERED;
@@ -184,6 +186,7 @@ class Refuser::Desk {
   }
 
   const Clock &clock_;
+  const Server &server_;
   const Limits &limits_;
   const int epoll_;
   Pace pace_;
@@ -193,8 +196,8 @@ class Refuser::Desk {
   Instant look_at_ = clock_.now();
 };
 
-Refuser::Refuser(const Clock &clock, ThreadHooks hooks, Limits limits)
-    : clock_(clock), hooks_(std::move(hooks)), limits_(limits) {}
+Refuser::Refuser(const Clock &clock, Server server, Limits limits)
+    : clock_(clock), server_(std::move(server)), limits_(limits) {}
 
 Refuser::~Refuser() { stop(); }
 
@@ -237,9 +240,9 @@ void Refuser::stop() noexcept {
 }
 
 void Refuser::run() {
-  hooks_.begin();
+  server_.begin_thread();
   {
-    Desk desk(clock_, limits_);
+    Desk desk(clock_, server_, limits_);
     std::vector<Guest> arrivals;
     for (;;) try {
         const std::shared_ptr<const Ring> arrival = arrival_.next_ring();
@@ -251,7 +254,7 @@ void Refuser::run() {
         arrivals.clear();  // their connections end; the server's memory is out
       }
   }
-  hooks_.end();
+  server_.end_thread();
 }
 
 /* False: the thread is to end. */

@@ -47,11 +47,13 @@ struct Scene {
   FakeClock clock;
   std::atomic<int> begun{0}, ended{0};
   std::atomic<int> open{0};  // connections
+  std::atomic<bool> crowded{false};
   Refuser::Limits limits;
   std::list<ClientPair> clients;
 
-  Refuser::ThreadHooks hooks() {
-    return {[this] { ++begun; }, [this] { ++ended; }};
+  Refuser::Server server() {
+    return {[this] { ++begun; }, [this] { ++ended; },
+            [this] { return crowded.load(); }};
   }
 
   ClientPair &client_of(Refuser &refuser, const Refusal &with = refusal) {
@@ -65,14 +67,14 @@ struct Scene {
 class ARefuser : public testing::Test, protected Scene {};
 
 TEST_F(ARefuser, AnswersTheFirstCommandAndEndsTheConnection) {
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   ClientPair &client = client_of(refuser);
   client.send(query);
   EXPECT_EQ(client.receive_all(), told());
 }
 
 TEST_F(ARefuser, AnswersWhatWasSentBefore) {
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   ClientPair &client = clients.emplace_back();
   client.send(query);
   refuser.refuse(std::make_unique<PlainStream>(client.give_server_end()),
@@ -81,7 +83,7 @@ TEST_F(ARefuser, AnswersWhatWasSentBefore) {
 }
 
 TEST_F(ARefuser, WaitsUntilACommandIsComplete) {
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   ClientPair &slow = client_of(refuser), &quick = client_of(refuser);
   slow.send(query.substr(0, 6));
   quick.send(query);
@@ -92,7 +94,7 @@ TEST_F(ARefuser, WaitsUntilACommandIsComplete) {
 }
 
 TEST_F(ARefuser, AnswersACompressingClientInAFrame) {
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   Refusal compressing = refusal;
   compressing.compressing = true;
   ClientPair &client = client_of(refuser, compressing);
@@ -102,7 +104,7 @@ TEST_F(ARefuser, AnswersACompressingClientInAFrame) {
 }
 
 TEST_F(ARefuser, SwallowsWhatIsHuge) {
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   ClientPair &client = client_of(refuser);
   client.send("\xff\xff\xff\0"sv);
   for (int i = 0; i < 0xffffff / 0xff; ++i) client.send(std::string(0xff, 'x'));
@@ -112,7 +114,7 @@ TEST_F(ARefuser, SwallowsWhatIsHuge) {
 }
 
 TEST_F(ARefuser, HasTimeForOthersWhileOneSendsWithoutEnd) {
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   ClientPair &endless = client_of(refuser), &other = client_of(refuser);
   std::atomic<bool> done{false};
   boost::thread sender([&] {
@@ -127,7 +129,7 @@ TEST_F(ARefuser, HasTimeForOthersWhileOneSendsWithoutEnd) {
 }
 
 TEST_F(ARefuser, TellsTheOneWhoSaysNothing) {
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   ClientPair &client = client_of(refuser);
   clock.advance(limits.patience - milliseconds(1));
   ClientPair &later = client_of(refuser);
@@ -139,7 +141,7 @@ TEST_F(ARefuser, TellsTheOneWhoSaysNothing) {
 }
 
 TEST_F(ARefuser, EndsWithoutAWordWhatStopsInTheMiddle) {
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   ClientPair &client = client_of(refuser), &other = client_of(refuser);
   client.send(query.substr(0, 3));
   other.send(query);
@@ -150,7 +152,7 @@ TEST_F(ARefuser, EndsWithoutAWordWhatStopsInTheMiddle) {
 
 TEST_F(ARefuser, TellsTheOldestWhenThereAreTooMany) {
   limits.clients = 2;
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   ClientPair &first = client_of(refuser), &second = client_of(refuser),
              &third = client_of(refuser);
   EXPECT_EQ(first.receive_all(), told());
@@ -162,7 +164,7 @@ TEST_F(ARefuser, TellsTheOldestWhenThereAreTooMany) {
 }
 
 TEST_F(ARefuser, ClosesAfterTheAnswerAlsoWhenTheClientDoesNot) {
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   ClientPair &client = client_of(refuser);
   client.send(query);
   EXPECT_EQ(client.receive_all(), told());
@@ -172,7 +174,7 @@ TEST_F(ARefuser, ClosesAfterTheAnswerAlsoWhenTheClientDoesNot) {
 
 TEST_F(ARefuser, ForgetsTheOneWhoLeaves) {
   limits.clients = 2;
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   ClientPair &stays = client_of(refuser);
   for (int i = 0; i < 100; ++i) {
     ClientPair &leaves = client_of(refuser);
@@ -185,7 +187,7 @@ TEST_F(ARefuser, ForgetsTheOneWhoLeaves) {
 
 TEST_F(ARefuser, SpreadsAnswersOutInACrowd) {
   limits.answers_a_second = 10;
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   std::vector<ClientPair *> crowd;
   for (int i = 0; i < 30; ++i) {
     crowd.push_back(&client_of(refuser));
@@ -216,8 +218,27 @@ TEST_F(ARefuser, SpreadsAnswersOutInACrowd) {
   for (ClientPair *client : crowd) EXPECT_EQ(client->receive_all(), told());
 }
 
+TEST_F(ARefuser, WaitsWithItsAnswersWhileTheServerIsCrowded) {
+  crowded = true;
+  Refuser refuser(clock, server(), limits);
+  ClientPair &client = client_of(refuser), &patient = client_of(refuser);
+  client.send(query);
+  Refusal urgent = refusal;
+  urgent.longest_delay = milliseconds(0);
+  ClientPair &hurried = client_of(refuser, urgent);
+  hurried.send(query);
+  EXPECT_EQ(hurried.receive_all(), told());
+  EXPECT_TRUE(client.hears_nothing());
+  crowded = false;
+  EXPECT_EQ(client.receive_all(), told());
+  crowded = true;
+  patient.send(query);
+  clock.advance(refusal.longest_delay);
+  EXPECT_EQ(patient.receive_all(), told()) << "but not for longer than it may";
+}
+
 TEST_F(ARefuser, HasAThreadOnlyWhileItIsNeeded) {
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   EXPECT_EQ(begun, 0);
   for (int round = 1; round <= 3; ++round) {
     ClientPair &client = client_of(refuser);
@@ -233,7 +254,7 @@ TEST_F(ARefuser, HasAThreadOnlyWhileItIsNeeded) {
 }
 
 TEST_F(ARefuser, EndsEverythingWhenItIsStopped) {
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   ClientPair &silent = client_of(refuser), &slow = client_of(refuser);
   slow.send(query.substr(0, 6));
   refuser.stop();
@@ -245,7 +266,7 @@ TEST_F(ARefuser, EndsEverythingWhenItIsStopped) {
 }
 
 TEST_F(ARefuser, TakesClientsFromManyThreads) {
-  Refuser refuser(clock, hooks(), limits);
+  Refuser refuser(clock, server(), limits);
   boost::thread_group threads;
   for (int thread = 0; thread < 8; ++thread)
     threads.create_thread([&] {

@@ -1,0 +1,257 @@
+"""What the tests of the door share: a primary whose gate is closed, and clients
+that speak the protocol byte by byte."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import socket
+import struct
+import sys
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Callable, Iterator
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+
+from servers import (  # noqa: E402 (the path comes first)
+    SEMISYNC_PRIMARY,
+    SEMISYNC_REPLICA,
+    Replication,
+    Server,
+    Servers,
+    Session,
+    SqlError,
+    Unexpected,
+    wait_for,
+)
+from tool_under_test import PLUGIN, QUICK  # noqa: E402
+
+CLOSED = re.compile(r"Recovery gate is closed: .* bin\.\d+:\d+$")
+
+GATE = (
+    f"--plugin-dir={PLUGIN.parent}",
+    f"--plugin-load-add={PLUGIN.stem}",
+    "--recovery-gate=FORCE_PLUS_PERMANENT",
+)
+
+
+def expect(what: str, seen, accepted) -> None:
+    if not accepted:
+        raise Unexpected(what, repr(seen))
+
+
+class Scene:
+    """A primary with the gate, its semi-sync replica, and the accounts of an
+    application (app) and an administrator (ops), both without a password, and of
+    somebody who has one (shy)."""
+
+    def __init__(self, servers: Servers, *options: str):
+        self.primary = servers.add("primary", *SEMISYNC_PRIMARY, *GATE, *QUICK)
+        self.replica = servers.add("replica", *SEMISYNC_REPLICA, *QUICK)
+        self.primary.start()
+        self.replica.start()
+        self.link = Replication(self.primary, self.replica)
+        self.link.set_up()
+        for sql in (
+            "CREATE USER app@'%' IDENTIFIED BY ''",
+            "CREATE USER shy@'%' IDENTIFIED BY 'secret'",
+            "CREATE USER ops@'%' IDENTIFIED BY ''",
+            "GRANT CONNECTION ADMIN ON *.* TO ops@'%'",
+            "CREATE DATABASE shop",
+            "CREATE TABLE shop.orders (id INT PRIMARY KEY) ENGINE=InnoDB",
+            "GRANT SELECT, INSERT ON shop.* TO app@'%'",
+        ):
+            self.primary.query(sql)
+        self.options = options
+        self._orders = 0
+
+    def close_gate(self, *options: str) -> None:
+        """Starts the primary after a crash that nobody has acknowledged; the
+        replica stays away."""
+        self.link.cut()
+        if self.primary.is_running():
+            self.primary.stop()
+        # It closes at each start: what an acknowledgement is for is no matter here.
+        self.primary.start("--recovery-gate-mode=ALWAYS", *self.options, *options)
+        expect("a closed gate", self.state(), self.state() == "CLOSED")
+
+    def open_gate(self) -> None:
+        """Has the replica come back, and waits for what follows from that."""
+        self.link.restore()
+        self.wait_open()
+
+    def wait_open(self) -> None:
+        self.primary.wait_for_status("Recovery_gate_state", "OPEN")
+
+    def state(self) -> str:
+        return self.primary.status("Recovery_gate_state")
+
+    def held(self) -> int:
+        return int(self.primary.status("Recovery_gate_connections_held"))
+
+    def rejected(self) -> int:
+        return int(self.primary.status("Recovery_gate_connections_rejected"))
+
+    def wait_held(self, count: int, timeout: float = 30) -> None:
+        self.primary.wait_for_status(
+            "Recovery_gate_connections_held", str(count), timeout
+        )
+
+    def sessions(self) -> list[dict]:
+        """The application's, in the server's list."""
+        return self.primary.query(
+            "SELECT id, state FROM information_schema.processlist WHERE user = 'app'"
+        )
+
+    def wait_no_sessions(self, timeout: float = 30) -> None:
+        wait_for(
+            self.sessions, lambda rows: not rows, "no session of app's", timeout
+        )
+
+    def set(self, variable: str, value: object) -> None:
+        self.primary.query(f"SET GLOBAL recovery_gate_{variable} = %s", value)
+
+
+# --- The protocol -------------------------------------------------------------
+
+COM_QUIT, COM_QUERY, COM_PING, COM_CHANGE_USER = b"\x01", b"\x03", b"\x0e", b"\x11"
+
+_LONG_PASSWORD, _PROTOCOL_41, _SECURE = 1, 0x200, 0x8000
+_PLUGIN_AUTH, _COMPRESS = 0x80000, 0x20
+
+
+class Client:
+    """One connection, logged in unless it was refused; blocks nowhere longer than
+    `timeout`."""
+
+    def __init__(
+        self,
+        server: Server,
+        user: str = "app",
+        *,
+        by_socket: bool = False,
+        port: int | None = None,
+        compress: bool = False,
+        timeout: float = 20,
+    ):
+        if by_socket:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(timeout)
+            self.socket.connect(str(server.socket))
+        else:
+            address = "127.0.0.1", port or server.port
+            self.socket = socket.create_connection(address, timeout)
+        self.name = f"{user} by {'socket' if by_socket else 'TCP'}"
+        if compress:
+            self.name += ", compressing"
+        self._compress = False
+        self._received = b""
+        try:
+            self.greeting = self.packet()
+            if self.greeting[:1] == b"\xff":
+                raise _error(self.greeting)
+            flags = _LONG_PASSWORD | _PROTOCOL_41 | _SECURE | _PLUGIN_AUTH
+            if compress:
+                flags |= _COMPRESS
+            self.socket.sendall(
+                frame(
+                    struct.pack("<IIB23x", flags, 1 << 24, 45)
+                    + user.encode()
+                    + b"\0\0mysql_native_password\0",
+                    1,
+                )
+            )
+            answer = self.packet()
+            if answer[:1] == b"\xfe":  # another way to authenticate: still nothing
+                self.socket.sendall(frame(b"", 3))
+                answer = self.packet()
+            if answer[:1] == b"\xff":
+                raise _error(answer)
+        except BaseException:
+            self.socket.close()
+            raise
+        self._compress = compress
+
+    def send(self, command: bytes, argument: bytes = b"") -> Client:
+        packet = frame(command + argument, 0)
+        if self._compress:
+            packet = struct.pack("<I", len(packet))[:3] + b"\0\0\0\0" + packet
+        self.socket.sendall(packet)
+        return self
+
+    def query(self, sql: str) -> Client:
+        return self.send(COM_QUERY, sql.encode())
+
+    def answer(self) -> bytes:
+        """The first packet of an answer; raises SqlError for an error."""
+        packet = self.packet()
+        if packet[:1] == b"\xff":
+            raise _error(packet)
+        return packet
+
+    def error(self) -> SqlError:
+        try:
+            answer = self.answer()
+        except SqlError as error:
+            return error
+        raise Unexpected("an error", repr(answer))
+
+    def expect_turned_away(self) -> None:
+        error = self.error()
+        expect("error 1047", error, error.code == 1047 and CLOSED.search(error.text))
+        self.expect_end()
+
+    def expect_served(self) -> None:
+        answer = self.answer()
+        expect("OK", answer, answer[:1] == b"\0")
+
+    def expect_end(self) -> None:
+        with suppress(ConnectionResetError):
+            rest = self._received + self.socket.recv(1)
+            expect("the end of the connection", rest, rest == b"")
+
+    def is_silent(self) -> bool:
+        """Nothing has come yet."""
+        return not self._received and not select.select([self.socket], [], [], 0)[0]
+
+    def packet(self) -> bytes:
+        if self._compress:
+            header = self._read(7)
+            expect("frame number 1", header, header[3] == 1)
+            if header[4:] != b"\0\0\0":
+                content = self._read(int.from_bytes(header[:3], "little"))
+                self._received = zlib.decompress(content) + self._received
+        header = self._read(4)
+        return self._read(int.from_bytes(header[:3], "little"))
+
+    def _read(self, length: int) -> bytes:
+        while len(self._received) < length:
+            piece = self.socket.recv(65536)
+            if not piece:
+                raise SqlError(2013, "the connection has ended")
+            self._received += piece
+        part, self._received = self._received[:length], self._received[length:]
+        return part
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def frame(payload: bytes, number: int) -> bytes:
+    return struct.pack("<I", len(payload))[:3] + bytes([number]) + payload
+
+
+def _error(packet: bytes) -> SqlError:
+    code, text = struct.unpack_from("<H", packet, 1)[0], packet[3:]
+    if text[:1] == b"#":
+        text = text[6:]
+    return SqlError(code, text.decode())
