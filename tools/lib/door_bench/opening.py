@@ -1,0 +1,97 @@
+"""How long after the replica's acknowledgement held clients have their answer.
+
+The replica is led to its primary through stamp-acks, which notes when an
+acknowledgement is about to reach the primary; a client notes when it has read
+its answer. Both read the same clock. In between are the primary's thread that
+receives acknowledgements, the gate, the thread of each held client, its SELECT 1,
+and the client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from servers import Server, Unexpected, free_port, wait_for
+
+from door_bench.pair import Bench, Pair
+from door_bench.ratios import spread_text, table
+
+_WAIT = "--recovery-gate-connect-wait=600000"
+
+
+@dataclass
+class Opening:
+    clients: int
+    first: list[float] = field(default_factory=list)  # ms after the acknowledgement
+    last: list[float] = field(default_factory=list)
+
+
+def measure(bench: Bench, crowds: dict[int, int]) -> list[Opening]:
+    """`crowds`: how many clients, and how often."""
+    largest = max(crowds)
+    pair = Pair(bench, "opening", f"--max-connections={largest + 50}")
+    pair.primary.start()  # it has a port now
+    with pair.stamps(free_port()) as stamps:
+        pair.build(stamps.port)
+        openings = []
+        for clients, times in crowds.items():
+            openings.append(Opening(clients))
+            for _ in range(times):
+                _open(bench, pair, stamps, openings[-1])
+            print(f"  {clients} held: {times} times", flush=True)
+    pair.primary.kill9()
+    pair.replica.kill9()
+    return openings
+
+
+def _open(bench: Bench, pair: Pair, stamps, opening: Opening) -> None:
+    primary = pair.primary
+    pair.link.cut()
+    primary.kill9()
+    stamps.forget()
+    primary.start(
+        *(*bench.gate, "--recovery-gate-mode=ALWAYS", _WAIT),
+        f"--recovery-gate-max-held={opening.clients}",
+    )
+    awaited = primary.statuses("Recovery_gate_%")
+    if awaited.get("Recovery_gate_state") != "CLOSED":
+        raise Unexpected("a closed gate", awaited)
+    count = str(opening.clients)
+    with pair.clients("held", f"--clients={count}", "--timeout=120") as clients:
+        wait_for(
+            lambda: _held(primary),
+            lambda held: held == count,
+            f"{count} clients to be held",
+        )
+        pair.link.restore()
+        answer = clients.answer(60)
+    acknowledged = stamps.first_of(
+        awaited["Recovery_gate_ack_file"], int(awaited["Recovery_gate_ack_pos"])
+    )
+    errors = [one["error"] for one in answer["clients"] if one["error"]]
+    if errors:
+        raise Unexpected(f"answers for {count} clients", f"errors {errors[:10]}")
+    answers = [one["answered_ns"] for one in answer["clients"]]
+    if min(answers) < acknowledged:
+        raise Unexpected("answers after the acknowledgement", "one before it")
+    opening.first.append((min(answers) - acknowledged) / 1e6)
+    opening.last.append((max(answers) - acknowledged) / 1e6)
+    pair.wait_received()
+
+
+def _held(primary: Server) -> str:
+    return primary.status("Recovery_gate_connections_held")
+
+
+def report(openings: list[Opening]) -> str:
+    rows = [["held clients", "first answer, ms", "last answer, ms", "openings"]]
+    for one in openings:
+        rows.append(
+            [
+                f"{one.clients:,}",
+                spread_text(one.first, 2),
+                spread_text(one.last, 2) if one.clients > 1 else "the same",
+                str(len(one.first)),
+            ]
+        )
+    return table(rows)
