@@ -45,10 +45,9 @@ class Extent:
 
 def measure(bench: Bench, extent: Extent) -> list[Cell]:
     cells = [Cell(what, n) for what in extent.workloads for n in extent.clients]
-    pairs = [
-        Pair(bench, f"pair-{n}", f"--max-connections={max(extent.clients) + 50}")
-        for n in range(3)
-    ]
+    # A client that has left is still counted until its thread has noticed.
+    most = f"--max-connections={10 * max(extent.clients) + 100}"
+    pairs = [Pair(bench, f"pair-{n}", most) for n in range(3)]
     for pair in pairs:
         pair.build()
     round_number = 0
