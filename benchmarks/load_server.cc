@@ -181,6 +181,7 @@ Json load(const Options &options,
   over = true;
   for (std::thread &thread : threads) thread.join();
   return {{"operations", operations},
+          {"all_operations", count()},  // with those that are not timed
           {"seconds", seconds},
           {"per_second", static_cast<double>(operations) / seconds}};
 }

@@ -4,7 +4,9 @@ Three primaries with a replica each are alike: one has the gate, two have not.
 The three are measured one after the other, the plain one always in the middle,
 so that each ratio is of two runs that followed each other, and what drifts gets
 into both alike. The second plain one is the control: its ratio to the first is
-what the machine's noise alone makes of two equal servers.
+what the machine's noise alone makes of two equal servers. The processor time
+that the primary uses for each operation is compared in the same way; what else
+the machine has to do makes less of a difference there.
 
 No two servers are quite alike, though: memory lies elsewhere at each start. So
 the servers are started anew for each block, and take turns in who has the gate.
@@ -29,9 +31,18 @@ WORKLOADS = {
 class Cell:
     what: str
     clients: int
-    plain: list[float] = field(default_factory=list)  # per second
-    gate: list[float] = field(default_factory=list)  # ratios to plain
+    per_second: list[float] = field(default_factory=list)  # the plain one
+    # Ratios to the plain one.
+    gate: list[float] = field(default_factory=list)
     control: list[float] = field(default_factory=list)
+    gate_time: list[float] = field(default_factory=list)
+    control_time: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Run:
+    per_second: float
+    processor: float  # seconds for each operation
 
 
 @dataclass(frozen=True)
@@ -68,9 +79,7 @@ def measure(bench: Bench, extent: Extent) -> list[Cell]:
                 if round_number % 2:
                     order.reverse()
                 seen = {pair: _run(pair, cell, extent.seconds) for pair in order}
-                cell.plain.append(seen[plain])
-                cell.gate.append(seen[gate] / seen[plain])
-                cell.control.append(seen[control] / seen[plain])
+                _compare(cell, seen[gate], seen[plain], seen[control])
         print(f"  block {block + 1} of {extent.blocks}", flush=True)
     for pair in pairs:
         pair.primary.kill9()
@@ -78,13 +87,23 @@ def measure(bench: Bench, extent: Extent) -> list[Cell]:
     return cells
 
 
-def _run(pair: Pair, cell: Cell, seconds: float) -> float:
+def _compare(cell: Cell, gate: Run, plain: Run, control: Run) -> None:
+    cell.per_second.append(plain.per_second)
+    cell.gate.append(gate.per_second / plain.per_second)
+    cell.control.append(control.per_second / plain.per_second)
+    cell.gate_time.append(gate.processor / plain.processor)
+    cell.control_time.append(control.processor / plain.processor)
+
+
+def _run(pair: Pair, cell: Cell, seconds: float) -> Run:
+    before = pair.processor_seconds()
     answer = pair.ask(
         seconds + 60,
         *(cell.what, f"--clients={cell.clients}"),
         *(f"--seconds={seconds}", f"--rows={ROWS}"),
     )
-    return answer["per_second"]
+    used = pair.processor_seconds() - before
+    return Run(answer["per_second"], used / answer["all_operations"])
 
 
 def report(cells: list[Cell]) -> str:
@@ -92,7 +111,7 @@ def report(cells: list[Cell]) -> str:
         [
             "workload",
             "clients",
-            "with the gate / without",
+            "throughput, with the gate / without",
             "95 % for the median",
             "control: without / without",
             "95 % for the median",
@@ -105,14 +124,33 @@ def report(cells: list[Cell]) -> str:
             [
                 WORKLOADS[cell.what],
                 str(cell.clients),
-                ratio_text(cell.gate),
-                confidence_text(cell.gate),
-                ratio_text(cell.control),
-                confidence_text(cell.control),
+                *(ratio_text(cell.gate), confidence_text(cell.gate)),
+                *(ratio_text(cell.control), confidence_text(cell.control)),
                 f"3 x {len(cell.gate)}",
-                f"{statistics.median(cell.plain):,.0f}",
+                f"{statistics.median(cell.per_second):,.0f}",
             ]
         )
     return table(rows)
 
 
+def report_processor_time(cells: list[Cell]) -> str:
+    rows = [
+        [
+            "workload",
+            "clients",
+            "processor time, with the gate / without",
+            "95 % for the median",
+            "control: without / without",
+            "95 % for the median",
+        ]
+    ]
+    for cell in cells:
+        rows.append(
+            [
+                WORKLOADS[cell.what],
+                str(cell.clients),
+                *(ratio_text(cell.gate_time), confidence_text(cell.gate_time)),
+                *(ratio_text(cell.control_time), confidence_text(cell.control_time)),
+            ]
+        )
+    return table(rows)
