@@ -62,6 +62,7 @@ def _open(bench: Bench, pair: Pair, stamps, opening: Opening) -> None:
             lambda: _held(primary),
             lambda held: held == count,
             f"{count} clients to be held",
+            60,
         )
         pair.link.restore()
         answer = clients.answer(60)
