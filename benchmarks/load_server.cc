@@ -8,7 +8,7 @@
     select   N connections select rows by their primary key
     commit   N connections update rows, each its own, with a commit for each
     held     N connections log in and send SELECT 1 at once: tells when each had
-             its first answer
+             its first answer; --together: once all have logged in
     first    one client tries to connect until it has an answer: tells when
 
   select and commit use the table load_server.items (id INT PRIMARY KEY, n INT,
@@ -47,6 +47,7 @@ struct Options {
   double seconds = 1, warm_up = 0.2, timeout = 60;
   unsigned rows = 1;
   unsigned every = 1;  // milliseconds
+  bool together = false;
   std::string query = "SELECT 1";
 };
 
@@ -199,6 +200,8 @@ class HeldClient {
     mysql_options(connection_.get(), MYSQL_OPT_NONBLOCK, nullptr);
   }
 
+  static constexpr int waits_for_all = -1;
+
   /* Goes as far as it gets without waiting; `ready` is what it waited for.
   Returns what it waits for now, 0 when it is done. */
   int go_on(int ready) {
@@ -216,6 +219,7 @@ class HeldClient {
           if (connected_ == nullptr) return finish();
           connected_ns_ = now();
           step_ = Step::QUERY;
+          if (options_.together) return waits_for_all;
           break;
         case Step::QUERY:
           waits = waits == 0 ? mysql_real_query_start(&failed_, mysql,
@@ -288,10 +292,14 @@ class Crowd {
         go_on(number, 0, EPOLL_CTL_ADD);
       }
       if (left_ > 0) answer();
+      if (all_wait()) ask_together();
     }
     Json clients = Json::array();
     for (const auto &client : clients_) clients.push_back(client->as_json());
-    return {{"began_ns", began}, {"began_wall_ns", wall}, {"clients", clients}};
+    return {{"began_ns", began},
+            {"began_wall_ns", wall},
+            {"asked_ns", asked_ns_},
+            {"clients", clients}};
   }
 
  private:
@@ -327,6 +335,15 @@ class Crowd {
     watch(number, waits, operation);
   }
 
+  bool all_wait() const { return waiting_ > 0 && waiting_ == clients_.size(); }
+
+  void ask_together() {
+    waiting_ = 0;
+    asked_ns_ = now();
+    for (std::size_t i = 0; i < clients_.size(); ++i)
+      go_on(i, 0, EPOLL_CTL_MOD);
+  }
+
   void watch(std::size_t number, int waits, int operation) {
     const int socket = clients_[number]->socket();
     if (waits == 0) {
@@ -336,8 +353,12 @@ class Crowd {
       return;
     }
     epoll_event event{};
-    if (waits & MYSQL_WAIT_READ) event.events |= EPOLLIN;
-    if (waits & MYSQL_WAIT_WRITE) event.events |= EPOLLOUT;
+    if (waits == HeldClient::waits_for_all) {
+      ++waiting_;
+    } else {
+      if (waits & MYSQL_WAIT_READ) event.events |= EPOLLIN;
+      if (waits & MYSQL_WAIT_WRITE) event.events |= EPOLLOUT;
+    }
     event.data.u64 = number;
     if (epoll_ctl(epoll_, operation, socket, &event) != 0)
       fail(std::string("cannot epoll: ") + std::strerror(errno));
@@ -346,7 +367,8 @@ class Crowd {
   const std::int64_t deadline_;
   const int epoll_;
   std::vector<std::unique_ptr<HeldClient>> clients_;
-  std::size_t started_ = 0, left_ = 0;
+  std::size_t started_ = 0, waiting_ = 0, left_ = 0;
+  std::int64_t asked_ns_ = 0;
   unsigned logging_in_ = 0;
 };
 
@@ -402,6 +424,7 @@ int main(int argc, char **argv) {
 
   CLI::App *held = app.add_subcommand("held", "log in, ask, wait");
   held->add_option("--clients", options.clients)->check(CLI::Range(1, 100'000));
+  held->add_flag("--together", options.together, "when all have logged in");
   held->callback([&] { answer = Crowd(options).run(); });
   CLI::App *first = app.add_subcommand("first", "try until there is an answer");
   first->add_option("--every", options.every, "milliseconds between two tries");

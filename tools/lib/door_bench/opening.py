@@ -5,15 +5,20 @@ acknowledgement is about to reach the primary; a client notes when it has read
 its answer. Both read the same clock. In between are the primary's thread that
 receives acknowledgements, the gate, the thread of each held client, its SELECT 1,
 and the client.
+
+A crowd takes its time on any server. For comparison as many clients send their
+SELECT 1 at the same moment to the same server without a gate.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from servers import Server, Unexpected, free_port, wait_for
 
 from door_bench.pair import Bench, Pair
+from door_bench.programs import AckStamps
 from door_bench.ratios import spread_text, table
 
 _WAIT = "--recovery-gate-connect-wait=600000"
@@ -22,7 +27,9 @@ _WAIT = "--recovery-gate-connect-wait=600000"
 @dataclass
 class Opening:
     clients: int
-    first: list[float] = field(default_factory=list)  # ms after the acknowledgement
+    gate: bool
+    # Milliseconds after the acknowledgement; or, without a gate, after they asked.
+    first: list[float] = field(default_factory=list)
     last: list[float] = field(default_factory=list)
 
 
@@ -35,16 +42,19 @@ def measure(bench: Bench, crowds: dict[int, int]) -> list[Opening]:
         pair.build(stamps.port)
         openings = []
         for clients, times in crowds.items():
-            openings.append(Opening(clients))
+            openings.append(Opening(clients, True))
             for _ in range(times):
                 _open(bench, pair, stamps, openings[-1])
             print(f"  {clients} held: {times} times", flush=True)
+        for clients, times in crowds.items():
+            openings.append(Opening(clients, False))
+            _ask_together(pair, openings[-1], times)
     pair.primary.kill9()
     pair.replica.kill9()
     return openings
 
 
-def _open(bench: Bench, pair: Pair, stamps, opening: Opening) -> None:
+def _open(bench: Bench, pair: Pair, stamps: AckStamps, opening: Opening) -> None:
     primary = pair.primary
     pair.link.cut()
     primary.kill9()
@@ -69,15 +79,27 @@ def _open(bench: Bench, pair: Pair, stamps, opening: Opening) -> None:
     acknowledged = stamps.first_of(
         awaited["Recovery_gate_ack_file"], int(awaited["Recovery_gate_ack_pos"])
     )
+    _note(opening, answer, acknowledged)
+    pair.wait_received()
+
+
+def _ask_together(pair: Pair, opening: Opening, times: int) -> None:
+    pair.primary.kill9()
+    pair.primary.start()
+    for _ in range(times):
+        answer = pair.ask(60, "held", f"--clients={opening.clients}", "--together")
+        _note(opening, answer, answer["asked_ns"])
+
+
+def _note(opening: Opening, answer: dict[str, Any], since: int) -> None:
     errors = [one["error"] for one in answer["clients"] if one["error"]]
     if errors:
-        raise Unexpected(f"answers for {count} clients", f"errors {errors[:10]}")
+        raise Unexpected(f"{opening.clients} answers", f"errors {errors[:10]}")
     answers = [one["answered_ns"] for one in answer["clients"]]
-    if min(answers) < acknowledged:
-        raise Unexpected("answers after the acknowledgement", "one before it")
-    opening.first.append((min(answers) - acknowledged) / 1e6)
-    opening.last.append((max(answers) - acknowledged) / 1e6)
-    pair.wait_received()
+    if min(answers) < since:
+        raise Unexpected("no answer before the gate could open", "one")
+    opening.first.append((min(answers) - since) / 1e6)
+    opening.last.append((max(answers) - since) / 1e6)
 
 
 def _held(primary: Server) -> str:
@@ -85,11 +107,11 @@ def _held(primary: Server) -> str:
 
 
 def report(openings: list[Opening]) -> str:
-    rows = [["held clients", "first answer, ms", "last answer, ms", "openings"]]
+    rows = [["clients", "first answer, ms", "last answer, ms", "times"]]
     for one in openings:
         rows.append(
             [
-                f"{one.clients:,}",
+                f"{one.clients:,} {'held' if one.gate else 'together, no gate'}",
                 spread_text(one.first, 2),
                 spread_text(one.last, 2) if one.clients > 1 else "the same",
                 str(len(one.first)),
