@@ -4,6 +4,7 @@
 #ifndef RECOVERY_GATE_ADMISSION_H
 #define RECOVERY_GATE_ADMISSION_H
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <string_view>
@@ -17,6 +18,9 @@ struct Visitor {
   std::string_view account;
   bool administrator = false;  // CONNECTION ADMIN, directly or by role
   bool replica = false;        // REPLICATION SLAVE, directly or by role
+  /* Connections that the server can serve at once where this one came in; 0:
+     too few for any to be held. */
+  std::uint32_t slots = 0;
 };
 
 class AdmissionPolicy {

@@ -8,7 +8,8 @@
     gate.configure(settings);       at any time, also later
     gate.decide(mode, facts, view); once, after crash recovery: open or closed
     gate.observe(view);             while closed, each time semi-sync changed
-    gate.knock(visitor);            for every client that has authenticated
+    gate.knock(visitor);            for every client that has authenticated;
+                                    one that is told HOLD goes to hold()
 
   All members may be called from any thread. knock() takes no lock once the
   gate is open. Nothing here blocks, reads a clock of its own, or touches the
@@ -21,11 +22,13 @@
 #include <atomic>
 #include <boost/thread/mutex.hpp>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "recovery_gate/acknowledgements.h"
 #include "recovery_gate/admission.h"
+#include "recovery_gate/bell.h"
 #include "recovery_gate/binlog_position.h"
 #include "recovery_gate/clock.h"
 #include "recovery_gate/gate_state.h"
@@ -45,6 +48,8 @@ enum class TimeoutAction { WARN, SHUTDOWN, OPEN };
 struct Settings {
   std::chrono::seconds timeout{0};  // 0: none
   TimeoutAction timeout_action = TimeoutAction::WARN;
+  milliseconds connect_wait{0};  // 0: nobody is held
+  std::uint32_t max_held = 0;    // 0: half of the visitor's slots
   std::string admit_users;
 };
 
@@ -88,13 +93,23 @@ struct GateSnapshot {
   std::string recovered_gtid;
   BinlogPosition to_acknowledge;  // empty when there was nothing to wait for
   GtidState unsettled;
+  std::uint64_t held = 0;                    // right now
   std::uint64_t admitted = 0, rejected = 0;  // while closed
   milliseconds closed_for{0};
 };
 
 class Gate {
  public:
-  enum class Verdict { ADMIT, TURN_AWAY };
+  enum class Verdict { ADMIT, HOLD, TURN_AWAY };
+
+  /* What becomes of a client that is held. */
+  struct Judgement {
+    Verdict verdict = Verdict::TURN_AWAY;
+    /* When it is HOLD: as long as nothing changes, until then. */
+    Instant until{0};
+    /* ... and what for, for the process list; static. */
+    const char *waits_for = "";
+  };
 
   /* What the one who called observe() has to do next. */
   struct Orders {
@@ -133,7 +148,19 @@ class Gate {
      and the gate is open all the same. */
   Obligation obligation() const;
 
+  /* HOLD: the visitor has taken one of the places for those that are held, and
+     has to give it back once, through one of the three below. */
   Verdict knock(const Visitor &visitor);
+
+  /* For one that is held since `since`. Any other verdict than HOLD gives its
+     place back. */
+  Judgement judge_held(const Visitor &visitor, Instant since);
+  /* One that is held goes of its own accord ... */
+  void leave();
+  /* ... or is turned away before its time. */
+  void turn_away_held();
+  /* Rings when judge_held() may have something new to say, but for the time. */
+  std::shared_ptr<const Ring> next_change() { return change_.next_ring(); }
 
   bool is_open() const { return open_.load(std::memory_order_acquire); }
 
@@ -143,6 +170,7 @@ class Gate {
   GateSnapshot snapshot() const;
 
  private:
+  std::uint32_t places(const Visitor &visitor) const;
   bool owes() const;
   CloseReason close_reason() const;
   std::string why_it_owes() const;
@@ -157,7 +185,7 @@ class Gate {
   const Clock &clock_;
   Journal &journal_;
   std::atomic<bool> open_{false};
-  std::atomic<std::uint64_t> admitted_{0}, rejected_{0};
+  Bell change_;
 
   mutable boost::mutex mutex_;  // guards all below
   GateState state_ = GateState::STARTING;
@@ -165,6 +193,7 @@ class Gate {
   StartFacts facts_;
   Settings settings_;
   AdmissionPolicy policy_;
+  std::uint64_t held_ = 0, admitted_ = 0, rejected_ = 0;
   std::string why_closed_;
   Instant closed_at_{0}, entered_at_{0}, remind_at_{0};
   milliseconds reminder_interval_{0};

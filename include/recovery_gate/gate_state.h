@@ -62,6 +62,10 @@ const char *waiting_for_name(GateState state);
 const char *opened_by_name(GateState state);
 const char *reason_name(CloseReason reason);
 
+/* What a client is held for, for the process list, where it has 64 characters:
+   "Held at the recovery gate: waiting for ACK". Empty when open. */
+const char *held_name(GateState state);
+
 /* All of a state in one word or two, for the error log: "CLOSED (ACK)". */
 const char *full_name(GateState state);
 

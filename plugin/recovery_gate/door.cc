@@ -2,24 +2,47 @@
 #include <my_global.h>
 #include <mysql/plugin_audit.h>
 #include <mysqld.h>
+#include <scheduler.h>
 #include <sql_class.h>
+#ifndef HAVE_POOL_OF_THREADS
+#define HAVE_POOL_OF_THREADS 1  // as the server's own sources have it
+#endif
+#include <threadpool.h>
 
+#include <algorithm>
 #include <atomic>
+#include <memory>
+#include <utility>
 
+#include "client_socket.h"
 #include "door.h"
 #include "gate_service.h"
+#include "recovery_gate/hold.h"
 
 namespace recovery_gate {
 namespace {
 
 std::atomic<bool> installed{false};
 
-Visitor visitor_of(THD *thd) {
+/* How many connections the server can serve where this one came in. */
+std::uint32_t slots_of(const THD *thd) {
+  // The extra port is for administrators when all else is full: it has few.
+  if (thd->scheduler == extra_thread_scheduler ||
+      thread_handling == SCHEDULER_NO_THREADS)
+    return 0;
+  ulong slots = *thd->scheduler->max_connections;
+  const bool is_pooled = thread_handling > SCHEDULER_NO_THREADS;
+  if (is_pooled) slots = std::min<ulong>(slots, threadpool_max_threads);
+  return static_cast<std::uint32_t>(slots);
+}
+
+Visitor visitor_of(const THD *thd) {
   const Security_context &account = *thd->security_ctx;
   const auto has = [&account](privilege_t privilege) {
     return (account.master_access & privilege) != NO_ACL;
   };
-  return {account.priv_user, has(CONNECTION_ADMIN_ACL), has(REPL_SLAVE_ACL)};
+  return {account.priv_user, has(CONNECTION_ADMIN_ACL), has(REPL_SLAVE_ACL),
+          slots_of(thd)};
 }
 
 /* The login's OK may be in the diagnostics area, sent or not. */
@@ -28,38 +51,100 @@ void set_error(THD *thd, const std::string &text) {
   my_message(ER_UNKNOWN_COM_ERROR, text.c_str(), MYF(0));
 }
 
-/*
-  The login is over and its OK is sent; the client will send a command and
-  read one answer. Only an answer to that command reaches every client as the
-  error it is, so the command is read first. The time for it is the one that
-  the server gives to a login.
-*/
-void answer_first_command(THD *thd, const std::string &text) {
-  NET *net = &thd->net;
-  if (thd->client_capabilities & CLIENT_COMPRESS) net->compress = 1;
-  thd_proc_info(thd, "Recovery gate: turning the client away");
-  my_net_set_read_timeout(net, connect_timeout);
+/* Nobody is there any more: the session ends without another word. */
+void end_session(THD *thd) {
   thd->clear_error(true);
-  net_new_transaction(net);
-  thd_wait_begin(thd, THD_WAIT_NET);  // lets a thread pool go on elsewhere
-  const ulong length = my_net_read_packet(net, 1);
-  thd_wait_end(thd);
-  const bool leaves = length == 1 && net->read_pos[0] == COM_QUIT;
-  if (length != packet_error && !leaves) {
+  thd->set_killed(KILL_CONNECTION);
+  // init_connect comes next, and would run for nobody.
+  thd->security_ctx->master_access |= CONNECTION_ADMIN_ACL;
+}
+
+/* The login is over and its OK is sent; the client will send a command and
+   read one answer. */
+void turn_away(THD *thd, const std::string &text) {
+  ClientSocket socket(thd);
+  if (std::unique_ptr<ClientStream> client = socket.detach()) {
+    const bool knows_states =
+        (thd->client_capabilities & CLIENT_PROTOCOL_41) != 0;
+    GateService::instance().refuser.refuse(
+        std::move(client),
+        {ER_UNKNOWN_COM_ERROR,
+         knows_states ? mysql_errno_to_sqlstate(ER_UNKNOWN_COM_ERROR) : "",
+         text, socket.compresses()});
+  } else {
+    // For want of a descriptor it is told unasked, as if it had asked.
+    thd->net.compress = socket.compresses();
+    net_new_transaction(&thd->net);
+    thd->net.pkt_nr = thd->net.compress_pkt_nr = 1;
     set_error(thd, text);
     thd->protocol->end_statement();
   }
-  thd->clear_error(true);
-  // init_connect comes next, and must neither run nor wait for the client.
-  thd->set_killed(KILL_CONNECTION);
-  vio_shutdown(net->vio, SHUT_RD);
-  thd_proc_info(thd, nullptr);
+  end_session(thd);
 }
 
 /* The answer to the command that changes the user is still to be sent. */
 void answer_change_user(THD *thd, const std::string &text) {
   set_error(thd, text);
   thd->set_killed(KILL_CONNECTION);
+}
+
+class Held final : public HeldClient {
+ public:
+  explicit Held(THD *thd) : thd_(thd), socket_(thd) {
+    thd_wait_begin(thd, THD_WAIT_NET);  // lets a thread pool go on elsewhere
+  }
+  ~Held() override {
+    thd_wait_end(thd_);
+    thd_proc_info(thd_, nullptr);
+  }
+
+  int descriptor() const override { return socket_.descriptor(); }
+  bool killed() const override { return thd_->killed >= KILL_CONNECTION; }
+  FirstCommand peek() const override { return socket_.peek(); }
+  void show(const char *state) override { thd_proc_info(thd_, state); }
+
+ private:
+  THD *thd_;
+  ClientSocket socket_;
+};
+
+void login(THD *thd, const Visitor &visitor) {
+  GateService &service = GateService::instance();
+  switch (service.gate.knock(visitor)) {
+    case Gate::Verdict::ADMIT:
+      if (visitor.replica) service.replica_arrived();
+      return;
+    case Gate::Verdict::TURN_AWAY:
+      turn_away(thd, service.gate.turned_away_text());
+      return;
+    case Gate::Verdict::HOLD:
+      break;
+  }
+  HoldOutcome outcome;
+  {
+    Held client(thd);
+    outcome = hold(service.gate, service.clock, visitor, client);
+  }
+  switch (outcome) {
+    case HoldOutcome::ADMITTED:
+      return;
+    case HoldOutcome::TURNED_AWAY:
+      turn_away(thd, service.gate.turned_away_text());
+      return;
+    case HoldOutcome::LEFT:
+      end_session(thd);
+      return;
+  }
+}
+
+void change_of_user(THD *thd, Visitor visitor) {
+  GateService &service = GateService::instance();
+  visitor.slots = 0;  // not held: a session that was let in is in use
+  if (service.gate.knock(visitor) == Gate::Verdict::ADMIT) {
+    if (visitor.replica) service.replica_arrived();
+    return;
+  }
+  answer_change_user(thd, service.gate.turned_away_text());
 }
 
 void notify(THD *thd, unsigned int event_class, const void *event) try {
@@ -75,15 +160,10 @@ void notify(THD *thd, unsigned int event_class, const void *event) try {
   }
   // A failed login has its own error, and is told nothing.
   if (connection.status != 0) return;
-  if (service.gate.knock(visitor) == Gate::Verdict::ADMIT) {
-    if (visitor.replica) service.replica_arrived();
-    return;
-  }
-  const std::string text = service.gate.turned_away_text();
   if (connection.event_subclass == MYSQL_AUDIT_CONNECTION_CONNECT)
-    answer_first_command(thd, text);
+    login(thd, visitor);
   else
-    answer_change_user(thd, text);
+    change_of_user(thd, visitor);
 } catch (const std::bad_alloc &) {
   thd->set_killed(KILL_CONNECTION);
 }

@@ -16,9 +16,14 @@ GateService &GateService::instance() {
   return service;
 }
 
+GateService::GateService()
+    : refuser(clock, {start_server_thread, end_server_thread},
+              Refuser::Limits()) {}
+
 void GateService::stop() noexcept {
   keeper_.stop();
   waiter_.stop();
+  refuser.stop();
   guarding_ = false;
 }
 
@@ -72,6 +77,7 @@ void GateService::keep() try {
 }
 
 void GateService::shutting_down() {
+  refuser.stop();
   if (!keeping_) return;
   keeper_.stop();
   std::string unreadable;

@@ -18,6 +18,7 @@
 #include "recovery_gate/keeper.h"
 #include "recovery_gate/ledger.h"
 #include "recovery_gate/recovered_xids.h"
+#include "recovery_gate/refuser.h"
 #include "recovery_gate/report.h"
 #include "recovery_gate/waiter.h"
 #include "semisync.h"
@@ -70,9 +71,10 @@ class GateService final : public Host, private Kept {
   ServerLog log;
   RecoveredXids xids;
   Gate gate{clock, log};
+  Refuser refuser;
 
  private:
-  GateService() = default;
+  GateService();
 
   void keep();
   InDoubt in_doubt(const std::function<bool()> &cancelled);

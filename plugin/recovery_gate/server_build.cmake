@@ -50,7 +50,7 @@ function(add_server_plugin name)
     ${RECOVERY_GATE_SERVER_SOURCE}/wsrep-lib/include
     ${RECOVERY_GATE_SERVER_SOURCE}/wsrep-lib/wsrep-API/v26)
   target_compile_definitions(${name} PRIVATE
-    MYSQL_DYNAMIC_PLUGIN DBUG_OFF HAVE_CONFIG_H)
+    MYSQL_DYNAMIC_PLUGIN DBUG_OFF HAVE_CONFIG_H HAVE_OPENSSL)
   target_compile_options(${name} PRIVATE -Wall -Wextra -Wno-unused-parameter)
   target_link_libraries(${name} PRIVATE recovery_gate_core ${RECOVERY_GATE_MYSQLSERVICES})
   # nodelete: the gate's thread and statics outlive UNINSTALL SONAME.

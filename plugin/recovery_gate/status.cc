@@ -63,7 +63,7 @@ int show(THD *thd, st_mysql_show_var *variable, void *, system_status_var *,
   rows.number("xids_committed", xids.committed);
   rows.number("xids_rolled_back", xids.rolled_back);
   rows.number("xids_external", xids.external);
-  rows.number("connections_held", 0);
+  rows.number("connections_held", gate.held);
   rows.number("connections_rejected", gate.rejected);
   rows.number("connections_admitted", gate.admitted);
   rows.number("closed_ms", gate.closed_for.count());

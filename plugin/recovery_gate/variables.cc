@@ -112,14 +112,14 @@ MYSQL_SYSVAR_ENUM(
 MYSQL_SYSVAR_UINT(
     connect_wait, connect_wait_ms, PLUGIN_VAR_RQCMDARG,
     "Milliseconds that a client connection is held at the closed gate before "
-    "it is turned away; 0 to turn it away at once. In this version every "
-    "client is turned away at once",
+    "it is turned away; 0 to turn it away at once",
     nullptr, update<uint>, 10000, 0, UINT_MAX32, 0);
 
 MYSQL_SYSVAR_UINT(
     max_held, max_held, PLUGIN_VAR_RQCMDARG,
-    "Most client connections held at the closed gate at once; 0 for half of "
-    "max_connections. In this version none is held",
+    "Most client connections held at the closed gate at once, further ones are "
+    "turned away at once; 0 for half of max_connections. Never more than three "
+    "quarters of max_connections are held",
     nullptr, update<uint>, 0, 0, UINT_MAX32, 0);
 
 MYSQL_SYSVAR_STR(
@@ -149,6 +149,8 @@ Settings configured_settings() {
   Settings settings;
   settings.timeout = std::chrono::seconds(timeout_seconds);
   settings.timeout_action = static_cast<TimeoutAction>(timeout_action);
+  settings.connect_wait = milliseconds(connect_wait_ms);
+  settings.max_held = max_held;
   settings.admit_users = admit_users ? admit_users : "";
   return settings;
 }

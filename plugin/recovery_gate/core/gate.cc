@@ -47,6 +47,7 @@ void Gate::configure(const Settings &settings) {
   Lock lock(mutex_);
   settings_ = settings;
   policy_ = std::move(policy);
+  change_.ring();
 }
 
 void Gate::decide(Mode mode, const StartFacts &facts,
@@ -264,8 +265,50 @@ Gate::Verdict Gate::knock(const Visitor &visitor) {
     ++admitted_;
     return Verdict::ADMIT;
   }
+  if (settings_.connect_wait.count() > 0 && held_ < places(visitor)) {
+    ++held_;
+    return Verdict::HOLD;
+  }
   ++rejected_;
   return Verdict::TURN_AWAY;
+}
+
+Gate::Judgement Gate::judge_held(const Visitor &visitor, Instant since) {
+  Lock lock(mutex_);
+  Judgement judgement;
+  judgement.until = since + settings_.connect_wait;
+  judgement.waits_for = held_name(state_);
+  if (open_) {
+    judgement.verdict = Verdict::ADMIT;
+  } else if (policy_.may_pass_closed(visitor)) {
+    judgement.verdict = Verdict::ADMIT;
+    ++admitted_;
+  } else if (clock_.now() < judgement.until && held_ <= places(visitor)) {
+    judgement.verdict = Verdict::HOLD;
+    return judgement;
+  } else {
+    ++rejected_;
+  }
+  --held_;
+  return judgement;
+}
+
+void Gate::leave() {
+  Lock lock(mutex_);
+  --held_;
+}
+
+void Gate::turn_away_held() {
+  Lock lock(mutex_);
+  --held_;
+  ++rejected_;
+}
+
+/* For those that are held. A quarter of the slots is never theirs, or a large
+   recovery_gate_max_held would keep the replica out. */
+std::uint32_t Gate::places(const Visitor &visitor) const {
+  if (settings_.max_held == 0) return visitor.slots / 2;
+  return std::min(settings_.max_held, visitor.slots - visitor.slots / 4);
 }
 
 std::string Gate::turned_away_text() const {
@@ -294,6 +337,7 @@ GateSnapshot Gate::snapshot() const {
     shown.to_acknowledge = facts_.to_acknowledge;
     shown.closed_for = closed_for();
   }
+  shown.held = held_;
   shown.admitted = admitted_;
   shown.rejected = rejected_;
   return shown;
@@ -312,6 +356,7 @@ void Gate::enter(GateState next) {
     journal_.note(waited(next));
     state_ = next;
     entered_at_ = clock_.now();
+    change_.ring();
     return;
   }
   if (next == S::OPEN_ACK)
@@ -326,6 +371,7 @@ void Gate::enter(GateState next) {
   entered_at_ = clock_.now();
   state_ = next;
   open_.store(true, std::memory_order_release);
+  change_.ring();
 }
 
 std::string Gate::promise_given_up() const {

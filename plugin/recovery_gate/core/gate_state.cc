@@ -11,19 +11,25 @@ struct Names {
   const char *waiting_for;
   const char *opened_by;
   const char *full;
+  const char *held;
 };
 
 constexpr Names names[] = {
-    {S::STARTING, "CLOSED", "", "", "CLOSED (starting)"},
+    {S::STARTING, "CLOSED", "", "", "CLOSED (starting)",
+     "Held at the recovery gate"},
     {S::CLOSED_SEMISYNC_MASTER, "CLOSED", "SEMISYNC_MASTER", "",
-     "CLOSED (SEMISYNC_MASTER)"},
-    {S::CLOSED_REPLICA, "CLOSED", "REPLICA", "", "CLOSED (REPLICA)"},
-    {S::CLOSED_ACK, "CLOSED", "ACK", "", "CLOSED (ACK)"},
-    {S::CLOSED_OVERRIDE, "CLOSED", "OVERRIDE", "", "CLOSED (OVERRIDE)"},
-    {S::OPEN_NOT_NEEDED, "OPEN", "", "NOT_NEEDED", "OPEN (NOT_NEEDED)"},
-    {S::OPEN_ACK, "OPEN", "", "ACK", "OPEN (ACK)"},
-    {S::OPEN_OVERRIDE, "OPEN", "", "OVERRIDE", "OPEN (OVERRIDE)"},
-    {S::OPEN_TIMEOUT, "OPEN", "", "TIMEOUT", "OPEN (TIMEOUT)"},
+     "CLOSED (SEMISYNC_MASTER)",
+     "Held at the recovery gate: waiting for SEMISYNC_MASTER"},
+    {S::CLOSED_REPLICA, "CLOSED", "REPLICA", "", "CLOSED (REPLICA)",
+     "Held at the recovery gate: waiting for REPLICA"},
+    {S::CLOSED_ACK, "CLOSED", "ACK", "", "CLOSED (ACK)",
+     "Held at the recovery gate: waiting for ACK"},
+    {S::CLOSED_OVERRIDE, "CLOSED", "OVERRIDE", "", "CLOSED (OVERRIDE)",
+     "Held at the recovery gate: waiting for OVERRIDE"},
+    {S::OPEN_NOT_NEEDED, "OPEN", "", "NOT_NEEDED", "OPEN (NOT_NEEDED)", ""},
+    {S::OPEN_ACK, "OPEN", "", "ACK", "OPEN (ACK)", ""},
+    {S::OPEN_OVERRIDE, "OPEN", "", "OVERRIDE", "OPEN (OVERRIDE)", ""},
+    {S::OPEN_TIMEOUT, "OPEN", "", "TIMEOUT", "OPEN (TIMEOUT)", ""},
 };
 
 struct Transition {
@@ -85,6 +91,7 @@ bool is_open(S state) { return *names_of(state).opened_by != '\0'; }
 const char *state_name(S state) { return names_of(state).state_name; }
 const char *waiting_for_name(S state) { return names_of(state).waiting_for; }
 const char *opened_by_name(S state) { return names_of(state).opened_by; }
+const char *held_name(S state) { return names_of(state).held; }
 const char *full_name(S state) { return names_of(state).full; }
 
 const char *reason_name(CloseReason reason) {

@@ -116,6 +116,15 @@ TEST(GateState, IsShownUnderTheNamesThatMonitoringKnows) {
   }
 }
 
+TEST(GateState, IsShownInTheProcessListWhereThereIsLittleRoom) {
+  for (S state : all_gate_states) {
+    const std::string held = held_name(state);
+    EXPECT_EQ(held.empty(), is_open(state)) << full_name(state);
+    EXPECT_LE(held.size(), 64u) << held;
+    EXPECT_NE(held.find(waiting_for_name(state)), std::string::npos) << held;
+  }
+}
+
 TEST(CloseReason, IsShownUnderTheNamesThatMonitoringKnows) {
   EXPECT_STREQ(reason_name(CloseReason::NONE), "NONE");
   EXPECT_STREQ(reason_name(CloseReason::CRASH), "CRASH");

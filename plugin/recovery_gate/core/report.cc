@@ -120,6 +120,7 @@ std::string status_page(const Report &report) {
   }
   if (closed) replicas(report, &page);
   if (was_closed) {
+    if (closed) page.line("Held now", std::to_string(gate.held));
     page.line("Let in, closed", std::to_string(gate.admitted));
     page.line("Turned away", std::to_string(gate.rejected));
   }

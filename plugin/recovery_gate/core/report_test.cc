@@ -21,6 +21,7 @@ GateSnapshot closed_after_a_crash(S state = S::CLOSED_ACK) {
   gate.recovered_end = recovered_end;
   gate.recovered_gtid = recovered_gtid;
   gate.to_acknowledge = awaited;
+  gate.held = 5;
   gate.admitted = 3;
   gate.rejected = 17;
   gate.closed_for = milliseconds(61005);
@@ -87,6 +88,7 @@ TEST(StatusPage, TellsAllThatIsKnownOfAClosedGate) {
       "bin.000006:1234\n"
       "                  server_id 3 at 10.0.0.3 (connection 16): nothing sent "
       "yet\n"
+      "Held now:         5\n"
       "Let in, closed:   3\n"
       "Turned away:      17\n"
       "XIDs recovered:   7 found, 3 committed, 2 rolled back, 1 left prepared "
