@@ -5,6 +5,10 @@
   a client may send its first command late, or never. So that nobody keeps a
   slot, a thread or a session of the server meanwhile, the server's session of
   such a client ends at once, and one thread waits for what all of them send.
+
+  Many clients come back as soon as they have their answer, and while they log in
+  they take all slots that a replica would need. So when there is a crowd, answers
+  are spread out: nobody waits at the server's cost, but everybody waits a little.
 */
 #ifndef RECOVERY_GATE_REFUSER_H
 #define RECOVERY_GATE_REFUSER_H
@@ -29,6 +33,8 @@ struct Refusal {
   std::string sqlstate;  // empty for a client that knows none
   std::string text;
   bool compressing = false;  // the client compresses
+  /* In a crowd its answer may be late by that much, counted from refuse(). */
+  milliseconds longest_delay{0};
 };
 
 class Refuser {
@@ -37,6 +43,8 @@ class Refuser {
     std::size_t clients = 1000;  // further ones are told before they ask
     milliseconds patience{60 * 1000};  // with one that does not ask
     milliseconds farewell{2000};  // from the answer to the end
+    /* Answers that are given without delay, in a second. */
+    unsigned answers_a_second = 200;
   };
 
   /* What the server needs at both ends of a thread that is not its own; called
@@ -66,7 +74,7 @@ class Refuser {
   struct Guest {
     std::unique_ptr<ClientStream> client;
     Refusal refusal;
-    Instant until;
+    Instant since;
   };
 
   void start();

@@ -61,7 +61,8 @@ void end_session(THD *thd) {
 
 /* The login is over and its OK is sent; the client will send a command and
    read one answer. */
-void turn_away(THD *thd, const std::string &text) {
+void turn_away(THD *thd, milliseconds longest_delay) {
+  const std::string text = GateService::instance().gate.turned_away_text();
   ClientSocket socket(thd);
   if (std::unique_ptr<ClientStream> client = socket.detach()) {
     const bool knows_states =
@@ -70,7 +71,7 @@ void turn_away(THD *thd, const std::string &text) {
         std::move(client),
         {ER_UNKNOWN_COM_ERROR,
          knows_states ? mysql_errno_to_sqlstate(ER_UNKNOWN_COM_ERROR) : "",
-         text, socket.compresses()});
+         text, socket.compresses(), longest_delay});
   } else {
     // For want of a descriptor it is told unasked, as if it had asked.
     thd->net.compress = socket.compresses();
@@ -115,7 +116,7 @@ void login(THD *thd, const Visitor &visitor) {
       if (visitor.replica) service.replica_arrived();
       return;
     case Gate::Verdict::TURN_AWAY:
-      turn_away(thd, service.gate.turned_away_text());
+      turn_away(thd, service.gate.longest_delay());
       return;
     case Gate::Verdict::HOLD:
       break;
@@ -129,7 +130,7 @@ void login(THD *thd, const Visitor &visitor) {
     case HoldOutcome::ADMITTED:
       return;
     case HoldOutcome::TURNED_AWAY:
-      turn_away(thd, service.gate.turned_away_text());
+      turn_away(thd, milliseconds(0));
       return;
     case HoldOutcome::LEFT:
       end_session(thd);

@@ -95,8 +95,13 @@ bool GateService::begin() {
 void GateService::look() {
   const bool open = gate.is_open();
   ledger_.look(binlog_, open);
-  if (!open && gate.snapshot().state == GateState::CLOSED_OVERRIDE)
-    ledger_.lost_proof();
+  if (open) {
+    status_line_.opened();
+    return;
+  }
+  const GateSnapshot seen = gate.snapshot();
+  if (seen.state == GateState::CLOSED_OVERRIDE) ledger_.lost_proof();
+  status_line_.closed(seen);
 }
 
 void GateService::end() { end_server_thread(); }

@@ -20,9 +20,11 @@
 #include "recovery_gate/recovered_xids.h"
 #include "recovery_gate/refuser.h"
 #include "recovery_gate/report.h"
+#include "recovery_gate/status_line.h"
 #include "recovery_gate/waiter.h"
 #include "semisync.h"
 #include "server_log.h"
+#include "service_manager.h"
 
 namespace recovery_gate {
 
@@ -88,6 +90,8 @@ class GateService final : public Host, private Kept {
   StateFile state_file_{files_, "."};  // the server works in its data directory
   Ledger ledger_{clock, log, state_file_};
   ServerBinlog binlog_;
+  Systemd systemd_;
+  StatusLine status_line_{clock, systemd_};  // the keeper's thread only
   Keeper keeper_{*this, Ledger::look_interval};
   std::string unknown_;  // why it is not known what earlier starts owe, or empty
   Semisync semisync_{clock, log};

@@ -372,6 +372,7 @@ class Server:
         self.port = 0  # known, and the same, from the first start on
         self.id = len(servers.all) + 1
         self.options = options
+        self.environment: dict[str, str] = {}  # besides this process's own
         self._servers = servers
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
@@ -454,6 +455,7 @@ class Server:
                     *(program(name), *arguments),
                 ],
                 cwd=self.folder,
+                env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

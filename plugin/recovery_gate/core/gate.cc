@@ -4,6 +4,8 @@
 #include <boost/thread/lock_guard.hpp>
 #include <cstdio>
 
+#include "recovery_gate/waiting_text.h"
+
 namespace recovery_gate {
 namespace {
 
@@ -12,6 +14,7 @@ using Lock = boost::lock_guard<boost::mutex>;
 
 // Between a replica's login and its first binary log event.
 constexpr milliseconds replica_settling_time{1000};
+constexpr milliseconds shortest_crowd_delay{1000};
 constexpr milliseconds first_reminder{60 * 1000};
 constexpr milliseconds longest_reminder{60 * 60 * 1000};
 
@@ -323,6 +326,11 @@ std::string Gate::turned_away_text() const {
          to_string(facts_.to_acknowledge);
 }
 
+milliseconds Gate::longest_delay() const {
+  Lock lock(mutex_);
+  return std::max(settings_.connect_wait, shortest_crowd_delay);
+}
+
 GateSnapshot Gate::snapshot() const {
   Lock lock(mutex_);
   GateSnapshot shown;
@@ -387,30 +395,7 @@ milliseconds Gate::closed_for() const {
 }
 
 std::string Gate::waited(GateState state) const {
-  const std::string wanted = to_string(facts_.to_acknowledge);
-  switch (state) {
-    case S::CLOSED_SEMISYNC_MASTER:
-      return "waiting for SEMISYNC_MASTER: rpl_semi_sync_master_enabled is "
-             "OFF, so no replica can acknowledge " +
-             wanted +
-             ". SET GLOBAL rpl_semi_sync_master_enabled=ON, then restart the "
-             "replicas' I/O threads";
-    case S::CLOSED_REPLICA:
-      return "waiting for REPLICA: no semi-sync replica is connected that "
-             "could acknowledge " +
-             wanted;
-    case S::CLOSED_ACK:
-      return "waiting for ACK: a semi-sync replica is connected and has not "
-             "acknowledged " +
-             wanted + " yet";
-    case S::CLOSED_OVERRIDE:
-      return "waiting for OVERRIDE: only an administrator can open the gate, "
-             "with SET GLOBAL recovery_gate_open_now=ON, and gives up the "
-             "promise for what was recovered up to " +
-             to_string(facts_.recovered_end);
-    default:
-      return full_name(state);
-  }
+  return waiting_text(state, facts_.to_acknowledge, facts_.recovered_end);
 }
 
 }  // namespace recovery_gate

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
 #include <list>
+#include <map>
 #include <utility>
 
 #include "recovery_gate/client_protocol.h"
@@ -22,12 +23,35 @@ constexpr int look_interval_ms = 250;
 constexpr int reads_at_once = 16;
 
 void tell(ClientStream &client, const Refusal &refusal,
-          std::uint8_t sequence_number) {
+          const CommandReader &command) {
   client.write(error_packet(refusal.error_number, refusal.sqlstate,
-                            refusal.text, sequence_number,
+                            refusal.text, command.next_sequence_number(),
                             refusal.compressing));
   client.end_writing();
 }
+
+/* How many answers may be given now: as many as were not given in the last
+   second. */
+class Pace {
+ public:
+  Pace(Instant now, unsigned a_second)
+      : a_second_(a_second), left_(a_second), at_(now) {}
+
+  bool allows_one(Instant now) {
+    left_ = std::min<double>(
+        a_second_, left_ + a_second_ * (now - at_).count() / 1000.0);
+    at_ = now;
+    return left_ >= 1;
+  }
+  /* Those that cannot wait are answered also when it does not allow it. */
+  void one_was_given() { left_ = std::max(left_ - 1, 0.0); }
+  int until_next_ms() const { return 1000 / static_cast<int>(a_second_) + 1; }
+
+ private:
+  const unsigned a_second_;
+  double left_;
+  Instant at_;
+};
 
 }  // namespace
 
@@ -35,7 +59,10 @@ void tell(ClientStream &client, const Refusal &refusal,
 class Refuser::Desk {
  public:
   Desk(const Clock &clock, const Limits &limits)
-      : clock_(clock), limits_(limits), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
+      : clock_(clock),
+        limits_(limits),
+        epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+        pace_(clock.now(), limits.answers_a_second) {}
   ~Desk() {
     clients_.clear();
     if (epoll_ >= 0) ::close(epoll_);
@@ -48,46 +75,53 @@ class Refuser::Desk {
   }
 
   void add(Guest &&guest) {
-    while (!clients_.empty() && clients_.size() >= limits_.clients)
-      send_off_oldest();
-    clients_.emplace_back(std::move(guest));
-    Client &client = clients_.back();
-    client.place = std::prev(clients_.end());
-    epoll_event event{EPOLLIN | EPOLLRDHUP, {&client}};
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, client.guest.client->descriptor(),
-                    &event) != 0) {
-      remind(client);
-      clients_.pop_back();
-      return;
-    }
-    serve(client);  // TLS may have read ahead
+    if (!clients_.empty() && clients_.size() >= limits_.clients)
+      send_off(clients_.begin());
+    const Place client = clients_.emplace(clients_.end(), std::move(guest),
+                                          limits_.patience);
+    client->place = client;
+    epoll_event event{EPOLLIN | EPOLLRDHUP, {&*client}};
+    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, client->guest.client->descriptor(),
+                    &event) == 0)
+      serve(*client);  // TLS may have read ahead
+    else
+      send_off(client);
   }
 
   /* Until something arrives, or the ring sounds, or it is time to look. */
   void wait(int ring) {
-    busy_at_ = clients_.empty() ? busy_at_ : clock_.now();
+    if (!clients_.empty()) busy_at_ = clock_.now();
     epoll_event event{EPOLLIN, {nullptr}};
     ::epoll_ctl(epoll_, EPOLL_CTL_ADD, ring, &event);
     epoll_event events[64];
     const int arrived =
-        ::epoll_wait(epoll_, events, std::size(events), look_interval_ms);
+        ::epoll_wait(epoll_, events, std::size(events),
+                     asking_.empty() ? look_interval_ms : pace_.until_next_ms());
     ::epoll_ctl(epoll_, EPOLL_CTL_DEL, ring, nullptr);
+    if (arrived < 0) ::usleep(look_interval_ms * 1000);  // never in a circle
     for (int i = 0; i < arrived; ++i)
       if (events[i].data.ptr != nullptr)
         serve(*static_cast<Client *>(events[i].data.ptr));
-    if (arrived < 0) ::usleep(look_interval_ms * 1000);  // never in a circle
+    answer_those_who_ask();
     mind_the_time();
   }
 
  private:
+  struct Client;
+  using Place = std::list<Client>::iterator;
+
   struct Client {
-    explicit Client(Guest &&guest)
-        : guest(std::move(guest)), command(this->guest.refusal.compressing) {}
+    Client(Guest &&arrived, milliseconds patience)
+        : guest(std::move(arrived)),
+          command(guest.refusal.compressing),
+          until(guest.since + patience) {}
 
     Guest guest;
     CommandReader command;
-    bool answered = false;
-    std::list<Client>::iterator place;
+    Instant until;
+    enum { SILENT, ASKING, ANSWERED } state = SILENT;
+    Place place;
+    std::multimap<Instant, Client *>::iterator place_among_asking;
   };
 
   void serve(Client &client) {
@@ -98,49 +132,63 @@ class Refuser::Desk {
       const auto read =
           client.guest.client->read(buffer, sizeof buffer, &length);
       if (read == ClientStream::Read::END) {
-        clients_.erase(client.place);
+        forget(client.place);
         return;
       }
       if (read == ClientStream::Read::NOTHING_YET) break;
       complete = client.command.read({buffer, length});
     }
-    if (!complete || client.answered) return;
-    client.answered = true;
-    client.guest.until = clock_.now() + limits_.farewell;
-    tell(*client.guest.client, client.guest.refusal,
-         client.command.next_sequence_number());
+    if (!complete || client.state != Client::SILENT) return;
+    client.state = Client::ASKING;
+    client.place_among_asking = asking_.emplace(
+        client.guest.since + client.guest.refusal.longest_delay, &client);
   }
 
-  /* It has not asked, and there is no more time to wait for it. */
-  void remind(Client &client) {
-    if (client.answered || client.command.has_begun()) return;
-    tell(*client.guest.client, client.guest.refusal,
-         client.command.next_sequence_number());
+  void answer_those_who_ask() {
+    while (!asking_.empty()) {
+      const Instant now = clock_.now();
+      const auto [latest, next] = *asking_.begin();
+      Client &client = *next;
+      if (!pace_.allows_one(now) && now < latest) return;
+      pace_.one_was_given();
+      asking_.erase(asking_.begin());
+      client.state = Client::ANSWERED;
+      client.until = now + limits_.farewell;
+      tell(*client.guest.client, client.guest.refusal, client.command);
+    }
   }
 
-  void send_off_oldest() {
-    remind(clients_.front());
-    clients_.pop_front();
+  void forget(Place client) {
+    if (client->state == Client::ASKING)
+      asking_.erase(client->place_among_asking);
+    clients_.erase(client);
+  }
+
+  /* There is no more time, or room, to wait for it. */
+  void send_off(Place client) {
+    const bool in_the_middle =
+        client->state == Client::SILENT && client->command.has_begun();
+    if (client->state != Client::ANSWERED && !in_the_middle)
+      tell(*client->guest.client, client->guest.refusal, client->command);
+    forget(client);
   }
 
   void mind_the_time() {
     const Instant now = clock_.now();
     if (now < look_at_) return;
     look_at_ = now + milliseconds(look_interval_ms);
-    for (auto client = clients_.begin(); client != clients_.end();) {
-      if (now < client->guest.until) {
-        ++client;
-        continue;
-      }
-      remind(*client);
-      client = clients_.erase(client);
+    for (Place next = clients_.begin(); next != clients_.end();) {
+      const Place client = next++;
+      if (now >= client->until) send_off(client);
     }
   }
 
   const Clock &clock_;
   const Limits &limits_;
   const int epoll_;
+  Pace pace_;
   std::list<Client> clients_;  // in the order of their arrival
+  std::multimap<Instant, Client *> asking_;  // by the end of their delay
   Instant busy_at_ = clock_.now();
   Instant look_at_ = clock_.now();
 };
@@ -154,8 +202,7 @@ void Refuser::refuse(std::unique_ptr<ClientStream> client, Refusal refusal) {
   {
     Lock lock(mutex_);
     if (stopping_) return;
-    arrivals_.push_back({std::move(client), std::move(refusal),
-                         clock_.now() + limits_.patience});
+    arrivals_.push_back({std::move(client), std::move(refusal), clock_.now()});
     if (!running_) start();
   }
   arrival_.ring();
@@ -169,7 +216,9 @@ void Refuser::start() try {
   thread_ = boost::thread([this] { run(); });
   running_ = true;
 } catch (const boost::thread_resource_error &) {
-  for (Guest &guest : arrivals_) tell(*guest.client, guest.refusal, 1);
+  for (Guest &guest : arrivals_)
+    tell(*guest.client, guest.refusal,
+         CommandReader(guest.refusal.compressing));
   arrivals_.clear();
 }
 

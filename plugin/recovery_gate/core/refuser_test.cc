@@ -1,7 +1,9 @@
 #include "recovery_gate/refuser.h"
 
+#include <algorithm>
 #include <atomic>
 #include <list>
+#include <vector>
 
 #include "client_pair.h"
 #include "fakes.h"
@@ -14,7 +16,8 @@ using namespace std::literals;
 using std::chrono::seconds;
 
 const std::string query = "\x09\0\0\0\x03SELECT 1"s;
-const Refusal refusal{1047, "08S01", "Recovery gate is closed: ...", false};
+const Refusal refusal{1047, "08S01", "Recovery gate is closed: ...", false,
+                      milliseconds(1000)};
 
 std::string told(std::uint8_t number = 1) {
   return error_packet(1047, "08S01", refusal.text, number, false);
@@ -131,7 +134,7 @@ TEST_F(ARefuser, TellsTheOneWhoSaysNothing) {
   later.send(query);
   EXPECT_EQ(later.receive_all(), told());
   EXPECT_TRUE(client.hears_nothing());
-  clock.advance(milliseconds(1));
+  clock.advance(seconds(1));
   EXPECT_EQ(client.receive_all(), told());
 }
 
@@ -178,6 +181,39 @@ TEST_F(ARefuser, ForgetsTheOneWhoLeaves) {
     while (open > 1) boost::this_thread::yield();
   }
   EXPECT_TRUE(stays.hears_nothing()) << "there was room for all of them";
+}
+
+TEST_F(ARefuser, SpreadsAnswersOutInACrowd) {
+  limits.answers_a_second = 10;
+  Refuser refuser(clock, hooks(), limits);
+  std::vector<ClientPair *> crowd;
+  for (int i = 0; i < 30; ++i) {
+    crowd.push_back(&client_of(refuser));
+    crowd.back()->send(query);
+  }
+  const auto answered = [&] {
+    return std::count_if(crowd.begin(), crowd.end(), [](ClientPair *client) {
+      return !client->hears_nothing();
+    });
+  };
+  while (answered() < 10) boost::this_thread::yield();
+  clock.advance(milliseconds(100));
+  while (answered() < 11) boost::this_thread::yield();
+  clock.advance(milliseconds(500));
+  while (answered() < 16) boost::this_thread::yield();
+  // Who may not be late is not.
+  Refusal urgent = refusal;
+  urgent.longest_delay = milliseconds(0);
+  ClientPair &hurried = client_of(refuser, urgent);
+  hurried.send(query);
+  EXPECT_EQ(hurried.receive_all(), told());
+  EXPECT_EQ(answered(), 16);
+  // One that waits may leave.
+  crowd.back()->leave();
+  crowd.pop_back();
+  while (open > 30) boost::this_thread::yield();
+  clock.advance(milliseconds(400));
+  for (ClientPair *client : crowd) EXPECT_EQ(client->receive_all(), told());
 }
 
 TEST_F(ARefuser, HasAThreadOnlyWhileItIsNeeded) {

@@ -1,0 +1,21 @@
+/*
+  What a closed gate waits for, in words: the same in the error log and in the
+  line that a service manager shows.
+*/
+#ifndef RECOVERY_GATE_WAITING_TEXT_H
+#define RECOVERY_GATE_WAITING_TEXT_H
+
+#include <string>
+
+#include "recovery_gate/binlog_position.h"
+#include "recovery_gate/gate_state.h"
+
+namespace recovery_gate {
+
+/* "waiting for REPLICA: ..." for a closed state, full_name() for others. */
+std::string waiting_text(GateState state, const BinlogPosition &to_acknowledge,
+                         const BinlogPosition &recovered_end);
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_WAITING_TEXT_H
