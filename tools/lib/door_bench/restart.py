@@ -118,25 +118,33 @@ def _ready_ns(pair: Pair) -> int:
 
 
 def report(restarts: list[Restart]) -> str:
-    none = next(one for one in restarts if one.way == "none")
+    by_way = {one.way: one for one in restarts}
     rows = [
         [
             "what keeps the application out",
             "from its start to the first answer, ms",
             'from "ready for connections", ms',
             "times as long as with nothing",
+            "as with the gate",
             "restarts",
         ]
     ]
     for one in restarts:
-        ratios = [ours / plain for ours, plain in zip(one.from_exec, none.from_exec)]
         rows.append(
             [
                 WAYS[one.way],
                 spread_text(one.from_exec, 0),
                 spread_text(one.from_ready, 0),
-                "1" if one is none else spread_text(ratios, 2),
+                *(_times_as_long(one, by_way[way]) for way in ("none", "gate")),
                 str(len(one.from_exec)),
             ]
         )
     return table(rows)
+
+
+def _times_as_long(one: Restart, other: Restart) -> str:
+    """Each compared with the other's in the same round."""
+    if one is other:
+        return "1"
+    pairs = zip(one.from_exec, other.from_exec)
+    return spread_text([ours / theirs for ours, theirs in pairs], 2)
