@@ -4,10 +4,9 @@ Three primaries with a replica each are alike: one has the gate, two have not.
 The three are measured one after the other, the plain one always in the middle,
 so that each ratio is of two runs that followed each other, and what drifts gets
 into both alike. The second plain one is the control: its ratio to the first is
-what the machine's noise alone makes of two equal servers.
-
-The processor time that the primary uses for each operation is compared while all
-three are at work: what else happens on the machine then happens to all of them.
+what the machine's noise alone makes of two equal servers. The processor time
+that the primary uses for each operation is compared in the same way; what else
+the machine has to do makes less of a difference there.
 
 No two servers are quite alike, though: memory lies elsewhere at each start. So
 the servers are started anew for each block, and take turns in who has the gate.
@@ -16,11 +15,9 @@ the servers are started anew for each block, and take turns in who has the gate.
 from __future__ import annotations
 
 import statistics
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from door_bench.pair import ROWS, Bench, Pair
-from door_bench.programs import Program
 from door_bench.ratios import confidence_text, ratio_text, table
 
 WORKLOADS = {
@@ -40,6 +37,12 @@ class Cell:
     control: list[float] = field(default_factory=list)
     gate_time: list[float] = field(default_factory=list)
     control_time: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Run:
+    per_second: float
+    processor: float  # seconds for each operation
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,8 @@ def measure(bench: Bench, extent: Extent) -> list[Cell]:
                 order = [gate, plain, control]
                 if round_number % 2:
                     order.reverse()
-                speed = {pair: _run(pair, cell, extent.seconds) for pair in order}
-                cell.per_second.append(speed[plain])
-                cell.gate.append(speed[gate] / speed[plain])
-                cell.control.append(speed[control] / speed[plain])
-                cost = _processor_times(order, cell, extent.seconds)
-                cell.gate_time.append(cost[gate] / cost[plain])
-                cell.control_time.append(cost[control] / cost[plain])
+                seen = {pair: _run(pair, cell, extent.seconds) for pair in order}
+                _compare(cell, seen[gate], seen[plain], seen[control])
         print(f"  block {block + 1} of {extent.blocks}", flush=True)
     for pair in pairs:
         pair.primary.kill9()
@@ -89,34 +87,23 @@ def measure(bench: Bench, extent: Extent) -> list[Cell]:
     return cells
 
 
-def _start(pair: Pair, cell: Cell, seconds: float) -> Program:
-    return pair.clients(
+def _compare(cell: Cell, gate: Run, plain: Run, control: Run) -> None:
+    cell.per_second.append(plain.per_second)
+    cell.gate.append(gate.per_second / plain.per_second)
+    cell.control.append(control.per_second / plain.per_second)
+    cell.gate_time.append(gate.processor / plain.processor)
+    cell.control_time.append(control.processor / plain.processor)
+
+
+def _run(pair: Pair, cell: Cell, seconds: float) -> Run:
+    before = pair.processor_seconds()
+    answer = pair.ask(
+        seconds + 60,
         *(cell.what, f"--clients={cell.clients}"),
         *(f"--seconds={seconds}", f"--rows={ROWS}"),
     )
-
-
-def _run(pair: Pair, cell: Cell, seconds: float) -> float:
-    with _start(pair, cell, seconds) as program:
-        return program.answer(seconds + 60)["per_second"]
-
-
-def _processor_times(
-    pairs: list[Pair], cell: Cell, seconds: float
-) -> dict[Pair, float]:
-    """For each operation, while all of them are at work."""
-    before = {pair: pair.processor_seconds() for pair in pairs}
-    with ExitStack() as stack:
-        programs = {
-            pair: stack.enter_context(_start(pair, cell, seconds)) for pair in pairs
-        }
-        done = {
-            pair: program.answer(seconds + 60)["all_operations"]
-            for pair, program in programs.items()
-        }
-    return {
-        pair: (pair.processor_seconds() - before[pair]) / done[pair] for pair in pairs
-    }
+    used = pair.processor_seconds() - before
+    return Run(answer["per_second"], used / answer["all_operations"])
 
 
 def report(cells: list[Cell]) -> str:
