@@ -247,7 +247,8 @@ class HeldClient {
   Json as_json() const {
     return {{"connected_ns", connected_ns_},
             {"answered_ns", answered_ns_},
-            {"error", error_}};
+            {"error", error_},
+            {"message", message_}};
   }
 
  private:
@@ -256,6 +257,7 @@ class HeldClient {
   int finish() {
     answered_ns_ = now();
     error_ = mysql_errno(connection_.get());
+    message_ = mysql_error(connection_.get());
     return 0;
   }
 
@@ -267,6 +269,7 @@ class HeldClient {
   MYSQL_RES *result_ = nullptr;
   std::int64_t connected_ns_ = 0, answered_ns_ = 0;
   unsigned error_ = 0;
+  std::string message_;
 };
 
 class Crowd {

@@ -93,9 +93,11 @@ def _ask_together(pair: Pair, opening: Opening, times: int) -> None:
 
 
 def _note(opening: Opening, answer: dict[str, Any], since: int) -> None:
-    errors = [one["error"] for one in answer["clients"] if one["error"]]
+    errors = [one["message"] for one in answer["clients"] if one["error"]]
     if errors:
-        raise Unexpected(f"{opening.clients} answers", f"errors {errors[:10]}")
+        raise Unexpected(
+            f"{opening.clients} answers", f"{len(errors)} errors: {errors[0]}"
+        )
     answers = [one["answered_ns"] for one in answer["clients"]]
     if min(answers) < since:
         raise Unexpected("no answer before the gate could open", "one")
