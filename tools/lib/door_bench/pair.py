@@ -48,7 +48,7 @@ class Pair:
         return self._bench.servers.add(
             path,
             # The table in memory, and no checkpoint in the middle of a run.
-            *("--innodb-buffer-pool-size=64M", "--innodb-log-file-size=96M"),
+            *("--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M"),
             "--innodb-buffer-pool-dump-at-shutdown=OFF",
             "--innodb-buffer-pool-load-at-startup=OFF",
             *self._options,
@@ -80,14 +80,16 @@ class Pair:
     def start(self, *options: str) -> None:
         """Both; returns when the replica is there, and the gate, if there is
         one, is open."""
-        self.replica.start(*options)
+        self.replica.launch(*options)
         self.primary.start(*options)
+        self.replica.wait_ready()
         self.reconnect()
         if options:
             self.primary.wait_for_status("Recovery_gate_open", "ON")
 
     def stop(self) -> None:
         self.wait_received()
+        self.replica.ask_to_stop()
         self.primary.stop()
         self.replica.stop()
 
