@@ -21,14 +21,14 @@
 
 namespace recovery_gate {
 
-enum class FirstCommand { CHANGE_USER, QUIT, OTHER };
+enum class FirstCommand { INCOMPLETE, CHANGE_USER, QUIT, OTHER };
 
 /* Bytes that are enough for first_command(). */
-inline constexpr std::size_t enough_of_a_command = 12;
+inline constexpr std::size_t enough_of_a_command = 256;
 
-/* What a client's first command looks like; OTHER also for what is too short to
-   tell, for what is no command, and for what is compressed. A guess: whoever
-   sends packets of no length can have anything taken for a command. */
+/* What a client's first command looks like, from its first bytes; INCOMPLETE when
+   there are too few to tell. A guess: whoever sends packets of no length can have
+   anything taken for a command. */
 FirstCommand first_command(std::string_view start, bool compressing);
 
 /* Reads a client's first command, which may come in any number of pieces and be

@@ -168,7 +168,7 @@ class Gate {
   /* The text of the error that a turned away client gets. */
   std::string turned_away_text() const;
   /* By how much the error may be late in a crowd, for a client that was not held:
-     by what it would have waited if it had been, or a second. */
+     by what it would have waited if it had been, but one to ten seconds. */
   milliseconds longest_delay() const;
 
   GateSnapshot snapshot() const;

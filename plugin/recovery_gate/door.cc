@@ -30,9 +30,13 @@ std::uint32_t slots_of(const THD *thd) {
   if (thd->scheduler == extra_thread_scheduler ||
       thread_handling == SCHEDULER_NO_THREADS)
     return 0;
-  ulong slots = *thd->scheduler->max_connections;
-  const bool is_pooled = thread_handling > SCHEDULER_NO_THREADS;
-  if (is_pooled) slots = std::min<ulong>(slots, threadpool_max_threads);
+  std::uint64_t slots = *thd->scheduler->max_connections;
+  if (thread_handling > SCHEDULER_NO_THREADS) {
+    // Each group of the pool needs a thread that listens and one that works.
+    const std::uint64_t needed = 2 * std::uint64_t{threadpool_size};
+    const std::uint64_t threads = threadpool_max_threads;
+    slots = std::min(slots, threads - std::min(threads, needed));
+  }
   return static_cast<std::uint32_t>(slots);
 }
 
@@ -109,7 +113,7 @@ class Held final : public HeldClient {
   ClientSocket socket_;
 };
 
-void login(THD *thd, const Visitor &visitor) {
+void login(THD *thd, const Visitor &visitor) try {
   GateService &service = GateService::instance();
   switch (service.gate.knock(visitor)) {
     case Gate::Verdict::ADMIT:
@@ -136,6 +140,8 @@ void login(THD *thd, const Visitor &visitor) {
       end_session(thd);
       return;
   }
+} catch (const std::bad_alloc &) {
+  end_session(thd);
 }
 
 void change_of_user(THD *thd, Visitor visitor) {
@@ -188,7 +194,7 @@ bool has_door() { return installed; }
 
 bool has_crowded_door() {
   const ulong slots = *thread_scheduler->max_connections;
-  return *thread_scheduler->connection_count >= slots - slots / 4;
+  return *thread_scheduler->connection_count + slots / 8 >= slots;
 }
 
 }  // namespace recovery_gate

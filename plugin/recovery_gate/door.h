@@ -17,8 +17,8 @@ int deinit_door(void *);
 /* The audit plugin is there: clients can be turned away. */
 bool has_door();
 
-/* Three quarters of the connections that the server can serve are there, be they
-   logged in or about to. Any thread, once the server has started. */
+/* Hardly an eighth of the server's connections is free, be the others logged in,
+   held, or about to log in. Any thread, once the server has started. */
 bool has_crowded_door();
 
 }  // namespace recovery_gate

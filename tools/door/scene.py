@@ -7,6 +7,7 @@ import os
 import re
 import select
 import socket
+import ssl
 import struct
 import sys
 import zlib
@@ -38,6 +39,20 @@ def expect(what: str, seen, accepted) -> None:
         raise Unexpected(what, repr(seen))
 
 
+def _certificates(server: Server) -> list[str]:
+    """Those that come with the server's own tests."""
+    shared = Path(server.value("SELECT @@character_sets_dir")).parent
+    for folder in (shared / "mysql-test", shared.parent / "mysql/mysql-test"):
+        data = folder / "std_data"
+        if (data / "server-cert.pem").exists():
+            return [
+                f"--ssl-ca={data / 'cacert.pem'}",
+                f"--ssl-cert={data / 'server-cert.pem'}",
+                f"--ssl-key={data / 'server-key.pem'}",
+            ]
+    raise FileNotFoundError("the server's test data is not there: run tools/setup")
+
+
 class Scene:
     """A primary with the gate, its semi-sync replica, and some accounts: those of
     an application (app) and an administrator (ops), and what logs in on behalf of
@@ -53,6 +68,7 @@ class Scene:
             *QUICK,
             f"--plugin-dir={self._plugins(servers.folder / 'plugins')}",
             f"--plugin-load-add={PLUGIN.stem}",
+            *_certificates(self.replica),
             *("--plugin-load-add=auth_test_plugin", "--plugin-maturity=unknown"),
             "--recovery-gate=FORCE_PLUS_PERMANENT",
         )
@@ -138,7 +154,14 @@ class Scene:
 COM_QUIT, COM_QUERY, COM_PING, COM_CHANGE_USER = b"\x01", b"\x03", b"\x0e", b"\x11"
 
 _LONG_PASSWORD, _PROTOCOL_41, _SECURE = 1, 0x200, 0x8000
-_PLUGIN_AUTH, _COMPRESS = 0x80000, 0x20
+_PLUGIN_AUTH, _COMPRESS, _TLS = 0x80000, 0x20, 0x800
+
+
+def _tls() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 class Client:
@@ -152,6 +175,7 @@ class Client:
         *,
         password: str = "",
         by_socket: bool = False,
+        tls: bool = False,
         port: int | None = None,
         compress: bool = False,
         timeout: float = 20,
@@ -166,6 +190,8 @@ class Client:
         self.name = f"{user} by {'socket' if by_socket else 'TCP'}"
         if compress:
             self.name += ", compressing"
+        if tls:
+            self.name += ", with TLS"
         self._compress = False
         self._received = b""
         try:
@@ -175,17 +201,17 @@ class Client:
             flags = _LONG_PASSWORD | _PROTOCOL_41 | _SECURE | _PLUGIN_AUTH
             if compress:
                 flags |= _COMPRESS
-            self.socket.sendall(
-                frame(
-                    struct.pack("<IIB23x", flags, 1 << 24, 45)
-                    + user.encode()
-                    + b"\0\0mysql_native_password\0",
-                    1,
-                )
-            )
+            if tls:
+                flags |= _TLS
+            hello = struct.pack("<IIB23x", flags, 1 << 24, 45)
+            if tls:
+                self.socket.sendall(frame(hello, 1))
+                self.socket = _tls().wrap_socket(self.socket)
+            hello += user.encode() + b"\0\0mysql_native_password\0"
+            self.socket.sendall(frame(hello, 1 + tls))
             answer = self.packet()
             if answer[:1] == b"\xfe":  # another way to authenticate
-                self.socket.sendall(frame(password.encode() + b"\0", 3))
+                self.socket.sendall(frame(password.encode() + b"\0", 3 + tls))
                 answer = self.packet()
             if answer[:1] == b"\xff":
                 raise _error(answer)
@@ -234,6 +260,13 @@ class Client:
 
     def is_silent(self) -> bool:
         """Nothing has come yet."""
+        if isinstance(self.socket, ssl.SSLSocket):  # its tickets have come
+            timeout = self.socket.gettimeout()
+            self.socket.setblocking(False)
+            with suppress(ssl.SSLWantReadError):
+                self._received += self.socket.recv(65536)
+            self.socket.settimeout(timeout)
+            return not self._received
         return not self._received and not select.select([self.socket], [], [], 0)[0]
 
     def packet(self) -> bytes:

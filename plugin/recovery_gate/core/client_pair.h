@@ -36,6 +36,7 @@ class ClientPair {
     EXPECT_EQ(::send(client_, bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
   }
+  void end_writing() { ::shutdown(client_, SHUT_WR); }
   void leave() {
     if (client_ >= 0) ::close(client_);
     client_ = -1;

@@ -1,5 +1,7 @@
 #include "recovery_gate/client_protocol.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 
 namespace recovery_gate {
@@ -21,15 +23,38 @@ void append_length(std::size_t length, std::string *out) {
     out->push_back(static_cast<char>(length >> shift & 0xff));
 }
 
+/* As much of the first packet as it takes, out of a frame; shorter when the frame
+   has not arrived. */
+std::string first_of_frame(std::string_view frame) {
+  constexpr std::size_t wanted = packet_header + 1;
+  if (frame.size() < frame_header) return {};
+  const bool is_compressed = frame.substr(4, 3) != "\0\0\0"sv;
+  frame.remove_prefix(frame_header);
+  if (!is_compressed) return std::string(frame.substr(0, wanted));
+
+  z_stream stream{};
+  std::string first(wanted, '\0');
+  stream.next_in =
+      reinterpret_cast<Bytef *>(const_cast<char *>(frame.data()));
+  stream.avail_in = static_cast<uInt>(frame.size());
+  stream.next_out = reinterpret_cast<Bytef *>(first.data());
+  stream.avail_out = static_cast<uInt>(first.size());
+  if (inflateInit(&stream) != Z_OK) return {};
+  inflate(&stream, Z_SYNC_FLUSH);
+  inflateEnd(&stream);
+  first.resize(wanted - stream.avail_out);
+  return first;
+}
+
 }  // namespace
 
 FirstCommand first_command(std::string_view start, bool compressing) {
+  std::string first;
   if (compressing) {
-    if (start.size() < frame_header || start.substr(4, 3) != "\0\0\0"sv)
-      return FirstCommand::OTHER;
-    start.remove_prefix(frame_header);
+    first = first_of_frame(start);
+    start = first;
   }
-  if (start.size() <= packet_header) return FirstCommand::OTHER;
+  if (start.size() <= packet_header) return FirstCommand::INCOMPLETE;
   switch (start[packet_header]) {
     case com_quit:
       return start.substr(0, packet_header) == "\1\0\0\0"sv

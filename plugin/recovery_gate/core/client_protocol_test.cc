@@ -1,6 +1,7 @@
 #include "recovery_gate/client_protocol.h"
 
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <string>
 
@@ -25,24 +26,48 @@ TEST(FirstCommand, OfACompressingClientIsInAFrame) {
   EXPECT_EQ(first_command("\x30\0\0\0\0\0\0\x2c\0\0\0\x11"sv, true),
             FirstCommand::CHANGE_USER);
   // The same without frames is something else.
-  EXPECT_EQ(first_command("\7\0\0\0\x11root"sv, true), FirstCommand::OTHER);
+  EXPECT_EQ(first_command("\7\0\0\0\x11root\0\0\0\0"sv, true),
+            FirstCommand::INCOMPLETE);
 }
 
-TEST(FirstCommand, IsNotReadFromWhatIsCompressed) {
-  EXPECT_EQ(first_command("\5\0\0\0\x30\0\0\1\0\0\0\x01"sv, true),
+std::string compressed(const std::string &packet) {
+  std::string body(compressBound(packet.size()), '\0');
+  uLongf length = body.size();
+  EXPECT_EQ(compress(reinterpret_cast<Bytef *>(body.data()), &length,
+                     reinterpret_cast<const Bytef *>(packet.data()),
+                     packet.size()),
+            Z_OK);
+  body.resize(length);
+  return std::string{static_cast<char>(length), 0, 0, 0,
+                     static_cast<char>(packet.size()), 0, 0} +
+         body;
+}
+
+TEST(FirstCommand, IsReadFromWhatIsCompressed) {
+  const std::string attributes(120, 'a');
+  EXPECT_EQ(first_command(compressed("\x7d\0\0\0\x11root"s + attributes), true),
+            FirstCommand::CHANGE_USER);
+  EXPECT_EQ(first_command(compressed("\x7d\0\0\0\x03text"s + attributes), true),
             FirstCommand::OTHER);
+  EXPECT_EQ(first_command("\5\0\0\0\x30\0\0 this is no zlib stream"sv, true),
+            FirstCommand::INCOMPLETE);
 }
 
 TEST(FirstCommand, CannotBeToldFromTooLittle) {
   const std::string quit = "\1\0\0\0\x01"s;
   for (std::size_t length = 0; length < quit.size(); ++length)
     EXPECT_EQ(first_command(quit.substr(0, length), false),
-              FirstCommand::OTHER);
+              FirstCommand::INCOMPLETE);
   const std::string frame = "\5\0\0\0\0\0\0\1\0\0\0\x01"s;
-  EXPECT_EQ(frame.size(), enough_of_a_command);
   for (std::size_t length = 0; length < frame.size(); ++length)
     EXPECT_EQ(first_command(frame.substr(0, length), true),
-              FirstCommand::OTHER);
+              FirstCommand::INCOMPLETE);
+  const std::string zipped =
+      compressed("\x7d\0\0\0\x11root"s + std::string(120, 'a'));
+  EXPECT_LE(zipped.size(), enough_of_a_command);
+  for (std::size_t length = 0; length < 9; ++length)
+    EXPECT_EQ(first_command(zipped.substr(0, length), true),
+              FirstCommand::INCOMPLETE);
 }
 
 TEST(FirstCommand, IsNoGoodbyeWhenItIsLongerThanOne) {

@@ -14,7 +14,7 @@ using Lock = boost::lock_guard<boost::mutex>;
 
 // Between a replica's login and its first binary log event.
 constexpr milliseconds replica_settling_time{1000};
-constexpr milliseconds shortest_crowd_delay{1000};
+constexpr milliseconds shortest_crowd_delay{1000}, longest_crowd_delay{10000};
 constexpr milliseconds first_reminder{60 * 1000};
 constexpr milliseconds longest_reminder{60 * 60 * 1000};
 
@@ -330,7 +330,8 @@ std::string Gate::turned_away_text() const {
 
 milliseconds Gate::longest_delay() const {
   Lock lock(mutex_);
-  return std::max(settings_.connect_wait, shortest_crowd_delay);
+  return std::clamp(settings_.connect_wait, shortest_crowd_delay,
+                    longest_crowd_delay);
 }
 
 GateSnapshot Gate::snapshot() const {

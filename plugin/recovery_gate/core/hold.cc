@@ -11,6 +11,8 @@ namespace {
 // What is missing may change, and no bell rings for that: the next change may be
 // that the gate opens, and then all should be asleep who are to wake up.
 constexpr milliseconds show_interval{1000};
+// Between two looks at a packet of which too little has arrived.
+constexpr milliseconds peek_interval{100};
 // For want of a descriptor nothing announces that the gate has opened.
 constexpr milliseconds look_without_bell{100};
 
@@ -40,7 +42,7 @@ HoldOutcome hold(Gate &gate, const Clock &clock, const Visitor &visitor,
                  HeldClient &client) {
   Place place(gate);
   const Instant since = clock.now();
-  short awaited = POLLRDHUP | POLLIN;
+  bool has_spoken = false, is_understood = false;
   for (;;) {
     const std::shared_ptr<const Ring> change = gate.next_change();
     if (client.killed()) return HoldOutcome::LEFT;
@@ -53,16 +55,19 @@ HoldOutcome hold(Gate &gate, const Clock &clock, const Visitor &visitor,
     }
     client.show(judgement.waits_for);
 
+    // What has arrived stays where it is until the client is served.
+    const short awaited = has_spoken ? POLLRDHUP : POLLRDHUP | POLLIN;
     pollfd events[] = {{client.descriptor(), awaited, 0},
                        {change->descriptor(), POLLIN, 0}};
-    const milliseconds time =
-        std::min(judgement.until - clock.now(),
-                 change->descriptor() < 0 ? look_without_bell : show_interval);
-    if (::poll(events, std::size(events), poll_time(time)) <= 0) continue;
+    milliseconds time =
+        std::min(judgement.until - clock.now(), show_interval);
+    if (has_spoken && !is_understood) time = std::min(time, peek_interval);
+    if (change->descriptor() < 0) time = std::min(time, look_without_bell);
+    if (::poll(events, std::size(events), poll_time(time)) < 0) continue;
 
-    const short arrived = events[0].revents;
-    if (arrived & ~POLLIN) return HoldOutcome::LEFT;
-    if (arrived == 0) continue;
+    if (events[0].revents & ~POLLIN) return HoldOutcome::LEFT;
+    has_spoken = has_spoken || (events[0].revents & POLLIN);
+    if (!has_spoken || is_understood) continue;
     switch (client.peek()) {
       case FirstCommand::QUIT:
         return HoldOutcome::LEFT;
@@ -71,7 +76,10 @@ HoldOutcome hold(Gate &gate, const Clock &clock, const Visitor &visitor,
         gate.turn_away_held();
         return HoldOutcome::TURNED_AWAY;
       case FirstCommand::OTHER:
-        awaited = POLLRDHUP;  // it stays there until the client is served
+        is_understood = true;
+        break;
+      case FirstCommand::INCOMPLETE:
+        break;
     }
   }
 }

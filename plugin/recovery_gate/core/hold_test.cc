@@ -116,6 +116,17 @@ TEST_F(AClosedGate, HasRoomAgainWhenSomebodyLeaves) {
   EXPECT_EQ(gate.knock(app), Verdict::HOLD);
 }
 
+TEST_F(AClosedGate, MayBeLateWithAnErrorByTheTimeOfAWait) {
+  const auto delay_with = [this](int wait) {
+    settings.connect_wait = milliseconds(wait);
+    gate.configure(settings);
+    return gate.longest_delay().count();
+  };
+  EXPECT_EQ(delay_with(5000), 5000);
+  EXPECT_EQ(delay_with(0), 1000);
+  EXPECT_EQ(delay_with(3600000), 10000);
+}
+
 TEST_F(AClosedGate, HoldsNobodyOnceItIsOpen) {
   open();
   EXPECT_EQ(gate.knock(app), Verdict::ADMIT);
@@ -344,6 +355,14 @@ TEST_F(Holding, EndsWhenTheClientChangesUser) {
   EXPECT_EQ(end(), HoldOutcome::TURNED_AWAY);
   EXPECT_EQ(held(), 0u);
   EXPECT_EQ(rejected(), 1u);
+}
+
+TEST_F(Holding, EndsWhenTheClientChangesUserInTwoPieces) {
+  begin();
+  client.pair.send("\7\0\0\0"sv);
+  while (client.peeks == 0) boost::this_thread::yield();
+  client.pair.send("\x11root\0"sv);
+  EXPECT_EQ(end(), HoldOutcome::TURNED_AWAY);
 }
 
 TEST_F(Holding, EndsWhenTheSessionIsKilled) {

@@ -133,6 +133,9 @@ class Refuser::Desk {
       const auto read =
           client.guest.client->read(buffer, sizeof buffer, &length);
       if (read == ClientStream::Read::END) {
+        // It may have ended its own side only, and be waiting for the answer.
+        if (complete && client.state == Client::SILENT)
+          tell(*client.guest.client, client.guest.refusal, client.command);
         forget(client.place);
         return;
       }
@@ -140,9 +143,9 @@ class Refuser::Desk {
       complete = client.command.read({buffer, length});
     }
     if (!complete || client.state != Client::SILENT) return;
-    client.state = Client::ASKING;
     client.place_among_asking = asking_.emplace(
         client.guest.since + client.guest.refusal.longest_delay, &client);
+    client.state = Client::ASKING;
   }
 
   void answer_those_who_ask() {
@@ -163,6 +166,8 @@ class Refuser::Desk {
   void forget(Place client) {
     if (client->state == Client::ASKING)
       asking_.erase(client->place_among_asking);
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, client->guest.client->descriptor(),
+                nullptr);
     clients_.erase(client);
   }
 
@@ -218,7 +223,7 @@ void Refuser::start() try {
   }
   thread_ = boost::thread([this] { run(); });
   running_ = true;
-} catch (const boost::thread_resource_error &) {
+} catch (const std::exception &) {  // no thread, or no memory for one
   for (Guest &guest : arrivals_)
     tell(*guest.client, guest.refusal,
          CommandReader(guest.refusal.compressing));
@@ -252,6 +257,7 @@ void Refuser::run() {
         desk.wait(arrival->descriptor());
       } catch (const std::bad_alloc &) {
         arrivals.clear();  // their connections end; the server's memory is out
+        ::usleep(look_interval_ms * 1000);
       }
   }
   server_.end_thread();

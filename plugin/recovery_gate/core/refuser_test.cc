@@ -103,6 +103,16 @@ TEST_F(ARefuser, AnswersACompressingClientInAFrame) {
             error_packet(1047, "08S01", refusal.text, 5, true));
 }
 
+TEST_F(ARefuser, AnswersAClientThatHasEndedItsOwnSide) {
+  Refuser refuser(clock, server(), limits);
+  ClientPair &client = clients.emplace_back();
+  client.send(query);
+  client.end_writing();
+  refuser.refuse(std::make_unique<PlainStream>(client.give_server_end()),
+                 refusal);
+  EXPECT_EQ(client.receive_all(), told());
+}
+
 TEST_F(ARefuser, SwallowsWhatIsHuge) {
   Refuser refuser(clock, server(), limits);
   ClientPair &client = client_of(refuser);
