@@ -452,7 +452,7 @@ class Story:
         self.use_account("admitted")
         self.expect_run((CLOSED,), *self.probe_command())
         self.use_account("app")
-        self.expect_run((CLOSED, UNREACHABLE), *self.probe_command())
+        self.expect_run((CLOSED,), *self.probe_command())
 
         ping, status = (
             lambda *account, command=command: self.run(

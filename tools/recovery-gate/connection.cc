@@ -10,6 +10,8 @@
 namespace recovery_gate::tool {
 namespace {
 
+using std::chrono::steady_clock;
+
 constexpr unsigned default_timeout = 10;  // seconds
 
 const char *text_of(const std::optional<std::string> &value) {
@@ -64,7 +66,7 @@ ServerError Connection::connect() {
     mysql_optionsv(mysql, option, &value);
   };
 
-  const unsigned timeout = o.connect_timeout.value_or(default_timeout);
+  const auto timeout = static_cast<unsigned>(this->timeout().count());
   for (const mysql_option option :
        {MYSQL_OPT_CONNECT_TIMEOUT, MYSQL_OPT_READ_TIMEOUT,
         MYSQL_OPT_WRITE_TIMEOUT})
@@ -107,12 +109,24 @@ ServerError Connection::connect() {
   return error;
 }
 
+std::chrono::seconds Connection::timeout() const {
+  return std::chrono::seconds(
+      options_.connect_timeout.value_or(default_timeout));
+}
+
 ServerError Connection::query(const std::string &sql, Rows *rows) {
   MYSQL *mysql = handle_->mysql;
   if (mysql == nullptr) return {CR_SERVER_GONE_ERROR, "not connected"};
   if (rows != nullptr) *rows = {};
-  if (mysql_real_query(mysql, sql.data(), sql.size()) != 0)
-    return error_of(mysql);
+  // Connector/C has one error for a connection that has ended and for one on
+  // which nothing comes.
+  const auto begin = steady_clock::now();
+  if (mysql_real_query(mysql, sql.data(), sql.size()) != 0) {
+    ServerError error = error_of(mysql);
+    error.timed_out = error.code == CR_SERVER_LOST &&
+                      steady_clock::now() - begin >= timeout();
+    return error;
+  }
   MYSQL_RES *result = mysql_store_result(mysql);
   if (result == nullptr)
     return mysql_errno(mysql) != 0 ? error_of(mysql) : ServerError();

@@ -14,6 +14,7 @@
 #ifndef RECOVERY_GATE_TOOL_CONNECTION_H
 #define RECOVERY_GATE_TOOL_CONNECTION_H
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@ namespace recovery_gate::tool {
 struct ServerError {
   unsigned code = 0;
   std::string text;
+  bool timed_out = false;  // the server was connected, and did not answer
 
   explicit operator bool() const { return code != 0; }
 };
@@ -72,6 +74,8 @@ class Connection final : public Session {
   std::string server_version() const;
 
  private:
+  std::chrono::seconds timeout() const;
+
   struct Handle;  // keeps Connector/C's header out of this one
 
   const ConnectionOptions options_;

@@ -9,6 +9,12 @@ const char *const no_plugin_text =
     "the server has no recovery gate: plugin-load-add=ha_recovery_gate is "
     "missing in its configuration";
 
+/* The one thing that lets an account log in and then wait. Should it be another
+   one, the server is of as little use. */
+constexpr const char *held_text =
+    "logged in, and had no answer to the first statement: the gate is closed, "
+    "and holds accounts that may not pass";
+
 bool is_turned_away(const ServerError &error) {
   return error.code == ER_UNKNOWN_COM_ERROR &&
          error.text.rfind("Recovery gate is closed:", 0) == 0;
@@ -44,13 +50,18 @@ bool may_pass(const ServerError &error) {
 }
 
 Look Observer::look() {
-  if (!connected_) {
+  const bool is_new = !connected_;
+  if (is_new) {
     if (ServerError error = session_.connect()) return failed(std::move(error));
     connected_ = true;
   }
   Rows answer;
-  if (ServerError error = session_.query(status_query, &answer))
-    return failed(std::move(error));
+  if (ServerError error = session_.query(status_query, &answer)) {
+    if (!is_new || !error.timed_out) return failed(std::move(error));
+    connected_ = false;
+    error.text = held_text;
+    return {Look::Kind::TURNED_AWAY, {}, std::move(error)};
+  }
   const std::optional<GateStatus> gate = parse_status(answer);
   if (!gate) return {Look::Kind::NO_PLUGIN, {}, {}};
   return {Look::Kind::GATE, *gate, {}};

@@ -13,7 +13,8 @@ namespace recovery_gate::tool {
 struct Look {
   enum class Kind {
     GATE,         // `gate` is what the server says
-    TURNED_AWAY,  // closed: `error` is what the gate told this account
+    TURNED_AWAY,  // closed: `error` is what the gate told this account, or that
+                  // it let it wait for longer than this program does
     NO_PLUGIN,    // a server without a gate
     UNREACHABLE,  // `error` is why
   };

@@ -51,6 +51,25 @@ TEST(Look, TheGatesOwnAnswerMeansClosed) {
   EXPECT_EQ(Observer(server).look().kind, Kind::UNREACHABLE);
 }
 
+TEST(Look, NoAnswerAfterALoginMeansClosed) {
+  FakeSession server;
+  server.status_error = {2013, "Lost connection to server during query", true};
+  Observer observer(server);
+  const Look look = observer.look();
+  EXPECT_EQ(look.kind, Kind::TURNED_AWAY);
+  EXPECT_THAT(look.error.text, testing::HasSubstr("holds"));
+  observer.look();
+  EXPECT_EQ(server.connections, 2);
+}
+
+TEST(Look, NoAnswerToALaterStatementDoesNot) {
+  FakeSession server;
+  Observer observer(server);
+  observer.look();
+  server.status_error = {2013, "Lost connection to server during query", true};
+  EXPECT_EQ(observer.look().kind, Kind::UNREACHABLE);
+}
+
 TEST(Look, WhatMayPassByItself) {
   for (const unsigned code : {2002, 2003, 2005, 2006, 2013, 1040, 1053, 1203})
     EXPECT_TRUE(may_pass({code, ""})) << code;

@@ -435,7 +435,11 @@ class Story:
             else:
                 expect(f"{name} as {type_}", gate, type(gate[name]) is type_)
         expect("the position", gate, f"{gate['ack_file']}:{gate['ack_pos']}" == awaited)
-        # What every account can see: that it is closed.
+        # What every account can see: that it is closed. While it is held it hears
+        # nothing, and that says the same.
+        held = self.run("status", "--connect-timeout=1", *self.as_user("app"))
+        held.ends_with(CLOSED).says("no answer to the first statement")
+        self.primary.query("SET GLOBAL recovery_gate_connect_wait = 0")
         page = self.run("status", *self.as_user("app")).ends_with(CLOSED)
         page.says("Recovery gate is closed:").says(f"acknowledge {awaited}\n")
         seen = self.run("status", "--json", *self.as_user("app")).ends_with(CLOSED)
