@@ -27,7 +27,7 @@ from servers import (  # noqa: E402 (the path comes first)
     Unexpected,
     wait_for,
 )
-from tool_under_test import PLUGIN, QUICK  # noqa: E402
+from tool_under_test import PLUGIN, PRELOAD, QUICK  # noqa: E402
 
 CLOSED = re.compile(r"Recovery gate is closed: .* bin\.\d+:\d+$")
 
@@ -50,6 +50,8 @@ class Scene:
 
     def __init__(self, servers: Servers, *options: str):
         self.primary = servers.add("primary", *SEMISYNC_PRIMARY, *GATE, *QUICK)
+        if PRELOAD:
+            self.primary.environment["LD_PRELOAD"] = PRELOAD
         self.replica = servers.add("replica", *SEMISYNC_REPLICA, *QUICK)
         self.primary.start()
         self.replica.start()

@@ -39,6 +39,7 @@ class Checker:
     name = ""
     patience = 1.0  # how many times slower anything may be
     always = False  # the plugin cannot be loaded without it
+    mark = ""  # a library that it has in each process it watches
 
     def __init__(self, folder: Path, suppressions: Path):
         self.folder = folder
@@ -54,9 +55,9 @@ class Checker:
     def reports(self) -> Iterator[Report]:
         raise NotImplementedError
 
-    def starts(self) -> int:
-        """How many servers have left something to read."""
-        return len(list(self.folder.iterdir()))
+    def watches(self, pid: int) -> bool:
+        """One that is not there finds nothing."""
+        return self.mark in Path(f"/proc/{pid}/maps").read_text()
 
 
 # --- valgrind -----------------------------------------------------------------
@@ -93,6 +94,7 @@ class Valgrind(Checker):
 
 class Memcheck(Valgrind):
     name = "memcheck"
+    mark = "vgpreload_memcheck"
     extra_options = (
         "--leak-check=full",
         "--show-leak-kinds=all",
@@ -105,6 +107,7 @@ class Memcheck(Valgrind):
 
 class Helgrind(Valgrind):
     name = "helgrind"
+    mark = "vgpreload_helgrind"
     patience = 40.0
 
 
@@ -190,6 +193,7 @@ class AddressSanitizer(Sanitizer):
     name = "asan"
     patience = 4.0
     library = "libasan.so.8"
+    mark = "libasan"
     variable = "ASAN_OPTIONS"
     settings = {"detect_stack_use_after_return": "1", "detect_leaks": "1"}
 
@@ -221,6 +225,7 @@ class ThreadSanitizer(Sanitizer):
     name = "tsan"
     patience = 10.0
     library = "libtsan.so.2"
+    mark = "libtsan"
     variable = "TSAN_OPTIONS"
     settings = {
         "exitcode": "0",

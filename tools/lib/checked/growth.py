@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import ssl
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from servers import Interrupted, SqlError, Unexpected, checkpoint, wait_for
+from servers import checkpoint, wait_for
 
 from .scenes import LONG, Client, Scenes, TlsClient
 
@@ -69,7 +68,6 @@ class Growth:
     def measure(self, name: str, turn: Callable, make: Callable[[], Client]) -> bool:
         turn(make, self.clients // 4)  # what is there once, is there now
         before = self.usage()
-        worst = best = None
         rounds = []
         good = False
         for _ in range(ROUNDS):
@@ -100,8 +98,7 @@ class Growth:
         """When nothing is under way any more."""
         self.scenes.wait_no_sessions()
         self.scenes.wait_held(0)
-        assert self.primary._process is not None
-        pid = self.primary._process.pid
+        pid = self.primary.pid
         last = Usage.of(pid)
 
         def calm() -> bool:

@@ -136,6 +136,8 @@ class Scenes:
         """Starts the primary, from now on under the checker."""
         self._put_under_checker()
         self.primary.start(*options)
+        watched = self._checker.watches(self.primary.pid)
+        expect(f"a server under {self._checker.name}", watched, watched)
 
     def _put_under_checker(self) -> None:
         self.primary.runner = self._checker.runner()
