@@ -1,5 +1,8 @@
 #include "gate_service.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <boost/thread/lock_guard.hpp>
 
 #include "binlog_decryption.h"
@@ -17,10 +20,24 @@ GateService &GateService::instance() {
   return service;
 }
 
+namespace {
+
+/* Tables and logs need descriptors more than those who are turned away. */
+Refuser::Limits refuser_limits() {
+  Refuser::Limits limits;
+  rlimit descriptors;
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0)
+    limits.clients = std::clamp<rlim_t>(descriptors.rlim_cur / 4, 1,
+                                        limits.clients);
+  return limits;
+}
+
+}  // namespace
+
 GateService::GateService()
     : refuser(clock,
               {start_server_thread, end_server_thread, has_crowded_door},
-              Refuser::Limits()) {}
+              refuser_limits()) {}
 
 void GateService::stop() noexcept {
   keeper_.stop();

@@ -290,6 +290,31 @@ def _gets_in(port: int) -> bool:
         return False
 
 
+def it_is_the_account_that_counts(scene: Scene) -> None:
+    """... whose privileges apply, not the name somebody logs in with."""
+    scene.close_gate("--recovery-gate-connect-wait=0")
+    primary = scene.primary
+    with Client(primary, "agent", password="app") as client:
+        client.query("DO 1").expect_turned_away()
+    with Client(primary, "chief", password="ops") as client:
+        client.query("DO 1").expect_served()
+    with Client(primary, "anybody") as client:
+        client.query("DO 1").expect_turned_away()
+    scene.set("admit_users", "agent,anybody")
+    with Client(primary, "agent", password="app") as client:
+        client.query("DO 1").expect_turned_away()
+    with Client(primary, "anybody") as client:
+        client.query("DO 1").expect_turned_away()
+    scene.set("admit_users", "app")
+    with Client(primary, "agent", password="app") as client:
+        client.query("DO 1").expect_served()
+    scene.set("connect_wait", LONG)
+    scene.set("admit_users", "")
+    with Client(primary, "agent", password="app"), Client(primary, "anybody"):
+        scene.wait_held(2)
+    scene.wait_held(0)
+
+
 def strangers_learn_nothing(scene: Scene) -> None:
     """Who has not authenticated sees what he sees of any server."""
     scene.close_gate(f"--recovery-gate-connect-wait={LONG}")
@@ -391,6 +416,7 @@ STORIES = (
     settings_count_at_once,
     no_thread_pool_stalls,
     extra_port_is_for_administrators,
+    it_is_the_account_that_counts,
     strangers_learn_nothing,
     what_they_send_meanwhile,
     everything_at_once,

@@ -31,11 +31,6 @@ from tool_under_test import PLUGIN, PRELOAD, QUICK  # noqa: E402
 
 CLOSED = re.compile(r"Recovery gate is closed: .* bin\.\d+:\d+$")
 
-GATE = (
-    f"--plugin-dir={PLUGIN.parent}",
-    f"--plugin-load-add={PLUGIN.stem}",
-    "--recovery-gate=FORCE_PLUS_PERMANENT",
-)
 
 
 def expect(what: str, seen, accepted) -> None:
@@ -44,17 +39,26 @@ def expect(what: str, seen, accepted) -> None:
 
 
 class Scene:
-    """A primary with the gate, its semi-sync replica, and the accounts of an
-    application (app) and an administrator (ops), both without a password, and of
-    somebody who has one (shy)."""
+    """A primary with the gate, its semi-sync replica, and some accounts: those of
+    an application (app) and an administrator (ops), and what logs in on behalf of
+    them (agent, chief); of nobody in particular (''), and of somebody who has a
+    password (shy)."""
 
     def __init__(self, servers: Servers, *options: str):
-        self.primary = servers.add("primary", *SEMISYNC_PRIMARY, *GATE, *QUICK)
+        self.replica = servers.add("replica", *SEMISYNC_REPLICA, *QUICK)
+        self.replica.start()
+        self.primary = servers.add(
+            "primary",
+            *SEMISYNC_PRIMARY,
+            *QUICK,
+            f"--plugin-dir={self._plugins(servers.folder / 'plugins')}",
+            f"--plugin-load-add={PLUGIN.stem}",
+            *("--plugin-load-add=auth_test_plugin", "--plugin-maturity=unknown"),
+            "--recovery-gate=FORCE_PLUS_PERMANENT",
+        )
         if PRELOAD:
             self.primary.environment["LD_PRELOAD"] = PRELOAD
-        self.replica = servers.add("replica", *SEMISYNC_REPLICA, *QUICK)
         self.primary.start()
-        self.replica.start()
         self.link = Replication(self.primary, self.replica)
         self.link.set_up()
         for sql in (
@@ -62,6 +66,12 @@ class Scene:
             "CREATE USER shy@'%' IDENTIFIED BY 'secret'",
             "CREATE USER ops@'%' IDENTIFIED BY ''",
             "GRANT CONNECTION ADMIN ON *.* TO ops@'%'",
+            # Whoever logs in as "agent" acts as the account in the password.
+            "CREATE USER agent@'%' IDENTIFIED VIA test_plugin_server USING 'app'",
+            "CREATE USER chief@'%' IDENTIFIED VIA test_plugin_server USING 'ops'",
+            "GRANT PROXY ON app@'%' TO agent@'%'",
+            "GRANT PROXY ON ops@'%' TO chief@'%'",
+            "CREATE USER ''@'%' IDENTIFIED BY ''",
             "CREATE DATABASE shop",
             "CREATE TABLE shop.orders (id INT PRIMARY KEY) ENGINE=InnoDB",
             "GRANT SELECT, INSERT ON shop.* TO app@'%'",
@@ -69,6 +79,14 @@ class Scene:
             self.primary.query(sql)
         self.options = options
         self._orders = 0
+
+    def _plugins(self, folder: Path) -> Path:
+        """A server has one folder for its plugins: ours, and one of its own."""
+        folder.mkdir()
+        (folder / PLUGIN.name).symlink_to(PLUGIN.resolve())
+        installed = Path(self.replica.value("SELECT @@plugin_dir"))
+        (folder / "auth_test_plugin.so").symlink_to(installed / "auth_test_plugin.so")
+        return folder
 
     def close_gate(self, *options: str) -> None:
         """Starts the primary after a crash that nobody has acknowledged; the
@@ -134,6 +152,7 @@ class Client:
         server: Server,
         user: str = "app",
         *,
+        password: str = "",
         by_socket: bool = False,
         port: int | None = None,
         compress: bool = False,
@@ -167,8 +186,8 @@ class Client:
                 )
             )
             answer = self.packet()
-            if answer[:1] == b"\xfe":  # another way to authenticate: still nothing
-                self.socket.sendall(frame(b"", 3))
+            if answer[:1] == b"\xfe":  # another way to authenticate
+                self.socket.sendall(frame(password.encode() + b"\0", 3))
                 answer = self.packet()
             if answer[:1] == b"\xff":
                 raise _error(answer)

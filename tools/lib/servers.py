@@ -347,7 +347,7 @@ def program(name: str) -> str:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
     for port in random.sample(_PORTS, 200):
         with socket.socket() as probe:
             try:
@@ -427,7 +427,7 @@ class Server:
             template = self._servers.template()
             self.folder.mkdir(parents=True)
             shutil.copytree(template, self.datadir)
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         self._execute(options)
 
     def wait_ready(self, timeout: float = 60) -> None:

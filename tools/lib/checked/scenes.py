@@ -18,7 +18,6 @@ import servers as all_servers  # noqa: E402 (the path comes first)
 from scene import (  # noqa: E402
     COM_CHANGE_USER,
     COM_QUIT,
-    GATE,
     Client,
     expect,
     frame,
@@ -31,7 +30,13 @@ from servers import (  # noqa: E402
     Servers,
     wait_for,
 )
-from tool_under_test import QUICK  # noqa: E402
+from tool_under_test import PLUGIN, QUICK  # noqa: E402
+
+GATE = (
+    f"--plugin-dir={PLUGIN.parent}",
+    f"--plugin-load-add={PLUGIN.stem}",
+    "--recovery-gate=FORCE_PLUS_PERMANENT",
+)
 
 LONG = 3_600_000  # milliseconds: whatever ends a wait, it is not the time
 

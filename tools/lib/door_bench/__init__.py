@@ -1,0 +1,11 @@
+"""What tools/bench-door is made of.
+
+    programs   load-server, stamp-acks and the operator's script, as they run
+    pair       a primary with its semi-sync replica, and an application's account
+    ratios     medians of ratios, and how far to trust them
+    unnoticed  the gate that is open, against no gate
+    opening    how long after the acknowledgement clients have their answer
+    restart    how long after a crash an application is served
+
+Time is read from one clock, CLOCK_MONOTONIC, by all programs.
+"""
