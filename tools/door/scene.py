@@ -32,7 +32,6 @@ from tool_under_test import PLUGIN, PRELOAD, QUICK  # noqa: E402
 CLOSED = re.compile(r"Recovery gate is closed: .* bin\.\d+:\d+$")
 
 
-
 def expect(what: str, seen, accepted) -> None:
     if not accepted:
         raise Unexpected(what, repr(seen))
