@@ -153,13 +153,14 @@ class Gate {
   Verdict knock(const Visitor &visitor);
 
   /* For one that is held since `since`. Any other verdict than HOLD gives its
-     place back. */
+     place back. Takes no lock once the gate is open: all who were held come at
+     once then. */
   Judgement judge_held(const Visitor &visitor, Instant since);
   /* One that is held goes of its own accord ... */
   void leave();
   /* ... or is turned away before its time. */
   void turn_away_held();
-  /* Rings when judge_held() may have something new to say, but for the time. */
+  /* Rings when judge_held() may have another verdict, but for the time. */
   std::shared_ptr<const Ring> next_change() { return change_.next_ring(); }
 
   bool is_open() const { return open_.load(std::memory_order_acquire); }
@@ -188,6 +189,7 @@ class Gate {
   const Clock &clock_;
   Journal &journal_;
   std::atomic<bool> open_{false};
+  std::atomic<std::uint64_t> held_{0};  // raised under mutex_ only
   Bell change_;
 
   mutable boost::mutex mutex_;  // guards all below
@@ -196,7 +198,7 @@ class Gate {
   StartFacts facts_;
   Settings settings_;
   AdmissionPolicy policy_;
-  std::uint64_t held_ = 0, admitted_ = 0, rejected_ = 0;
+  std::uint64_t admitted_ = 0, rejected_ = 0;
   std::string why_closed_;
   Instant closed_at_{0}, entered_at_{0}, remind_at_{0};
   milliseconds reminder_interval_{0};

@@ -277,29 +277,31 @@ Gate::Verdict Gate::knock(const Visitor &visitor) {
 }
 
 Gate::Judgement Gate::judge_held(const Visitor &visitor, Instant since) {
-  Lock lock(mutex_);
   Judgement judgement;
+  judgement.verdict = Verdict::ADMIT;
+  if (is_open()) {
+    --held_;
+    return judgement;
+  }
+  Lock lock(mutex_);
   judgement.until = since + settings_.connect_wait;
   judgement.waits_for = held_name(state_);
   if (open_) {
-    judgement.verdict = Verdict::ADMIT;
+    // since a moment ago
   } else if (policy_.may_pass_closed(visitor)) {
-    judgement.verdict = Verdict::ADMIT;
     ++admitted_;
   } else if (clock_.now() < judgement.until && held_ <= places(visitor)) {
     judgement.verdict = Verdict::HOLD;
     return judgement;
   } else {
+    judgement.verdict = Verdict::TURN_AWAY;
     ++rejected_;
   }
   --held_;
   return judgement;
 }
 
-void Gate::leave() {
-  Lock lock(mutex_);
-  --held_;
-}
+void Gate::leave() { --held_; }
 
 void Gate::turn_away_held() {
   Lock lock(mutex_);
@@ -364,7 +366,6 @@ void Gate::enter(GateState next) {
     journal_.note(waited(next));
     state_ = next;
     entered_at_ = clock_.now();
-    change_.ring();
     return;
   }
   if (next == S::OPEN_ACK)

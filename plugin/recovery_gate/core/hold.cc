@@ -3,11 +3,14 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <limits>
+#include <iterator>
 
 namespace recovery_gate {
 namespace {
 
+// What is missing may change, and no bell rings for that: the next change may be
+// that the gate opens, and then all should be asleep who are to wake up.
+constexpr milliseconds show_interval{1000};
 // For want of a descriptor nothing announces that the gate has opened.
 constexpr milliseconds look_without_bell{100};
 
@@ -28,9 +31,7 @@ class Place {
 };
 
 int poll_time(milliseconds time) {
-  const milliseconds longest{std::numeric_limits<int>::max()};
-  return static_cast<int>(
-      std::clamp(time, milliseconds::zero(), longest).count());
+  return static_cast<int>(std::max(time, milliseconds::zero()).count());
 }
 
 }  // namespace
@@ -54,8 +55,9 @@ HoldOutcome hold(Gate &gate, const Clock &clock, const Visitor &visitor,
 
     pollfd events[] = {{client.descriptor(), awaited, 0},
                        {change->descriptor(), POLLIN, 0}};
-    milliseconds time = judgement.until - clock.now();
-    if (change->descriptor() < 0) time = std::min(time, look_without_bell);
+    const milliseconds time =
+        std::min(judgement.until - clock.now(),
+                 change->descriptor() < 0 ? look_without_bell : show_interval);
     if (::poll(events, std::size(events), poll_time(time)) <= 0) continue;
 
     const short arrived = events[0].revents;
