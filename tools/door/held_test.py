@@ -262,9 +262,9 @@ def no_thread_pool_stalls(scene: Scene) -> None:
 
 
 def extra_port_is_for_administrators(scene: Scene) -> None:
-    from servers import _free_port
+    from servers import free_port
 
-    port = _free_port()
+    port = free_port()
     scene.close_gate(
         f"--recovery-gate-connect-wait={LONG}",
         "--max-connections=10",
