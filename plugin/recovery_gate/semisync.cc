@@ -100,33 +100,41 @@ bool has_all(const user_var_entry *position) {
   return true;
 }
 
+/* Is it a semi-sync replica that is being served? LOCK_thd_data has to be held.
+   THD::semi_sync_slave says so only after the server has looked this up itself,
+   and is never initialised for those that are no replicas. */
+bool is_served(THD *thd) {
+  // While it is being served it runs no statement that could set a variable.
+  return thd->current_linfo && thd->get_command() == COM_BINLOG_DUMP &&
+         is_on(user_variable(thd, "rpl_semi_sync_slave"));
+}
+
 /* Counts replicas whose position the server has let pass unchecked. */
 my_bool count_unchecked(THD *thd, unsigned *unchecked) {
-  if (!thd->semi_sync_slave) return 0;
-  bool doubtful = false;
   mysql_mutex_lock(&thd->LOCK_thd_data);
-  // While it is being served it runs no statement that could set a variable.
-  if (thd->current_linfo)
-    doubtful = (is_on(user_variable(thd, "slave_gtid_ignore_duplicates")) ||
-                user_variable(thd, "slave_until_gtid")) &&
-               !has_all(user_variable(thd, "slave_connect_state"));
+  const bool doubtful =
+      is_served(thd) &&
+      (is_on(user_variable(thd, "slave_gtid_ignore_duplicates")) ||
+       user_variable(thd, "slave_until_gtid")) &&
+      !has_all(user_variable(thd, "slave_connect_state"));
   mysql_mutex_unlock(&thd->LOCK_thd_data);
   if (doubtful) ++*unchecked;
   return 0;
 }
 
-/* How far it was sent the binary log; nothing while it is not being served. */
+/* How far a semi-sync replica was sent the binary log; nothing while it is not
+   being served, and for all others. */
 std::optional<BinlogPosition> sent_to(THD *thd) {
   std::optional<BinlogPosition> sent;
   mysql_mutex_lock(&thd->LOCK_thd_data);
-  if (const LOG_INFO *log = thd->current_linfo)
-    sent = {without_folder(log->log_file_name), log->pos};
+  if (is_served(thd))
+    sent = {without_folder(thd->current_linfo->log_file_name),
+            thd->current_linfo->pos};
   mysql_mutex_unlock(&thd->LOCK_thd_data);
   return sent;
 }
 
 my_bool note_replica(THD *thd, std::vector<ConnectedReplica> *replicas) {
-  if (!thd->semi_sync_slave) return 0;
   if (std::optional<BinlogPosition> sent = sent_to(thd)) {
     const char *host = thd->main_security_ctx.host_or_ip;
     replicas->push_back({static_cast<std::uint32_t>(thd->variables.server_id),
@@ -144,7 +152,6 @@ struct Watch {
 };
 
 my_bool reconnect_if_silent(THD *thd, Watch *watch) {
-  if (!thd->semi_sync_slave) return 0;
   const std::optional<BinlogPosition> sent = sent_to(thd);
   if (!sent || !has_reached(*sent, watch->awaited)) return 0;
   watch->passed_now.insert(thd->thread_id);

@@ -28,10 +28,9 @@ from servers import (  # noqa: E402 (the path comes first)
     Unexpected,
     wait_for,
 )
-from tool_under_test import PLUGIN, QUICK  # noqa: E402
+from tool_under_test import PLUGIN, PRELOAD, QUICK  # noqa: E402
 
 CLOSED = re.compile(r"Recovery gate is closed: .* bin\.\d+:\d+$")
-
 
 
 def expect(what: str, seen, accepted) -> None:
@@ -72,6 +71,8 @@ class Scene:
             *("--plugin-load-add=auth_test_plugin", "--plugin-maturity=unknown"),
             "--recovery-gate=FORCE_PLUS_PERMANENT",
         )
+        if PRELOAD:
+            self.primary.environment["LD_PRELOAD"] = PRELOAD
         self.primary.start()
         self.link = Replication(self.primary, self.replica)
         self.link.set_up()

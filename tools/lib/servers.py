@@ -42,6 +42,10 @@ Value = TypeVar("Value")
 
 PAUSE = 0.01  # seconds between two looks at something that is awaited
 
+# How many times longer than usual anything may take: under a checker that slows
+# the servers down.
+patience = 1.0
+
 
 # --- Being interrupted --------------------------------------------------------
 
@@ -91,6 +95,8 @@ def wait_for(
 ) -> Value:
     """Looks until what it sees is accepted, and returns that; raises
     Unexpected, with what it saw last, after `timeout` seconds."""
+    if timeout is not None:
+        timeout *= patience
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         checkpoint()
@@ -217,6 +223,8 @@ class Session:
         # program that has loaded this module already.
         import pymysql
 
+        if timeout is not None:
+            timeout *= patience
         self._driver = pymysql
         self._connection = self._checked(
             lambda: pymysql.connect(
@@ -228,7 +236,7 @@ class Session:
                 database=database,
                 charset="utf8mb4",
                 autocommit=True,
-                connect_timeout=10,
+                connect_timeout=10 * patience,
                 read_timeout=timeout,
                 write_timeout=timeout,
                 cursorclass=pymysql.cursors.DictCursor,
@@ -373,6 +381,7 @@ class Server:
         self.id = len(servers.all) + 1
         self.options = options
         self.environment: dict[str, str] = {}  # besides this process's own
+        self.runner: list[str] = []  # a program that runs it, with options
         self._servers = servers
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
@@ -458,7 +467,7 @@ class Server:
                 subprocess.Popen,
                 [
                     *(program("setpriv"), "--pdeathsig", "KILL", "--"),
-                    *(program(name), *arguments),
+                    *(*self.runner, program(name), *arguments),
                 ],
                 cwd=self.folder,
                 env={**os.environ, **self.environment},
