@@ -6,6 +6,7 @@ Each client logs in as app, without a password, and then, over and over again:
 
     asks      sends a statement, reads the answer, leaves, and comes back
     silent    says nothing until it is thrown out, and comes back
+    leaves    hangs up as soon as it has logged in, and comes back
 
 At the end of its standard input it stops, and prints how its connections ended.
 """
@@ -72,6 +73,9 @@ class Client:
                 self.socket.sendall(LOGIN)
             elif self.packets == 2:
                 self.crowd.count["logged in"] += 1
+                if self.crowd.leaves:
+                    self.end("left")
+                    return False
                 if self.crowd.asks:
                     self.socket.sendall(QUERY)
             else:
@@ -93,6 +97,7 @@ class Crowd:
     def __init__(self, port: int, clients: int, what: str):
         self.port = port
         self.asks = what == "asks"
+        self.leaves = what == "leaves"
         self.selector = selectors.DefaultSelector()
         self.count: collections.Counter[str] = collections.Counter()
         self.selector.register(sys.stdin, selectors.EVENT_READ, None)

@@ -288,6 +288,7 @@ class Pending:
 
     def __init__(self, session: Session, sql: str, *arguments: Any):
         self.error: SqlError | None = None
+        self.rows: list[dict[str, Any]] = []  # of the answer
         self._session = session
         self._thread = threading.Thread(
             target=self._run, args=(sql, arguments), daemon=True
@@ -296,7 +297,7 @@ class Pending:
 
     def _run(self, sql: str, arguments: tuple[Any, ...]) -> None:
         try:
-            self._session.query(sql, *arguments)
+            self.rows = self._session.query(sql, *arguments)
         except SqlError as error:
             self.error = error
 
