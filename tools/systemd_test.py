@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,18 +21,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from servers import (  # noqa: E402 (the path comes first)
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
-    Interrupted,
     Pending,
     Replication,
     Servers,
     SqlError,
-    Unexpected,
     catch_signals,
-    checkpoint,
-    tail,
+    expect,
     wait_for,
 )
-from tool_under_test import PLUGIN, QUICK  # noqa: E402
+from story import run_steps  # noqa: E402
+from tool_under_test import GATE, QUICK  # noqa: E402
 
 _BUILD = Path(__file__).resolve().parent.parent / "build"
 SLOW_NOTIFY = Path(
@@ -89,11 +86,6 @@ class Systemd:
         self._socket.close()
 
 
-def expect(what: str, seen, accepted: bool) -> None:
-    if not accepted:
-        raise Unexpected(what, repr(seen))
-
-
 class Story:
     """The steps, in their order: each leaves the servers as the next one needs
     them."""
@@ -104,9 +96,7 @@ class Story:
             "primary",
             *SEMISYNC_PRIMARY,
             *QUICK,
-            f"--plugin-dir={PLUGIN.parent}",
-            f"--plugin-load-add={PLUGIN.name}",
-            "--recovery-gate=FORCE_PLUS_PERMANENT",
+            *GATE,
         )
         self.primary.environment["NOTIFY_SOCKET"] = str(servers.folder / "notify")
         self.replica = servers.add("replica", *SEMISYNC_REPLICA, *QUICK)
@@ -311,22 +301,11 @@ def main() -> int:
     catch_signals()
     with Servers("recovery-gate-systemd") as servers:
         story = Story(servers)
-        for step in story.steps():
-            begin = time.monotonic()
-            try:
-                checkpoint()
-                step()
-            except Interrupted as interrupted:
-                return interrupted.exit_status
-            except BaseException:
-                for server in servers.all:
-                    print(f"--- {server.name}'s error log\n{tail(server.log)}")
-                print(f"--- told to systemd\n{story.systemd.told()}")
-                print(f"FAILED: {step.__name__}", flush=True)
-                raise
-            took = time.monotonic() - begin
-            print(f"{took:6.2f} s  {step.__name__}", flush=True)
-    return 0
+        return run_steps(
+            servers,
+            story.steps(),
+            also=lambda: f"told to systemd\n{story.systemd.told()}",
+        )
 
 
 if __name__ == "__main__":

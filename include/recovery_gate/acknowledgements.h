@@ -1,18 +1,20 @@
 /*
   What the core asks of semi-synchronous replication.
 
-  The gate does not care how an acknowledgement travels. It needs to know how
-  far any semi-sync replica has acknowledged, whether one could acknowledge at
-  all, and to be woken when that changes.
+  The gate does not care how an acknowledgement travels. It needs to know whether
+  a semi-sync replica has everything that is owed, whether one could say so at all,
+  and to be woken when that changes.
 */
 #ifndef RECOVERY_GATE_ACKNOWLEDGEMENTS_H
 #define RECOVERY_GATE_ACKNOWLEDGEMENTS_H
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "recovery_gate/binlog_position.h"
 #include "recovery_gate/clock.h"
+#include "recovery_gate/proof.h"
 
 namespace recovery_gate {
 
@@ -22,9 +24,15 @@ struct SemisyncView {
   bool enabled = false;
   /* Semi-sync replicas connected and being served now. */
   unsigned replicas = 0;
-  /* The furthest position that a semi-sync replica is known to hold; empty
-     when none has said so since the server started. */
+  /* The furthest position that was acknowledged, by whomever; empty when none was
+     since the server started. It proves nothing by itself. */
   BinlogPosition acknowledged;
+  /* A replica is known to have everything that is owed, and has acknowledged the
+     awaited position; `proven_by` says which, and what shows it. */
+  bool proven = false;
+  std::string proven_by;
+  /* Of the semi-sync replicas that are connected. */
+  std::vector<ReplicaStanding> standings;
   /* Not empty: an acknowledgement of the awaited position would no longer
      prove anything, and this says why. It never becomes empty again. */
   std::string proof_lost;

@@ -60,6 +60,7 @@ inline constexpr std::uint16_t in_use_flag = 0x1;  // format description only
 inline constexpr std::uint16_t artificial_flag = 0x20;
 inline constexpr std::uint16_t relay_log_flag = 0x40;
 inline constexpr std::uint16_t ignorable_flag = 0x80;
+inline constexpr std::uint16_t skip_replication_flag = 0x8000;
 
 inline constexpr std::array<unsigned char, 4> binlog_magic = {0xfe, 'b', 'i',
                                                               'n'};

@@ -25,6 +25,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "recovery_gate/acknowledgements.h"
 #include "recovery_gate/admission.h"
@@ -66,6 +67,13 @@ struct StartFacts {
   /* What this server wrote itself and no replica is known to have. */
   GtidState unsettled;
   std::string first_unsettled_log;  // path; empty when it is not known
+  /* It comes after this place, where these were the last transactions. Empty: it
+     is not known after which, and may begin in the oldest log. */
+  BinlogPosition settled_place;
+  GtidState settled_gtids;
+  /* Whose transactions are the server's own, besides those under the id that a log
+     names. */
+  ServerIds own_ids;
   /* What an earlier start owed and did not settle. */
   Obligation carried_over;
   /* Empty, or what could not be found out. In doubt the gate closes. */
@@ -93,6 +101,9 @@ struct GateSnapshot {
   std::string recovered_gtid;
   BinlogPosition to_acknowledge;  // empty when there was nothing to wait for
   GtidState unsettled;
+  /* The semi-sync replicas that are connected, and what each has shown; while
+     closed. */
+  std::vector<ReplicaStanding> replicas;
   std::uint64_t held = 0;                    // right now
   std::uint64_t admitted = 0, rejected = 0;  // while closed
   milliseconds closed_for{0};
@@ -200,6 +211,8 @@ class Gate {
   AdmissionPolicy policy_;
   std::uint64_t admitted_ = 0, rejected_ = 0;
   std::string why_closed_;
+  std::vector<ReplicaStanding> standings_;
+  std::string proven_by_;
   Instant closed_at_{0}, entered_at_{0}, remind_at_{0};
   milliseconds reminder_interval_{0};
   std::optional<Instant> look_again_at_;

@@ -30,6 +30,7 @@
 #include "recovery_gate/binlog_position.h"
 #include "recovery_gate/clock.h"
 #include "recovery_gate/journal.h"
+#include "recovery_gate/proof.h"
 #include "recovery_gate/settlement.h"
 #include "recovery_gate/state_file.h"
 
@@ -45,8 +46,11 @@ struct BinlogSample {
   /* Exactly what the log holds up to there. */
   GtidState gtids;
   LogStart log;  // the one that is being written
-  /* The server is a replica, so that what it writes may come from elsewhere. */
+  /* What replication applies is written here, so that it may come from
+     elsewhere. */
   bool receives = false;
+  /* How often the binary log was begun anew since the server started. */
+  std::uint64_t resets = 0;
 };
 
 /* How far the binary log has come, and how far replicas have acknowledged it. */
@@ -59,9 +63,16 @@ class BinlogProgress {
     std::uint64_t log_number = 0;  // as in BinlogSample
   };
   virtual End end() = 0;
-  /* The last position that a semi-sync replica acknowledged since the server
-     started or its binary log was reset; empty when there is none. */
+  /* The last position that a semi-sync replica acknowledged, or began at, since
+     the server started or its binary log was reset; empty when there is none. */
   virtual BinlogPosition acknowledged() = 0;
+  /* Is a replica known to have all that is demanded? See Proof. */
+  virtual bool is_proven(const Demand &demand, const History &history) = 0;
+  /* See Proof::take_arrivals(). */
+  virtual GtidState arrivals() = 0;
+  /* Is somebody being sent the binary log, semi-sync or not, or was since the last
+     call? */
+  virtual bool serves() = 0;
   /* The id under which the server writes now. */
   virtual std::uint32_t server_id() = 0;
   virtual bool receives() = 0;  // as in BinlogSample
@@ -84,6 +95,11 @@ class Ledger {
   struct Inheritance {
     Obligation obligation;
     Unsettled unsettled;
+    /* The place from which that was counted, when it was not the first log. */
+    std::optional<Settled> since;
+    /* Whose transactions are the server's own, besides those under the id that a
+       log names. */
+    ServerIds own;
     /* False for a server that never ran with the plugin. */
     bool had_record = false;
     /* Nothing in these logs is owed: all is acknowledged, or what a server has
@@ -96,6 +112,11 @@ class Ledger {
     std::string lost_track;
     /* Nor is any log from before it. */
     bool lost_all = false;
+    /* There was a binary log before this start. */
+    bool had_logs = false;
+    /* What was settled, and so is on a replica, and is not in these logs any more:
+       recovery has cut it off. */
+    GtidState cut_off;
   };
   /* Of the logs in the binary log index, those that recovered() has to know. */
   std::vector<std::string> relevant_logs(
@@ -107,9 +128,10 @@ class Ledger {
                         const BinlogSample &start, bool crashed) const;
 
   /* `owed` is what the gate is closed for, or would be if it were not switched
-     off. `settled`: nothing that this server wrote before `start` is owed. */
-  void decided(const Obligation &owed, const BinlogSample &start,
-               bool settled);
+     off. `settled`: nothing that this server wrote before `start` is owed. `found`
+     is what recovered() returned. */
+  void decided(const Obligation &owed, const BinlogSample &start, bool settled,
+               const Inheritance &found);
 
   /* It was closed and is open, with an acknowledgement or without. */
   void opened();
@@ -136,13 +158,19 @@ class Ledger {
  private:
   void note_server_id(std::uint32_t id);
   void note_acknowledged(const BinlogPosition &acknowledged);
+  void note_replicas(BinlogProgress &progress);
+  void note_received(bool receives);
   void follow(BinlogProgress &progress, const BinlogProgress::End &end,
               const BinlogPosition &acknowledged);
-  bool proves(const BinlogPosition &acknowledged, const BinlogSample &sample);
+  bool is_proven(BinlogProgress &progress, const BinlogPosition &acknowledged,
+                 const BinlogSample &sample);
+  bool reaches(const BinlogPosition &acknowledged, const BinlogSample &sample);
   bool is_proof(const BinlogPosition &acknowledged,
                 const BinlogSample &sample) const;
+  ServerIds own_of(const Settled &settled) const;
   ServerIds writers(const GtidState &gtids, bool receives) const;
   bool take(const BinlogSample &sample);
+  void note_vanished(const BinlogSample &sample);
   bool was_begun_anew(const BinlogSample &sample) const;
   void begin_anew(const BinlogSample &sample);
   bool nothing_own_since_settled(const BinlogSample &sample) const;
@@ -167,11 +195,13 @@ class Ledger {
   ServerIds own_ids_;
   /* The settled place, when it is in this run of the server. */
   std::optional<BinlogSample> settled_in_this_run_;
+  /* The one on record is in these logs, or was purged. */
+  bool settled_counts_ = false;
   std::optional<BinlogSample> last_;
   /* Waits for an acknowledgement. */
   std::optional<BinlogSample> pending_;
-  BinlogPosition refused_, refused_for_;  // what proved nothing last
-  bool receives_ = false;  // or did at the last look
+  BinlogPosition refused_, refused_for_;  // what did not reach far enough last
+  bool receives_ = false;  // at the last look
   bool worth_writing_ = false;
   bool cannot_write_ = false;
   Instant write_not_before_{0};

@@ -6,22 +6,12 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "recovery_gate/gate.h"
 #include "recovery_gate/in_doubt.h"
 #include "recovery_gate/recovered_xids.h"
 
 namespace recovery_gate {
-
-/* A semi-sync replica that is being served. */
-struct ConnectedReplica {
-  std::uint32_t server_id = 0;
-  std::string host;
-  std::uint64_t connection = 0;
-  /* How far it was sent the binary log on this connection; empty: nothing yet. */
-  BinlogPosition sent;
-};
 
 struct Report {
   GateSnapshot gate;
@@ -32,7 +22,6 @@ struct Report {
   InDoubt in_doubt;
   /* The furthest position that a semi-sync replica has acknowledged. */
   BinlogPosition acknowledged;
-  std::vector<ConnectedReplica> replicas;
 };
 
 /* Transactions in doubt that the page shows. */

@@ -36,13 +36,15 @@ void note_recovered_end(const std::string &newest_log, StartFacts *facts);
   What the ledger knows of this start. `unknown` is what Ledger::load() returned,
   `start` the sample of the log that was opened at this start, which is the last
   of `logs` and is not read. `index_error`: empty, or why these are not all logs.
+  `decryptor` may be null; encrypted logs are then not read.
 
-  Returns whether nothing that this server wrote before `start` is owed.
+  Returns what the ledger has found, for Ledger::decided(), with `settled` saying
+  whether nothing that this server wrote before `start` is owed.
 */
-bool inherit(const Ledger &ledger, const std::string &unknown,
+Ledger::Inheritance inherit(const Ledger &ledger, const std::string &unknown,
              const std::vector<std::string> &logs,
              const std::string &index_error, const BinlogSample &start,
-             StartFacts *facts);
+             EventDecryptor *decryptor, StartFacts *facts);
 
 }  // namespace recovery_gate
 

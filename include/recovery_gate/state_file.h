@@ -15,6 +15,7 @@
 
 #include "recovery_gate/binlog_position.h"
 #include "recovery_gate/gtid_state.h"
+#include "recovery_gate/history.h"
 #include "recovery_gate/settlement.h"
 
 namespace recovery_gate {
@@ -60,6 +61,12 @@ struct Record {
   /* Ids under which the server may have written after the settled place, whatever
      the logs say; none while it never was given another at run time. */
   ServerIds other_server_ids;
+  /* Since the settled place the server may have written what it received as a
+     replica. */
+  bool received = false;
+  /* In this history of the binary log some server was sent it. */
+  bool served = true;
+  History history;
 };
 
 bool operator==(const Record &a, const Record &b);

@@ -54,6 +54,8 @@ struct Transaction {
   /* Engines that took part, less one, if the log says so. */
   std::uint8_t extra_engines = 0;
   bool ddl = false;
+  /* The session had set @@skip_replication: replicas may have it left out. */
+  bool marked = false;
   /* Offsets of its first byte and after its last. */
   std::uint64_t begin = 0, end = 0;
 

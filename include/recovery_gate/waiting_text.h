@@ -6,15 +6,23 @@
 #define RECOVERY_GATE_WAITING_TEXT_H
 
 #include <string>
+#include <vector>
 
 #include "recovery_gate/binlog_position.h"
 #include "recovery_gate/gate_state.h"
+#include "recovery_gate/proof.h"
 
 namespace recovery_gate {
 
-/* "waiting for REPLICA: ..." for a closed state, full_name() for others. */
+/* "waiting for REPLICA: ..." for a closed state, full_name() for others.
+   `replicas` are the semi-sync replicas that are connected. */
 std::string waiting_text(GateState state, const BinlogPosition &to_acknowledge,
-                         const BinlogPosition &recovered_end);
+                         const BinlogPosition &recovered_end,
+                         const std::vector<ReplicaStanding> &replicas);
+
+/* What an operator can do about it: sentences. */
+std::string what_to_do(GateState state,
+                       const std::vector<ReplicaStanding> &replicas);
 
 }  // namespace recovery_gate
 

@@ -24,7 +24,39 @@ class LogLock {
   LogLock &operator=(const LogLock &) = delete;
 };
 
+/* Puts up with nothing: what is not known exactly is no use. */
+GtidState parsed(const String &gtids, bool failed) {
+  GtidState state;
+  if (failed || !parse(std::string_view(gtids.ptr(), gtids.length()), &state))
+    throw std::runtime_error("the GTIDs of the binary log cannot be read");
+  return state;
+}
+
+// Nobody is told of a replica that proves nothing before it had time to leave.
+constexpr milliseconds patience{10 * 1000};
+
 }  // namespace
+
+BinlogPosition binlog_end() {
+  char path[FN_REFLEN];
+  mysql_bin_log.lock_binlog_end_pos();
+  const my_off_t end = mysql_bin_log.get_binlog_end_pos(path);
+  mysql_bin_log.unlock_binlog_end_pos();
+  return {without_folder(path), end};
+}
+
+void read_binlog_state(BinlogPosition *end, GtidState *gtids) {
+  LOG_INFO current;
+  String text;
+  bool failed;
+  {
+    LogLock lock;
+    mysql_bin_log.raw_get_current_log(&current);
+    failed = mysql_bin_log.append_state(&text);
+  }
+  *gtids = parsed(text, failed);
+  *end = {without_folder(current.log_file_name), current.pos};
+}
 
 ServerBinlog::~ServerBinlog() {
   if (file_ >= 0) ::close(file_);
@@ -39,12 +71,18 @@ BinlogProgress::End ServerBinlog::end() {
   return {{without_folder(path), end}, log_number_};
 }
 
-BinlogPosition ServerBinlog::acknowledged() {
-  const BinlogPosition reply = Semisync::last_reply();
-  if (reply.empty() || reply == trusted_reply_) return reply;
-  if (!Semisync::may_trust_replies()) return {};
-  return trusted_reply_ = reply;
+BinlogPosition ServerBinlog::acknowledged() { return replicas_.observe(); }
+
+bool ServerBinlog::is_proven(const Demand &demand, const History &history) {
+  const Answer answer =
+      replicas_.ask(demand, history, {}, longest_owed_stretch);
+  replicas_.tell(answer, patience);
+  return answer.proven;
 }
+
+GtidState ServerBinlog::arrivals() { return replicas_.arrivals(); }
+
+bool ServerBinlog::serves() { return replicas_.serves(); }
 
 std::uint32_t ServerBinlog::server_id() {
   // Without its lock: SET GLOBAL holds that while it waits for the ledger.
@@ -73,9 +111,8 @@ BinlogSample ServerBinlog::sample() {
     recognise(current.log_file_name);
     failed = mysql_bin_log.append_state(&gtids);
   }
-  if (failed ||
-      !parse(std::string_view(gtids.ptr(), gtids.length()), &sample.gtids))
-    throw std::runtime_error("the GTIDs of the binary log cannot be read");
+  sample.gtids = parsed(gtids, failed);
+  sample.resets = mysql_bin_log.get_reset_master_count();
   sample.end = {without_folder(current.log_file_name), current.pos};
   sample.log_number = log_number_;
   sample.identity = binlog_identity(file_, current.pos).value_or(0);

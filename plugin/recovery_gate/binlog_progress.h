@@ -6,19 +6,29 @@
 #define RECOVERY_GATE_BINLOG_PROGRESS_H
 
 #include "recovery_gate/ledger.h"
+#include "replicas.h"
 
 namespace recovery_gate {
+
+/* As far as replicas may be sent it. */
+BinlogPosition binlog_end();
+/* The end of the binary log and the last GTIDs in it. May wait for a commit that is
+   being written. Throws std::runtime_error when they cannot be read. */
+void read_binlog_state(BinlogPosition *end, GtidState *gtids);
 
 /* Not for two threads at once. */
 class ServerBinlog final : public BinlogProgress {
  public:
-  ServerBinlog() = default;
+  explicit ServerBinlog(Replicas &replicas) : replicas_(replicas) {}
   ~ServerBinlog() override;
   ServerBinlog(const ServerBinlog &) = delete;
   ServerBinlog &operator=(const ServerBinlog &) = delete;
 
   End end() override;
   BinlogPosition acknowledged() override;
+  bool is_proven(const Demand &demand, const History &history) override;
+  GtidState arrivals() override;
+  bool serves() override;
   std::uint32_t server_id() override;
   bool receives() override;
   BinlogSample sample() override;
@@ -26,10 +36,10 @@ class ServerBinlog final : public BinlogProgress {
  private:
   void recognise(const char *path);
 
+  Replicas &replicas_;
   std::string path_;
   int file_ = -1;  // keeps the inode, so that no other file gets its number
   std::uint64_t log_number_ = 0;
-  BinlogPosition trusted_reply_;
   LogStart log_;
   std::uint64_t log_read_for_ = 0;
 };

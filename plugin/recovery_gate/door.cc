@@ -117,7 +117,6 @@ void login(THD *thd, const Visitor &visitor) try {
   GateService &service = GateService::instance();
   switch (service.gate.knock(visitor)) {
     case Gate::Verdict::ADMIT:
-      if (visitor.replica) service.replica_arrived();
       return;
     case Gate::Verdict::TURN_AWAY:
       turn_away(thd, service.gate.longest_delay());
@@ -147,26 +146,25 @@ void login(THD *thd, const Visitor &visitor) try {
 void change_of_user(THD *thd, Visitor visitor) {
   GateService &service = GateService::instance();
   visitor.slots = 0;  // not held: a session that was let in is in use
-  if (service.gate.knock(visitor) == Gate::Verdict::ADMIT) {
-    if (visitor.replica) service.replica_arrived();
-    return;
-  }
+  if (service.gate.knock(visitor) == Gate::Verdict::ADMIT) return;
   answer_change_user(thd, service.gate.turned_away_text());
 }
 
 void notify(THD *thd, unsigned int event_class, const void *event) try {
   if (event_class != MYSQL_AUDIT_CONNECTION_CLASS) return;
   GateService &service = GateService::instance();
-  if (service.lets_everybody_in()) return;
-
   const auto &connection = *static_cast<const mysql_event_connection *>(event);
-  const Visitor visitor = visitor_of(thd);
+  const bool may_replicate =
+      (thd->security_ctx->master_access & REPL_SLAVE_ACL) != NO_ACL;
   if (connection.event_subclass == MYSQL_AUDIT_CONNECTION_DISCONNECT) {
-    if (visitor.replica) service.replica_left();
+    if (may_replicate) service.replica_left(thd);
     return;
   }
   // A failed login has its own error, and is told nothing.
   if (connection.status != 0) return;
+  if (may_replicate) service.replica_arrived(thd);
+  if (service.lets_everybody_in()) return;
+  const Visitor visitor = visitor_of(thd);
   if (connection.event_subclass == MYSQL_AUDIT_CONNECTION_CONNECT)
     login(thd, visitor);
   else

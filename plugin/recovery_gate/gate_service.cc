@@ -14,12 +14,6 @@
 #include "server_start.h"
 
 namespace recovery_gate {
-
-GateService &GateService::instance() {
-  static GateService service;
-  return service;
-}
-
 namespace {
 
 /* Tables and logs need descriptors more than those who are turned away. */
@@ -33,6 +27,11 @@ Refuser::Limits refuser_limits() {
 }
 
 }  // namespace
+
+GateService &GateService::instance() {
+  static GateService service;
+  return service;
+}
 
 GateService::GateService()
     : refuser(clock,
@@ -55,19 +54,26 @@ void GateService::decide(Mode mode, StartFacts facts) {
   facts.to_acknowledge = start.end;
   std::string index_error;
   const std::vector<std::string> logs = binlogs(&index_error);
-  const bool settled =
-      inherit(ledger_, unknown_, logs, index_error, start, &facts);
+  ServerDecryptor decryptor;
+  const Ledger::Inheritance found = inherit(
+      ledger_, unknown_, logs, index_error, start, &decryptor, &facts);
   std::vector<std::string> needed{start.log.path};
   const std::string &first = facts.first_unsettled_log.empty()
                                  ? facts.recovered_path
                                  : facts.first_unsettled_log;
-  if (!settled && !first.empty()) needed.push_back(first);
+  if (!found.settled && !first.empty()) needed.push_back(first);
   in_doubt_stretch_ = find_stretch(facts, ledger_.record().settled, logs);
-  const SemisyncView view = semisync_.await(start.end, needed);
+  Demand demand;
+  demand.stretch = {facts.settled_place, start.end};
+  demand.before = facts.settled_gtids;
+  demand.written = facts.unsettled;
+  demand.own = facts.own_ids;
+  const SemisyncView view = semisync_.await({start.end, needed, demand});
   gate.decide(mode, facts, view);
   xids.seal();
   const Obligation owed = gate.obligation();
-  ledger_.decided(owed, start, settled && !owed.open() && gate.is_open());
+  ledger_.decided(owed, start,
+                  found.settled && !owed.open() && gate.is_open(), found);
   if (gate.is_open()) {
     semisync_.withdraw();
   } else {
@@ -144,7 +150,6 @@ Report GateService::report(const std::function<bool()> &cancelled) {
   report.in_doubt = in_doubt(cancelled);
   if (is_open(report.gate.state)) return report;
   report.acknowledged = semisync_.look().acknowledged;
-  report.replicas = Semisync::connected_replicas();
   return report;
 }
 
@@ -176,14 +181,16 @@ bool GateService::open_by_hand(const std::string &who) {
   return true;
 }
 
-void GateService::replica_arrived() {
+void GateService::replica_arrived(const THD *thd) {
+  replicas_.logged_in(thd);
   if (!awaiting_) return;
   gate.replica_arrived();
   semisync_.look();
   waiter_.wake();
 }
 
-void GateService::replica_left() {
+void GateService::replica_left(THD *thd) {
+  replicas_.left(thd);
   if (awaiting_) waiter_.wake();
 }
 

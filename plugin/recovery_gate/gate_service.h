@@ -20,6 +20,7 @@
 #include "recovery_gate/recovered_xids.h"
 #include "recovery_gate/refuser.h"
 #include "recovery_gate/report.h"
+#include "replicas.h"
 #include "recovery_gate/status_line.h"
 #include "recovery_gate/waiter.h"
 #include "semisync.h"
@@ -63,8 +64,10 @@ class GateService final : public Host, private Kept {
 
   void configure(const Settings &settings);
   bool open_by_hand(const std::string &who);
-  void replica_arrived();
-  void replica_left();
+  /* The account of a session that begins, or ends, may replicate. In its own
+     thread. */
+  void replica_arrived(const THD *thd);
+  void replica_left(THD *thd);
 
   void shut_down() override;
   void opened() override;
@@ -89,12 +92,14 @@ class GateService final : public Host, private Kept {
   PosixFiles files_;
   StateFile state_file_{files_, "."};  // the server works in its data directory
   Ledger ledger_{clock, log, state_file_};
-  ServerBinlog binlog_;
+  Replicas replicas_{clock, log};
+  ServerBinlog binlog_{replicas_};
   Systemd systemd_;
   StatusLine status_line_{clock, systemd_};  // the keeper's thread only
   Keeper keeper_{*this, Ledger::look_interval};
   std::string unknown_;  // why it is not known what earlier starts owe, or empty
-  Semisync semisync_{clock, log};
+  Semisync semisync_{clock, log, replicas_,
+                     [this] { return ledger_.record().history; }};
   Waiter waiter_{gate, semisync_, *this};
 
   InDoubtStretch in_doubt_stretch_;  // does not change once it is decided

@@ -9,10 +9,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/thread/lock_guard.hpp>
 #include <utility>
 
-#include "recovery_gate/binlog_file.h"
-#include "recovery_gate/gtid_state.h"
 #include "semisync.h"
 #include "server_private.h"
 #include "server_start.h"
@@ -73,127 +72,50 @@ void destroy(THD *thd) {
   my_thread_end();
 }
 
-const user_var_entry *user_variable(THD *thd, const std::string &name) {
-  return reinterpret_cast<const user_var_entry *>(my_hash_search(
-      &thd->user_vars, reinterpret_cast<const uchar *>(name.data()),
-      name.size()));
-}
-
-bool is_on(const user_var_entry *variable) {
-  bool is_null = false;
-  return variable != nullptr && variable->val_int(&is_null) != 0 && !is_null;
-}
-
-/* Is all that a GTID replica says it has in this server's binary log? */
-bool has_all(const user_var_entry *position) {
-  GtidState gtids;
-  if (position == nullptr || position->value == nullptr ||
-      !parse({position->value, position->length}, &gtids))
-    return false;
-  for (const auto &[source, number] : gtids) {
-    rpl_gtid last;
-    if (!mysql_bin_log.find_in_binlog_state(source.domain, source.server_id,
-                                            &last) ||
-        last.seq_no < number)
-      return false;
-  }
-  return true;
-}
-
-/* Is it a semi-sync replica that is being served? LOCK_thd_data has to be held.
-   THD::semi_sync_slave says so only after the server has looked this up itself,
-   and is never initialised for those that are no replicas. */
-bool is_served(THD *thd) {
-  // While it is being served it runs no statement that could set a variable.
-  return thd->current_linfo && thd->get_command() == COM_BINLOG_DUMP &&
-         is_on(user_variable(thd, "rpl_semi_sync_slave"));
-}
-
-/* Counts replicas whose position the server has let pass unchecked. */
-my_bool count_unchecked(THD *thd, unsigned *unchecked) {
-  mysql_mutex_lock(&thd->LOCK_thd_data);
-  const bool doubtful =
-      is_served(thd) &&
-      (is_on(user_variable(thd, "slave_gtid_ignore_duplicates")) ||
-       user_variable(thd, "slave_until_gtid")) &&
-      !has_all(user_variable(thd, "slave_connect_state"));
-  mysql_mutex_unlock(&thd->LOCK_thd_data);
-  if (doubtful) ++*unchecked;
-  return 0;
-}
-
-/* How far a semi-sync replica was sent the binary log; nothing while it is not
-   being served, and for all others. */
-std::optional<BinlogPosition> sent_to(THD *thd) {
-  std::optional<BinlogPosition> sent;
-  mysql_mutex_lock(&thd->LOCK_thd_data);
-  if (is_served(thd))
-    sent = {without_folder(thd->current_linfo->log_file_name),
-            thd->current_linfo->pos};
-  mysql_mutex_unlock(&thd->LOCK_thd_data);
-  return sent;
-}
-
-my_bool note_replica(THD *thd, std::vector<ConnectedReplica> *replicas) {
-  if (std::optional<BinlogPosition> sent = sent_to(thd)) {
-    const char *host = thd->main_security_ctx.host_or_ip;
-    replicas->push_back({static_cast<std::uint32_t>(thd->variables.server_id),
-                         host != nullptr ? host : "", thd->thread_id,
-                         std::move(*sent)});
-  }
-  return 0;
-}
-
-struct Watch {
-  const BinlogPosition &awaited;
-  const std::set<std::uint64_t> &passed_before;
-  std::set<std::uint64_t> passed_now;
-  unsigned reconnected;
-};
-
-my_bool reconnect_if_silent(THD *thd, Watch *watch) {
-  const std::optional<BinlogPosition> sent = sent_to(thd);
-  if (!sent || !has_reached(*sent, watch->awaited)) return 0;
-  watch->passed_now.insert(thd->thread_id);
-  if (watch->passed_before.count(thd->thread_id) == 0) return 0;
-  thd->awake(KILL_CONNECTION);
-  ++watch->reconnected;
+my_bool end_if_among(THD *thd, std::set<std::uint64_t> *connections) {
+  if (connections->count(thd->thread_id) != 0 &&
+      thd->get_command() == COM_BINLOG_DUMP)
+    thd->awake(KILL_CONNECTION);
   return 0;
 }
 
 }  // namespace
 
-Semisync::Semisync(const Clock &clock, Journal &journal)
+Semisync::Semisync(const Clock &clock, Journal &journal, Replicas &replicas,
+                   std::function<History()> history)
     : clock_(clock),
       journal_(journal),
+      replicas_(replicas),
+      history_(std::move(history)),
       watch_at_(clock.now()),
       watch_interval_(shortest_watch_interval) {}
 
 Semisync::~Semisync() { forget_logs(); }
 
+/* The reply stays in its place when semi-sync is switched off, and only the flag
+   beside it says that it does not count any more. It counts here: what a replica
+   once acknowledged, it has. After RESET MASTER it is of another log. */
 BinlogPosition Semisync::last_reply() {
   BinlogLock lock;
-  // Else there was none since the log was reset, or semi-sync switched on.
-  if (!m_reply_file_name_inited(semisync())) return {};
+  if (m_reply_file_name(semisync())[0] == '\0' ||
+      (!m_reply_file_name_inited(semisync()) &&
+       mysql_bin_log.get_reset_master_count() != 0))
+    return {};
   return {m_reply_file_name(semisync()), m_reply_file_pos(semisync())};
 }
 
-bool Semisync::may_trust_replies() {
-  unsigned unchecked = 0;
-  server_threads.iterate(count_unchecked, &unchecked);
-  return unchecked == 0;
+void Semisync::forget_reply(const BinlogPosition &reply) {
+  BinlogLock lock;
+  if (reply != BinlogPosition{m_reply_file_name(semisync()),
+                              m_reply_file_pos(semisync())})
+    return;
+  m_reply_file_name_inited(semisync()) = false;
+  m_reply_file_name(semisync())[0] = '\0';
 }
 
-std::vector<ConnectedReplica> Semisync::connected_replicas() {
-  std::vector<ConnectedReplica> replicas;
-  server_threads.iterate(note_replica, &replicas);
-  return replicas;
-}
-
-SemisyncView Semisync::await(const BinlogPosition &position,
-                             const std::vector<std::string> &needed_logs) {
-  awaited_ = position;
-  for (const std::string &path : needed_logs)
+SemisyncView Semisync::await(Awaited awaited) {
+  awaited_ = std::move(awaited);
+  for (const std::string &path : awaited_.needed_logs)
     needed_logs_.push_back(
         {path, ::open(path.c_str(), O_RDONLY | O_CLOEXEC)});
   return look();
@@ -206,7 +128,7 @@ void Semisync::forget_logs() {
 }
 
 void Semisync::withdraw() {
-  if (awaited_.empty()) return;
+  if (awaited_.position.empty()) return;
   BinlogLock lock;
   withdraw_position();
 }
@@ -217,89 +139,76 @@ SemisyncView Semisync::look() {
     BinlogLock lock;
     view = look_locked();
   }
-  return checked(std::move(view));
-}
-
-/* Not under LOCK_binlog: the server takes that with its list of threads locked. */
-SemisyncView Semisync::checked(SemisyncView view) {
-  if (trusted_ || !has_reached(view.acknowledged, awaited_)) return view;
-  trusted_ = may_trust_replies();
-  if (trusted_) return view;
-  journal_.warning(
-      "an acknowledgement of " + to_string(awaited_) +
-      " does not count: a semi-sync replica is connected that has transactions "
-      "which this server has not, and is served all the same, since it has "
-      "gtid_ignore_duplicates=ON or starts UNTIL a position. Stop it, or take "
-      "that setting back");
-  BinlogLock lock;
-  acknowledged_ = view.acknowledged = {};
-  m_reply_file_name_inited(semisync()) = false;
-  m_reply_file_name(semisync())[0] = '\0';
+  add_findings(&view);
   return view;
 }
 
 SemisyncView Semisync::look_locked() {
   SemisyncView view;
   view.proof_lost = proof_lost();
-  note_reply();
   // After RESET MASTER the names begin again, and the old position in the list
   // would stand in the way of all that follow.
   if (view.proof_lost.empty())
     register_position();
   else
     withdraw_position();
-  view.enabled = semisync().get_master_enabled();
+  Repl_semi_sync_master &master = semisync();
+  view.enabled = master.get_master_enabled();
   view.replicas = static_cast<unsigned>(rpl_semi_sync_master_clients);
-  view.acknowledged = acknowledged_;
+  if (m_reply_file_name(master)[0] != '\0')
+    view.acknowledged = {m_reply_file_name(master), m_reply_file_pos(master)};
   return view;
+}
+
+void Semisync::add_findings(SemisyncView *view) {
+  boost::lock_guard<boost::mutex> lock(findings_mutex_);
+  view->proven = proven_;
+  view->proven_by = proven_by_;
+  view->standings = standings_;
+}
+
+/* Waiting thread only: may read binary logs. */
+void Semisync::judge_replicas(SemisyncView *view) {
+  if (!proven_ && view->proof_lost.empty()) {
+    const BinlogPosition reply = replicas_.observe();
+    Demand demand = awaited_.demand;
+    demand.acknowledged = has_reached(reply, awaited_.position);
+    was_acknowledged_ |= demand.acknowledged;
+    const Answer answer = replicas_.ask(
+        demand, history_(),
+        [this] { return abort_loop || waiting_->killed != NOT_KILLED; }, 0);
+    const bool proven = answer.proven && was_acknowledged_;
+    if (!proven && answer.reply_is_void) {
+      replicas_.forget(reply);
+      BinlogLock lock;
+      register_position();  // it may be sent to the next one right now
+    }
+    replicas_.tell(answer, milliseconds(0));
+    boost::lock_guard<boost::mutex> lock(findings_mutex_);
+    proven_by_ = answer.by;
+    standings_ = answer.replicas;
+    proven_ = proven;
+  }
+  add_findings(view);
 }
 
 std::string Semisync::proof_lost() {
   if (!proof_lost_.empty() || withdrawn_) return proof_lost_;
+  if (mysql_bin_log.get_reset_master_count() != 0)
+    return proof_lost_ = "the binary log was begun anew (RESET MASTER)";
   for (const NeededLog &log : needed_logs_) {
     struct stat status;
+    struct stat named;
+    // Its number of links says nothing: a backup may hold one.
     if (log.file < 0 || ::fstat(log.file, &status) != 0)
       proof_lost_ = "the binary log " + log.path + " cannot be read";
-    else if (status.st_nlink == 0)
+    else if (::stat(log.path.c_str(), &named) != 0 ||
+             named.st_ino != status.st_ino || named.st_dev != status.st_dev)
       proof_lost_ = "the binary log " + without_folder(log.path) +
                     " was deleted (RESET MASTER, PURGE BINARY LOGS)";
     if (!proof_lost_.empty()) break;
   }
   return proof_lost_;
-}
-
-/*
-  The reply stays in its place when semi-sync is switched off, and only the
-  flag beside it says that it does not count any more. It counts here: what a
-  replica once acknowledged, it has. A position that a replica starts from is
-  entered there too, and is as good.
-*/
-void Semisync::note_reply() {
-  Repl_semi_sync_master &master = semisync();
-  if (m_reply_file_name(master)[0] == '\0') return;
-  BinlogPosition reply{m_reply_file_name(master), m_reply_file_pos(master)};
-  if (!acknowledged_.empty() && !has_reached(reply, acknowledged_)) return;
-  if (has_reached(reply, awaited_) && reply != acknowledged_ &&
-      !is_end_of_event(reply))
-    return;
-  acknowledged_ = std::move(reply);
-}
-
-/* A file/position replica says itself from where it wants to start, and that is
-   entered before anything is read there. */
-bool Semisync::is_end_of_event(const BinlogPosition &reply) {
-  if (reply == refused_ || needed_logs_.empty()) return false;
-  const std::string &path = needed_logs_.front().path;
-  const std::string folder =
-      path.substr(0, path.size() - awaited_.file.size());
-  const std::uint64_t from =
-      reply.file == awaited_.file ? awaited_.offset : start_of_events;
-  if (walk_binlog(folder + reply.file, from, reply.offset).is_whole)
-    return true;
-  refused_ = reply;
-  journal_.warning("a replica wants the binary log from " + to_string(reply) +
-                   " on, where no event begins; that counts for nothing");
-  return false;
 }
 
 /*
@@ -311,7 +220,7 @@ void Semisync::register_position() {
   Repl_semi_sync_master &master = semisync();
   registered_ = alone_ = false;
   if (withdrawn_ || !master.get_master_enabled()) return;
-  if (has_reached(acknowledged_, awaited_)) {
+  if (proven_) {
     registered_ = true;
     return;
   }
@@ -319,22 +228,22 @@ void Semisync::register_position() {
   /* A reply that only the order of strings puts past the awaited position
      would keep the dump threads from asking for it. */
   if (m_reply_file_name_inited(master) &&
-      compare(m_reply_file_name(master), m_reply_file_pos(master), awaited_) >=
+      compare(m_reply_file_name(master), m_reply_file_pos(master), awaited_.position) >=
           0)
     m_reply_file_name_inited(master) = false;
 
   Active_tranx &list = *m_active_tranxs(master);
-  const char *file = awaited_.file.c_str();
-  Tranx_node *node = list.is_thd_waiter(nullptr, file, awaited_.offset);
+  const char *file = awaited_.position.file.c_str();
+  Tranx_node *node = list.is_thd_waiter(nullptr, file, awaited_.position.offset);
   if (node == nullptr) {
     const Tranx_node *last = m_trx_rear(list);
     /* The list has to stay in order. Whatever is in it was written later: its
        acknowledgement is one of the awaited position too. */
     if (!list.is_empty() &&
-        compare(last->log_name, last->log_pos, awaited_) >= 0)
+        compare(last->log_name, last->log_pos, awaited_.position) >= 0)
       return;
-    if (list.insert_tranx_node(nullptr, file, awaited_.offset)) return;
-    node = list.is_thd_waiter(nullptr, file, awaited_.offset);
+    if (list.insert_tranx_node(nullptr, file, awaited_.position.offset)) return;
+    node = list.is_thd_waiter(nullptr, file, awaited_.position.offset);
   }
   registered_ = true;
   alone_ = node == m_trx_front(list) && node == m_trx_rear(list);
@@ -345,18 +254,18 @@ void Semisync::register_position() {
      past the last commit, and for nothing else. A GTID replica that has that
      commit already is sent the header only, and has to be asked for it. */
   if (!m_commit_file_name_inited(master) || !m_state(master) ||
-      compare(m_commit_file_name(master), m_commit_file_pos(master), awaited_) <
+      compare(m_commit_file_name(master), m_commit_file_pos(master), awaited_.position) <
           0) {
     const BinlogPosition last = last_commit();
-    if (last != awaited_) replaced_commit_ = last;
-    assign(m_commit_file_name(master), m_commit_file_pos(master), awaited_);
+    if (last != awaited_.position) replaced_commit_ = last;
+    assign(m_commit_file_name(master), m_commit_file_pos(master), awaited_.position);
     m_commit_file_name_inited(master) = true;
   }
   /* The dump threads ask for nothing before the first awaited position. */
   if (!m_wait_file_name_inited(master) ||
-      compare(m_wait_file_name(master), m_wait_file_pos(master), awaited_) >
+      compare(m_wait_file_name(master), m_wait_file_pos(master), awaited_.position) >
           0) {
-    assign(m_wait_file_name(master), m_wait_file_pos(master), awaited_);
+    assign(m_wait_file_name(master), m_wait_file_pos(master), awaited_.position);
     m_wait_file_name_inited(master) = true;
   }
 }
@@ -408,13 +317,13 @@ void Semisync::withdraw_position() {
   Repl_semi_sync_master &master = semisync();
   if (!master.get_master_enabled()) return;
   Active_tranx &list = *m_active_tranxs(master);
-  const char *file = awaited_.file.c_str();
-  list.unlink_thd_as_waiter(file, awaited_.offset);
+  const char *file = awaited_.position.file.c_str();
+  list.unlink_thd_as_waiter(file, awaited_.position.offset);
   const Tranx_node *first = m_trx_front(list);
   if (first != nullptr &&
-      awaited_ == BinlogPosition{first->log_name, first->log_pos})
-    list.clear_active_tranx_nodes(file, awaited_.offset, tell_nobody);
-  if (last_commit() == awaited_) {
+      awaited_.position == BinlogPosition{first->log_name, first->log_pos})
+    list.clear_active_tranx_nodes(file, awaited_.position.offset, tell_nobody);
+  if (last_commit() == awaited_.position) {
     m_commit_file_name_inited(master) = !replaced_commit_.empty();
     if (!replaced_commit_.empty())
       assign(m_commit_file_name(master), m_commit_file_pos(master),
@@ -426,7 +335,8 @@ SemisyncView Semisync::wait_for_change(const SemisyncView &seen,
                                        std::optional<Instant> until) {
   for (;;) {
     bool killed = false;
-    const SemisyncView view = checked(wait_once(seen, until, &killed));
+    SemisyncView view = wait_once(seen, until, &killed);
+    if (!view.shutting_down) judge_replicas(&view);
     const bool done = view.shutting_down || woken_.exchange(false) || killed ||
                       !(view == seen) || (until && clock_.now() >= *until);
     // Only shutdown ends this thread: a KILL by its number must not leave the
@@ -448,6 +358,7 @@ SemisyncView Semisync::wait_once(const SemisyncView &seen,
                  &stage_waiting, &old_stage);
   for (bool waited = false;; waited = true) {
     view = look_locked();
+    add_findings(&view);
     view.shutting_down = abort_loop;
     *killed = thd->killed != NOT_KILLED;
     if (waited || view.shutting_down || *killed || woken_ || !(view == seen))
@@ -485,13 +396,24 @@ void Semisync::watch_replicas() {
     watch_at_ = clock_.now() + watch_interval_;
     return;
   }
-  Watch watch{awaited_, passed_, {}, 0};
-  server_threads.iterate(reconnect_if_silent, &watch);
-  passed_ = std::move(watch.passed_now);
-  if (watch.reconnected > 0) {
-    journal_.note("had " + std::to_string(watch.reconnected) +
+  std::set<std::uint64_t> passed, silent;
+  for (const ReplicaStanding &replica : standings_) {
+    // Another connection would prove no more.
+    if (replica.standing == Standing::NEVER && !replica.should_reconnect)
+      continue;
+    if (!replica.should_reconnect &&
+        !has_reached(replica.sent, awaited_.position))
+      continue;
+    passed.insert(replica.connection);
+    if (passed_.count(replica.connection) != 0)
+      silent.insert(replica.connection);
+  }
+  passed_ = std::move(passed);
+  if (!silent.empty()) {
+    server_threads.iterate(end_if_among, &silent);
+    journal_.note("had " + std::to_string(silent.size()) +
                   " semi-sync replica connection(s) reconnect: " +
-                  to_string(awaited_) + " was sent there " +
+                  to_string(awaited_.position) + " was sent there " +
                   std::to_string(watch_interval_.count()) +
                   " ms ago or earlier and was not acknowledged");
     watch_interval_ = std::min(watch_interval_ * 2, longest_watch_interval);

@@ -10,51 +10,58 @@
 #define RECOVERY_GATE_SEMISYNC_H
 
 #include <atomic>
+#include <boost/thread/mutex.hpp>
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "recovery_gate/acknowledgements.h"
 #include "recovery_gate/journal.h"
-#include "recovery_gate/report.h"
+#include "recovery_gate/proof.h"
+#include "replicas.h"
 
 class THD;
 
 namespace recovery_gate {
 
+/* What a replica has to prove. */
+struct Awaited {
+  /* The end of the header of the log that was opened at this start. */
+  BinlogPosition position;
+  /* Paths of the log it is in and of those without which it would prove nothing;
+     should one be deleted, the proof is lost. */
+  std::vector<std::string> needed_logs;
+  /* Up to that position, with what is owed; `acknowledged` means nothing here. */
+  Demand demand;
+};
+
 class Semisync final : public Acknowledgements {
  public:
-  Semisync(const Clock &clock, Journal &journal);
+  /* `history` may be called from any thread, but not while await() is. */
+  Semisync(const Clock &clock, Journal &journal, Replicas &replicas,
+           std::function<History()> history);
   ~Semisync() override;
 
   /* The last position that a semi-sync replica acknowledged, or started from;
-     empty when there is none that counts. Any thread, once the server has
-     started. */
+     empty when there is none. Any thread, once the server has started. */
   static BinlogPosition last_reply();
-  /* Has nobody but replicas whose GTID position the server has checked sent
-     that? A replica with gtid_ignore_duplicates=ON, or one that starts UNTIL a
-     position, is served although it has transactions that this server has not,
-     and is asked for acknowledgements of what it need not have everything
-     before. */
-  static bool may_trust_replies();
-  /* Those that are being served now. Any thread. */
-  static std::vector<ConnectedReplica> connected_replicas();
+  /* Takes it away, if it still is this one. */
+  static void forget_reply(const BinlogPosition &reply);
 
   /*
-    From now on, `position` awaits an acknowledgement. `needed_logs` are paths of
-    the log it is in and of those without which it would prove nothing; should
-    one be deleted, the proof is lost. Call it once, after the server has opened
-    the log and before clients can connect.
+    From now on, the position awaits an acknowledgement. Call it once, after the
+    server has opened the log and before clients can connect.
   */
-  SemisyncView await(const BinlogPosition &position,
-                     const std::vector<std::string> &needed_logs);
+  SemisyncView await(Awaited awaited);
   /* It does not after all. Only before anything else was called. */
   void withdraw();
 
-  /* Makes sure that semi-sync asks for the position, and returns the view.
-     For the moment before a replica is served, and for whoever wants to show
-     the view. Any thread, once await() was called. */
+  /* Makes sure that semi-sync asks for the position, and returns the view, with
+     what the waiting thread has found out of the replicas so far. For the moment
+     before a replica is served, and for whoever wants to show the view. Any thread,
+     once await() was called. */
   SemisyncView look();
 
   bool attach() override;
@@ -65,13 +72,12 @@ class Semisync final : public Acknowledgements {
 
  private:
   SemisyncView look_locked();
-  SemisyncView checked(SemisyncView view);
+  void add_findings(SemisyncView *view);
+  void judge_replicas(SemisyncView *view);
   std::string proof_lost();
   BinlogPosition last_commit();
   void register_position();
   void withdraw_position();
-  void note_reply();
-  bool is_end_of_event(const BinlogPosition &reply);
   void forget_logs();
   SemisyncView wait_once(const SemisyncView &seen,
                          std::optional<Instant> until, bool *killed);
@@ -79,10 +85,12 @@ class Semisync final : public Acknowledgements {
 
   const Clock &clock_;
   Journal &journal_;
+  Replicas &replicas_;
+  const std::function<History()> history_;
   std::atomic<bool> woken_{false};
   std::atomic<bool> attached_{false};
 
-  BinlogPosition awaited_;
+  Awaited awaited_;
   struct NeededLog {
     std::string path;
     int file;  // keeps the inode, so that its deletion can be seen
@@ -92,18 +100,21 @@ class Semisync final : public Acknowledgements {
   THD *waiting_ = nullptr;
   bool registered_ = false;
   bool withdrawn_ = false;
-  std::atomic<bool> trusted_{false};  // what has acknowledged all there is to
   std::atomic<bool> alone_{false};  // nobody else awaits anything
   std::vector<NeededLog> needed_logs_;
   std::string proof_lost_;
   BinlogPosition replaced_commit_;  // what semi-sync had as the last commit
-  BinlogPosition acknowledged_;
-  BinlogPosition refused_;  // a reply that is no event's end
+
+  std::atomic<bool> proven_{false};
+  boost::mutex findings_mutex_;  // guards the next two
+  std::string proven_by_;
+  std::vector<ReplicaStanding> standings_;
 
   // Of the waiting thread.
   Instant watch_at_;
   milliseconds watch_interval_;
   std::set<std::uint64_t> passed_;  // connections that were sent the position
+  bool was_acknowledged_ = false;   // by whomever
 };
 
 }  // namespace recovery_gate

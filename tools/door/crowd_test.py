@@ -20,8 +20,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from scene import Scene, Servers, SqlError, expect, wait_for  # noqa: E402
-from servers import Interrupted, catch_signals  # noqa: E402
+from scene import Scene  # noqa: E402 (the path comes first)
+from servers import (  # noqa: E402
+    Interrupted,
+    Servers,
+    SqlError,
+    catch_signals,
+    expect,
+    wait_for,
+)
 
 CLIENTS = 500
 # The kernel forgets connections for which it has no room, and the client then waits

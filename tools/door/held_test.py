@@ -13,7 +13,6 @@ import resource
 import socket
 import sys
 import time
-import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -25,15 +24,19 @@ from scene import (  # noqa: E402 (the path comes first)
     COM_QUIT,
     Client,
     Scene,
+    frame,
+)
+from servers import (  # noqa: E402
     Servers,
     Session,
     SqlError,
     Unexpected,
+    catch_signals,
     expect,
-    frame,
+    free_port,
     wait_for,
 )
-from servers import Interrupted, catch_signals, free_port  # noqa: E402
+from story import run_steps  # noqa: E402
 
 LOGIN_WITH_WRONG_PASSWORD = frame(
     (1 | 0x200 | 0x8000 | 0x80000).to_bytes(4, "little")
@@ -503,22 +506,9 @@ STORIES = (
 def main() -> int:
     catch_signals()
     wanted = sys.argv[1:]
+    stories = [s for s in STORIES if not wanted or s.__name__ in wanted]
     with Servers("door-held") as servers:
-        scene = Scene(servers)
-        try:
-            for story in STORIES:
-                if wanted and story.__name__ not in wanted:
-                    continue
-                begin = time.monotonic()
-                story(scene)
-                print(f"ok {story.__name__} ({time.monotonic() - begin:.1f} s)")
-        except Interrupted as interrupted:
-            return interrupted.exit_status
-        except Exception:
-            traceback.print_exc()
-            print(scene.primary.log_of_this_start(), file=sys.stderr)
-            return 1
-    return 0
+        return run_steps(servers, stories, Scene(servers))
 
 
 if __name__ == "__main__":

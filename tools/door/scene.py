@@ -13,19 +13,19 @@ import sys
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Callable, Iterator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
-from servers import (  # noqa: E402 (the path comes first)
+import servers as all_servers  # noqa: E402 (the path comes first)
+from servers import (  # noqa: E402
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
     Replication,
     Server,
     Servers,
-    Session,
     SqlError,
     Unexpected,
+    expect,
     wait_for,
 )
 from tool_under_test import PLUGIN, PRELOAD, QUICK  # noqa: E402
@@ -33,23 +33,23 @@ from tool_under_test import PLUGIN, PRELOAD, QUICK  # noqa: E402
 CLOSED = re.compile(r"Recovery gate is closed: .* bin\.\d+:\d+$")
 
 
-def expect(what: str, seen, accepted) -> None:
-    if not accepted:
-        raise Unexpected(what, repr(seen))
-
-
-def _certificates(server: Server) -> list[str]:
-    """Those that come with the server's own tests."""
-    shared = Path(server.value("SELECT @@character_sets_dir")).parent
-    for folder in (shared / "mysql-test", shared.parent / "mysql/mysql-test"):
-        data = folder / "std_data"
+def certificates() -> list[str]:
+    """The server's options for TLS, with the certificates of its test suite."""
+    for folder in (
+        *filter(None, [os.environ.get("RECOVERY_GATE_MTR")]),
+        "/usr/share/mysql/mysql-test",
+        "/usr/share/mysql/mariadb-test",
+        "/usr/share/mariadb/mysql-test",
+        "/usr/share/mariadb/mariadb-test",
+    ):
+        data = Path(folder) / "std_data"
         if (data / "server-cert.pem").exists():
             return [
                 f"--ssl-ca={data / 'cacert.pem'}",
                 f"--ssl-cert={data / 'server-cert.pem'}",
                 f"--ssl-key={data / 'server-key.pem'}",
             ]
-    raise FileNotFoundError("the server's test data is not there: run tools/setup")
+    raise FileNotFoundError("the server's test suite is not installed; run tools/setup")
 
 
 class Scene:
@@ -67,7 +67,7 @@ class Scene:
             *QUICK,
             f"--plugin-dir={self._plugins(servers.folder / 'plugins')}",
             f"--plugin-load-add={PLUGIN.stem}",
-            *_certificates(self.replica),
+            *certificates(),
             *("--plugin-load-add=auth_test_plugin", "--plugin-maturity=unknown"),
             "--recovery-gate=FORCE_PLUS_PERMANENT",
         )
@@ -93,7 +93,6 @@ class Scene:
         ):
             self.primary.query(sql)
         self.options = options
-        self._orders = 0
 
     def _plugins(self, folder: Path) -> Path:
         """A server has one folder for its plugins: ours, and one of its own."""
@@ -158,16 +157,20 @@ _LONG_PASSWORD, _PROTOCOL_41, _SECURE = 1, 0x200, 0x8000
 _PLUGIN_AUTH, _COMPRESS, _TLS = 0x80000, 0x20, 0x800
 
 
-def _tls() -> ssl.SSLContext:
+def _tls(version: ssl.TLSVersion | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    # Test certificates are old, and may be too short for today.
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
     return context
 
 
 class Client:
     """One connection, logged in unless it was refused; blocks nowhere longer than
-    `timeout`."""
+    `timeout`. With `tls_version` it speaks that and no other TLS."""
 
     def __init__(
         self,
@@ -177,10 +180,13 @@ class Client:
         password: str = "",
         by_socket: bool = False,
         tls: bool = False,
+        tls_version: ssl.TLSVersion | None = None,
         port: int | None = None,
         compress: bool = False,
         timeout: float = 20,
     ):
+        tls = tls or tls_version is not None
+        timeout *= all_servers.patience
         if by_socket:
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout)
@@ -207,7 +213,7 @@ class Client:
             hello = struct.pack("<IIB23x", flags, 1 << 24, 45)
             if tls:
                 self.socket.sendall(frame(hello, 1))
-                self.socket = _tls().wrap_socket(self.socket)
+                self.socket = _tls(tls_version).wrap_socket(self.socket)
             hello += user.encode() + b"\0\0mysql_native_password\0"
             self.socket.sendall(frame(hello, 1 + tls))
             answer = self.packet()

@@ -87,6 +87,12 @@ class Unexpected(Exception):
         self.seen = seen
 
 
+def expect(what: str, seen: Any, accepted: Any) -> None:
+    """Raises Unexpected, with what was seen, unless that was accepted."""
+    if not accepted:
+        raise Unexpected(what, repr(seen))
+
+
 def wait_for(
     look: Callable[[], Value],
     accept: Callable[[Value], Any],

@@ -13,5 +13,12 @@ PLUGIN = Path(os.environ.get("RECOVERY_GATE_PLUGIN", _BUILD / "ha_recovery_gate.
 # server before all else.
 PRELOAD = os.environ.get("RECOVERY_GATE_PRELOAD")
 
+# A server that has the gate, or does not start.
+GATE = (
+    f"--plugin-dir={PLUGIN.parent}",
+    f"--plugin-load-add={PLUGIN.stem}",
+    "--recovery-gate=FORCE_PLUS_PERMANENT",
+)
+
 # For servers that are started often.
 QUICK = ("--innodb-buffer-pool-dump-at-shutdown=OFF", "--skip-performance-schema")

@@ -23,7 +23,6 @@ import socketserver
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
@@ -35,7 +34,6 @@ from haproxy import HAProxy  # noqa: E402
 from servers import (  # noqa: E402
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
-    Interrupted,
     Pending,
     Replication,
     Servers,
@@ -44,19 +42,19 @@ from servers import (  # noqa: E402
     Unexpected,
     catch_signals,
     checkpoint,
+    expect,
     tail,
     wait_for,
 )
-from tool_under_test import PLUGIN, QUICK, TOOL  # noqa: E402
+from story import run_steps  # noqa: E402
+from tool_under_test import GATE, QUICK, TOOL  # noqa: E402
 
 TURNED_AWAY = 1047
 LOST = 2013  # a client's own time-out, among others
 OPEN, UNREACHABLE, CLOSED = 0, 2, 4  # of the tool
 
-GATE = (
-    f"--plugin-dir={PLUGIN.parent}",
-    f"--plugin-load-add={PLUGIN.name}",
-    "--recovery-gate=FORCE_PLUS_PERMANENT",
+OPTIONS = (
+    *GATE,
     "--recovery-gate-admit-users=admitted,"
     + documented.line("recovery_gate_admit_users =", "recovery_gate_admit_users = "),
     # Milliseconds: who is held is turned away soon.
@@ -86,11 +84,6 @@ listen naive_mysql from naive
     option mysql-check user haproxy
     server db1 192.0.2.11:3306 check inter 200ms
 """
-
-
-def expect(what: str, seen, accepted) -> None:
-    if not accepted:
-        raise Unexpected(what, repr(seen))
 
 
 class Agent(socketserver.ThreadingTCPServer):
@@ -132,8 +125,8 @@ class Story:
         self.folder = servers.folder
         self.stack = stack
         self.password = secrets.token_hex(8)
-        self.primary = servers.add("primary", *SEMISYNC_PRIMARY, *QUICK, *GATE)
-        self.replica = servers.add("replica", *SEMISYNC_REPLICA, *QUICK, *GATE)
+        self.primary = servers.add("primary", *SEMISYNC_PRIMARY, *QUICK, *OPTIONS)
+        self.replica = servers.add("replica", *SEMISYNC_REPLICA, *QUICK, *OPTIONS)
         self.link = Replication(self.primary, self.replica)
         # No option file of the system or of this user has a say.
         self.environment = {
@@ -554,22 +547,11 @@ def main() -> int:
     catch_signals()
     with Servers("recovery-gate-proxies") as servers, contextlib.ExitStack() as stack:
         story = Story(servers, stack)
-        for step in story.steps():
-            begin = time.monotonic()
-            try:
-                checkpoint()
-                step()
-            except Interrupted as interrupted:
-                return interrupted.exit_status
-            except BaseException:
-                for server in servers.all:
-                    print(f"--- {server.name}'s error log\n{tail(server.log)}")
-                print(f"--- HAProxy's log\n{tail(servers.folder / 'haproxy.log')}")
-                print(f"FAILED: {step.__name__}", flush=True)
-                raise
-            took = time.monotonic() - begin
-            print(f"{took:6.2f} s  {step.__name__}", flush=True)
-    return 0
+        return run_steps(
+            servers,
+            story.steps(),
+            also=lambda: f"HAProxy's log\n{tail(servers.folder / 'haproxy.log')}",
+        )
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ Forecast foretell(const DataDirectory &directory, const Survey &survey,
   start.log.gtids_before = gtids;
   facts.to_acknowledge = start.end;
   logs.push_back(start.log.path);
-  inherit(ledger, unknown, logs, "", start, &facts);
+  inherit(ledger, unknown, logs, "", start, nullptr, &facts);
 
   SemisyncView view;
   view.enabled = true;

@@ -30,7 +30,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from servers import (  # noqa: E402 (the path comes first)
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
-    Interrupted,
     Pending,
     Replication,
     Server,
@@ -38,10 +37,11 @@ from servers import (  # noqa: E402 (the path comes first)
     Unexpected,
     catch_signals,
     checkpoint,
-    tail,
+    expect,
     wait_for,
 )
-from tool_under_test import PLUGIN, QUICK, TOOL  # noqa: E402
+from story import run_steps  # noqa: E402
+from tool_under_test import GATE, QUICK, TOOL  # noqa: E402
 
 OPEN, USAGE, UNREACHABLE, NO_PLUGIN, CLOSED, TIMED_OUT, REFUSED, INTERRUPTED = range(8)
 NAMES = "open usage unreachable no_plugin closed timed_out refused interrupted".split()
@@ -68,11 +68,6 @@ TYPES = {
     "connections_admitted": int,
     "closed_ms": int,
 }
-
-
-def expect(what: str, seen, accepted: bool) -> None:
-    if not accepted:
-        raise Unexpected(what, repr(seen))
 
 
 class Ended:
@@ -232,9 +227,7 @@ class Story:
             *SEMISYNC_PRIMARY,
             *QUICK,
             "--rpl-semi-sync-master-wait-point=AFTER_SYNC",
-            f"--plugin-dir={PLUGIN.parent}",
-            f"--plugin-load-add={PLUGIN.name}",
-            "--recovery-gate=FORCE_PLUS_PERMANENT",
+            *GATE,
         )
         self.replica = servers.add("replica", *SEMISYNC_REPLICA, *QUICK)
         self.link = Replication(self.primary, self.replica)
@@ -538,21 +531,7 @@ def main() -> int:
     with Servers("recovery-gate-tool") as servers, contextlib.ExitStack() as stack:
         story = Story(servers, transcript)
         stack.callback(story.tool.close)
-        for step in story.steps():
-            begin = time.monotonic()
-            try:
-                checkpoint()
-                step()
-            except Interrupted as interrupted:
-                return interrupted.exit_status
-            except BaseException:
-                for server in servers.all:
-                    print(f"--- {server.name}'s error log\n{tail(server.log)}")
-                print(f"FAILED: {step.__name__}", flush=True)
-                raise
-            took = time.monotonic() - begin
-            print(f"{took:6.2f} s  {step.__name__}", flush=True)
-    return 0
+        return run_steps(servers, story.steps())
 
 
 if __name__ == "__main__":

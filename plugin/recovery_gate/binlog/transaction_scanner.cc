@@ -232,6 +232,7 @@ class Scanner {
     is_standalone_ = false;
     transaction_ = {};
     transaction_.server_id = event.header.server_id;
+    transaction_.marked = event.header.flags & skip_replication_flag;
     transaction_.begin = event.offset;
     events_before_ = result_.events;
   }

@@ -143,6 +143,7 @@ class FakeBinlog final : public BinlogProgress {
   void start(std::uint32_t server_id) {
     server_id_ = server_id;
     acknowledged_ = {};
+    resets_ = 0;
     open_next();
   }
   void reset(unsigned long to = 1) {
@@ -151,6 +152,7 @@ class FakeBinlog final : public BinlogProgress {
     gtids_.clear();
     acknowledged_ = {};
     next_ = to;
+    ++resets_;
     open_next();
   }
   void purge_all_but(std::size_t kept) {
@@ -181,6 +183,15 @@ class FakeBinlog final : public BinlogProgress {
   void set_receives(bool receives) { receives_ = receives; }
   void acknowledge(const BinlogPosition &position) { acknowledged_ = position; }
   void acknowledge_all() { acknowledged_ = position(); }
+  /* Whether what replicas acknowledge proves that they have all. */
+  void set_proves(bool proves) { proves_ = proves; }
+  void set_serves(bool serves) { serves_ = serves; }
+  void arrive(std::uint32_t replica, std::uint64_t number) {
+    arrivals_[{0, replica}] = number;
+  }
+  /* What was asked last. */
+  const Demand &demand() const { return demand_; }
+  const History &history() const { return history_; }
   void encrypt_from_now_on() { encrypted_ = true; }
 
   /* What there is. */
@@ -208,6 +219,7 @@ class FakeBinlog final : public BinlogProgress {
     sample.gtids = gtids_;
     const BinlogFileFacts facts = read_binlog_header(logs_.back().path);
     sample.receives = receives_;
+    sample.resets = resets_;
     sample.log = {logs_.back().path, facts.server_id, facts.gtids_before};
     return sample;
   }
@@ -219,6 +231,13 @@ class FakeBinlog final : public BinlogProgress {
 
   End end() override { return {position(), log_number_}; }
   BinlogPosition acknowledged() override { return acknowledged_; }
+  bool is_proven(const Demand &demand, const History &history) override {
+    demand_ = demand;
+    history_ = history;
+    return proves_ && demand.acknowledged;
+  }
+  GtidState arrivals() override { return std::exchange(arrivals_, {}); }
+  bool serves() override { return serves_; }
   std::uint32_t server_id() override { return server_id_; }
   bool receives() override { return receives_; }
   BinlogSample sample() override {
@@ -270,7 +289,11 @@ class FakeBinlog final : public BinlogProgress {
   std::uint64_t log_number_ = 0;
   GtidState gtids_;
   BinlogPosition acknowledged_;
-  bool encrypted_ = false, receives_ = true;
+  bool encrypted_ = false, receives_ = true, proves_ = true, serves_ = true;
+  GtidState arrivals_;
+  Demand demand_;
+  History history_;
+  std::uint64_t resets_ = 0;
   int samples_ = 0;
   std::function<void()> when_sampled_;
 };

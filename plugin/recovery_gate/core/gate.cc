@@ -38,7 +38,8 @@ std::string gtid_text(const std::string &gtid) {
 
 bool operator==(const SemisyncView &a, const SemisyncView &b) {
   return a.enabled == b.enabled && a.replicas == b.replicas &&
-         a.acknowledged == b.acknowledged && a.proof_lost == b.proof_lost &&
+         a.acknowledged == b.acknowledged && a.proven == b.proven &&
+         a.standings == b.standings && a.proof_lost == b.proof_lost &&
          a.shutting_down == b.shutting_down;
 }
 
@@ -163,15 +164,15 @@ void Gate::refresh(const SemisyncView &view) {
 
 void Gate::follow(const SemisyncView &view) {
   if (open_ || view.shutting_down || state_ == S::CLOSED_OVERRIDE) return;
+  standings_ = view.standings;
+  proven_by_ = view.proven_by;
   if (!view.proof_lost.empty()) {
     journal_.error(view.proof_lost +
                    ": no acknowledgement can prove any more that a replica "
                    "has what was recovered");
     enter(S::CLOSED_OVERRIDE);
   } else {
-    enter(has_reached(view.acknowledged, facts_.to_acknowledge)
-              ? S::OPEN_ACK
-              : closed_state(view));
+    enter(view.proven ? S::OPEN_ACK : closed_state(view));
   }
 }
 
@@ -344,6 +345,7 @@ GateSnapshot Gate::snapshot() const {
   shown.recovered_end = facts_.recovered_end;
   shown.recovered_gtid = facts_.recovered_gtid;
   shown.unsettled = facts_.unsettled;
+  shown.replicas = standings_;
   if (reason_ != CloseReason::NONE) {
     shown.to_acknowledge = facts_.to_acknowledge;
     shown.closed_for = closed_for();
@@ -370,10 +372,8 @@ void Gate::enter(GateState next) {
     return;
   }
   if (next == S::OPEN_ACK)
-    journal_.note("OPEN after " + seconds_text(closed_for()) +
-                  ": a semi-sync replica has acknowledged " +
-                  to_string(facts_.to_acknowledge) +
-                  ", so everything that was recovered is on a replica");
+    journal_.note("OPEN after " + seconds_text(closed_for()) + ": semi-sync " +
+                  proven_by_);
   if (next == S::OPEN_TIMEOUT)
     journal_.error("opened after " + seconds_text(closed_for()) +
                    " by recovery_gate_timeout_action=OPEN. " +
@@ -397,7 +397,8 @@ milliseconds Gate::closed_for() const {
 }
 
 std::string Gate::waited(GateState state) const {
-  return waiting_text(state, facts_.to_acknowledge, facts_.recovered_end);
+  return waiting_text(state, facts_.to_acknowledge, facts_.recovered_end,
+                      standings_);
 }
 
 }  // namespace recovery_gate

@@ -20,6 +20,27 @@ constexpr milliseconds retry_interval{10 * 1000};
 constexpr std::size_t most_gtids_kept = 500;
 // What is written in a tenth of a second is less.
 constexpr std::uint64_t longest_walk = 64 << 20;
+// More than can be written between two looks.
+constexpr std::uint64_t unseen_numbers = 100000;
+
+/* What a history that ended had, or may have had, that nobody saw. */
+void add_earlier(const GtidState &ended, GtidState *earlier) {
+  for (const auto &[source, number] : ended) {
+    std::uint64_t &highest = (*earlier)[source];
+    highest = std::max(highest, number + unseen_numbers);
+  }
+}
+
+/* What is settled of the server's own and has gone, with the end of the log. */
+GtidState lacking(const Settled &settled, const ServerIds &own,
+                  const GtidState &left) {
+  GtidState lacking;
+  for (const auto &[source, number] : from_servers(settled.gtids, own)) {
+    const auto last = left.find(source);
+    if (last == left.end() || last->second < number) lacking[source] = number;
+  }
+  return lacking;
+}
 
 /* Is the log in which the last run began among these, or was it merely purged?
    The last of them is this run's own. */
@@ -111,6 +132,7 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
   Lock lock(mutex_);
   Inheritance found;
   found.had_record = had_record_;
+  found.had_logs = logs.size() > 1;
   found.obligation = record_.obligation;
   if (found.obligation.debt != Debt::CRASH &&
       !is_still_there(found.obligation, logs))
@@ -126,8 +148,17 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
         "wrote (" + record_.running_since.file +
         " and later) is not in the binary log index any more: log_bin was "
         "changed, or logs were deleted or replaced";
-  const ServerIds ids = writers(start.gtids, start.receives);
+  // What it received was received then, whatever the server is now.
+  const bool received =
+      on_disk_ && record_.history.known ? record_.received : start.receives;
+  const ServerIds ids = writers(start.gtids, received);
   found.unsettled = find_unsettled(record_.settled, ids, logs, start.gtids);
+  found.own = ids;
+  if (found.unsettled.since_settled) found.since = record_.settled;
+  if (record_.settled && found.unclean && !found.unsettled.since_settled &&
+      found.lost_track.empty())
+    found.cut_off = lacking(*record_.settled, own_of(*record_.settled),
+                            start.gtids);
   if (found.unclean && found.unsettled.empty() &&
       found.unsettled.since_settled)
     found.unsettled = find_written(record_.settled, ids, logs, start.gtids);
@@ -137,11 +168,16 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
 }
 
 void Ledger::decided(const Obligation &owed, const BinlogSample &start,
-                     bool settled) {
+                     bool settled, const Inheritance &found) {
   Lock lock(mutex_);
+  // Before a server has a record, it may have had replicas if it had logs.
+  if (!found.had_record) record_.served = found.had_logs;
+  settled_counts_ = found.unsettled.since_settled;
+  add_earlier(found.cut_off, &record_.history.earlier);
   start_ = last_ = start;
   own_ids_ = {start.log.server_id};
   receives_ = start.receives;
+  record_.received |= start.receives;
   record_.obligation = owed;
   record_.running_since = start.end;
   record_.running_identity = start.identity;
@@ -177,11 +213,12 @@ void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
   const BinlogProgress::End end = progress.end();
   note_server_id(progress.server_id());
   note_acknowledged(acknowledged);
+  note_replicas(progress);
   const bool receives = progress.receives();
   const bool promoted = receives_ && !receives;
-  receives_ = receives_ || receives;  // what is new may have been received before
-  if (gate_is_open) follow(progress, end, acknowledged);
+  note_received(receives);
   receives_ = receives;
+  if (gate_is_open) follow(progress, end, acknowledged);
   if (given_up_.exchange(false)) {
     record_.obligation = Obligation();
     settle(progress.sample());
@@ -202,10 +239,12 @@ void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
   const BinlogSample end = progress.sample();
   note_server_id(progress.server_id());
   note_acknowledged(acknowledged);
+  note_replicas(progress);
+  note_received(progress.receives());
   if (gate_is_open) {
     const bool same_series = take(end);
     const bool all_acknowledged =
-        same_series && proves(acknowledged, end);
+        same_series && is_proven(progress, acknowledged, end);
     if (all_acknowledged) discharge();
     if (all_acknowledged || nothing_own_since_settled(end)) settle(end);
   }
@@ -213,8 +252,8 @@ void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
     const std::vector<LogStart> logs =
         read_log_starts(relevant(record_.settled, log_paths), &unreadable);
     const Unsettled unsettled =
-        find_unsettled(record_.settled, writers(end.gtids, receives_), logs,
-                       end.gtids);
+        find_unsettled(record_.settled, writers(end.gtids, record_.received),
+                       logs, end.gtids);
     if (!unreadable.empty() || !unsettled.empty()) {
       record_.obligation = {Debt::SHUTDOWN, true, end.end, end.identity,
                             gtid_position};
@@ -250,6 +289,30 @@ void Ledger::note_acknowledged(const BinlogPosition &acknowledged) {
   worth_writing_ = true;
 }
 
+/* Where replicas were when they came matters only where their numbers may be of
+   another history. */
+void Ledger::note_replicas(BinlogProgress &progress) {
+  if (progress.serves() && !record_.served) {
+    record_.served = true;
+    worth_writing_ = true;
+  }
+  const GtidState arrivals = progress.arrivals();
+  History &history = record_.history;
+  if (history.known && history.earlier.empty()) return;
+  for (const auto &arrival : arrivals)
+    if (history.replicas.insert(arrival).second) {
+      worth_writing_ = true;
+      write_not_before_ = clock_.now();
+    }
+}
+
+void Ledger::note_received(bool receives) {
+  if (!receives || record_.received) return;
+  record_.received = true;
+  worth_writing_ = true;
+  write_not_before_ = clock_.now();
+}
+
 /*
   The binary log is asked for its end and its GTIDs in one go. When a replica has
   acknowledged that end, these GTIDs are settled, and the next sample is taken.
@@ -265,16 +328,19 @@ void Ledger::follow(BinlogProgress &progress, const BinlogProgress::End &end,
     sample = progress.sample();
     same_series = take(*sample);
   }
-  if (pending_ && proves(acknowledged, *pending_)) {
+  if (pending_ && is_proven(progress, acknowledged, *pending_)) {
     discharge();
     settle(*pending_);
     pending_.reset();
     worth_writing_ = true;
   }
   if (same_log) {
-    if (pending_ ||
-        (record_.settled && record_.settled->position == end.position))
+    if (pending_) return;
+    if (record_.settled && record_.settled->position == end.position) {
+      worth_writing_ |= record_.received != receives_;
+      record_.received = receives_;  // nothing was written since
       return;
+    }
     sample = progress.sample();
     same_series = take(*sample);
   }
@@ -286,7 +352,7 @@ void Ledger::follow(BinlogProgress &progress, const BinlogProgress::End &end,
     pending_.reset();
     // Else a replica would write this for all that it receives.
     if (other_log) worth_writing_ = true;
-  } else if (same_series && proves(acknowledged, now)) {
+  } else if (same_series && is_proven(progress, acknowledged, now)) {
     discharge();
     settle(now);
     pending_.reset();
@@ -296,24 +362,43 @@ void Ledger::follow(BinlogProgress &progress, const BinlogProgress::End &end,
   }
 }
 
+/* Is some replica known to have all that the sample holds of this server's own? */
+bool Ledger::is_proven(BinlogProgress &progress,
+                       const BinlogPosition &acknowledged,
+                       const BinlogSample &sample) {
+  Demand demand;
+  demand.stretch.to = sample.end;
+  if (record_.settled && (settled_in_this_run_ || settled_counts_)) {
+    demand.stretch.from = record_.settled->position;
+    demand.before = record_.settled->gtids;
+  }
+  demand.own = writers(sample.gtids, record_.received);
+  demand.written = written_since(demand.before, sample.gtids, demand.own);
+  // The same numbers once more.
+  if (demand.written.empty())
+    demand.written = from_servers(sample.gtids, own_ids_);
+  demand.acknowledged = reaches(acknowledged, sample);
+  return progress.is_proven(demand, record_.history);
+}
+
 /*
-  Has a replica that acknowledged the one all that the other holds? Positions that
-  a file/position replica starts from come as acknowledgements too, and need not
-  be the end of anything. And events that are in no transaction, as a checkpoint at
-  the end of the log, are never acknowledged.
+  Is all that the one holds before the other? Positions that a file/position replica
+  starts from come as acknowledgements too, and need not be the end of anything. And
+  events that are in no transaction, as a checkpoint at the end of the log, are never
+  acknowledged.
 */
-bool Ledger::proves(const BinlogPosition &acknowledged,
-                    const BinlogSample &sample) {
+bool Ledger::reaches(const BinlogPosition &acknowledged,
+                     const BinlogSample &sample) {
   // A replica may be away for long: each place is looked at once.
   if (acknowledged.empty() ||
       (acknowledged == refused_ && sample.end == refused_for_))
     return false;
-  const bool proven = is_proof(acknowledged, sample);
-  if (!proven) {
+  const bool reaches = is_proof(acknowledged, sample);
+  if (!reaches) {
     refused_ = acknowledged;
     refused_for_ = sample.end;
   }
-  return proven;
+  return reaches;
 }
 
 bool Ledger::is_proof(const BinlogPosition &acknowledged,
@@ -334,6 +419,12 @@ bool Ledger::is_proof(const BinlogPosition &acknowledged,
   return rest.is_whole && rest.writers.empty();
 }
 
+ServerIds Ledger::own_of(const Settled &settled) const {
+  ServerIds ids = record_.other_server_ids;
+  ids.insert(settled.server_id);
+  return ids;
+}
+
 /* Whose transactions are the server's own? A server that is no replica has
    nothing from elsewhere, whatever id a session took on. */
 ServerIds Ledger::writers(const GtidState &gtids, bool receives) const {
@@ -348,13 +439,43 @@ ServerIds Ledger::writers(const GtidState &gtids, bool receives) const {
    anew, and what was known of it before means nothing. */
 bool Ledger::take(const BinlogSample &sample) {
   const bool anew = last_ && was_begun_anew(sample);
-  if (anew) begin_anew(sample);
+  if (anew)
+    begin_anew(sample);
+  else
+    note_vanished(sample);
   own_ids_.insert(sample.log.server_id);
   last_ = sample;
   return !anew;
 }
 
+/* FLUSH BINARY LOGS DELETE_DOMAIN_ID: what was owed in the domain is owed, though
+   no log and no list shows it any more. */
+void Ledger::note_vanished(const BinlogSample &sample) {
+  if (!last_) return;
+  GtidState vanished;
+  for (const auto &[source, number] : from_servers(
+           last_->gtids, writers(last_->gtids, record_.received))) {
+    if (sample.gtids.count(source) != 0) continue;
+    const GtidState &settled =
+        record_.settled ? record_.settled->gtids : GtidState();
+    const auto known = settled.find(source);
+    if (known == settled.end() || known->second != number)
+      vanished[source] = number;
+  }
+  if (vanished.empty()) return;
+  record_.obligation = {Debt::CARRIED_OVER, false, last_->end, last_->identity,
+                        to_string(vanished)};
+  journal_.warning(
+      "a domain was deleted from the binary log (FLUSH BINARY LOGS "
+      "DELETE_DOMAIN_ID) before a replica was known to have GTID " +
+      to_string(vanished) + ", which this server wrote. That stays owed: the next "
+      "start will be closed, unless somebody gives it up with SET GLOBAL "
+      "recovery_gate_open_now=ON");
+  save();
+}
+
 bool Ledger::was_begun_anew(const BinlogSample &sample) const {
+  if (sample.resets != last_->resets) return true;
   if (sample.log_number == last_->log_number) return false;
   const BinlogPosition log{sample.end.file, 0}, last{last_->end.file, 0};
   if (log == last || !has_reached(log, last)) return true;
@@ -371,6 +492,11 @@ void Ledger::begin_anew(const BinlogSample &sample) {
     journal_.warning("the binary log was reset before a replica was known to have "
                      "acknowledged all that it held; that is given up");
   if (record_.obligation.open()) record_.obligation.provable = false;
+  // Whoever was sent the old log may name its numbers for those of the new one.
+  History &history = record_.history;
+  if (record_.served) add_earlier(last_->gtids, &history.earlier);
+  history.known = true;
+  history.replicas.clear();
   record_.acknowledged = {};
   record_.running_since = sample.end;
   record_.running_identity = sample.identity;
@@ -396,7 +522,7 @@ bool Ledger::nothing_own_since_settled(const BinlogSample &sample) const {
   }
   return settled_in_this_run_ &&
          written_since(settled_in_this_run_->gtids, sample.gtids,
-                       writers(sample.gtids, receives_))
+                       writers(sample.gtids, record_.received))
              .empty();
 }
 
@@ -413,6 +539,9 @@ void Ledger::settle(const BinlogSample &sample) {
                                 : from_servers(sample.gtids, own_ids_),
                             sample.log.server_id};
   record_.other_server_ids = ids_of_sessions();
+  record_.received = receives_;
+  // All before this is on a replica, whatever the history was.
+  record_.history.known = true;
   settled_in_this_run_ = sample;
 }
 

@@ -50,13 +50,8 @@ class Server {
     const BinlogSample start = binlog.now();
     StartFacts facts;
     facts.crashed = crashed;
-    const bool settled =
-        inherit(*ledger, unknown, binlog.paths(), "", start, &facts);
-    std::string unreadable;
-    found = ledger->recovered(
-        read_log_starts(ledger->relevant_logs(binlog.paths()), &unreadable),
-        start, crashed);
-    EXPECT_THAT(unreadable, IsEmpty());
+    found = inherit(*ledger, unknown, binlog.paths(), "", start, nullptr,
+                    &facts);
     facts.recovered_end = end_before_;
     facts.recovered_identity = identity_before_;
     facts.recovered_gtid = to_string(start.gtids);
@@ -65,7 +60,7 @@ class Server {
     gate->decide(mode, facts, replica_connected());
     const Obligation owed = gate->obligation();
     ledger->decided(owed, start,
-                    settled && !owed.open() && gate->is_open());
+                    found.settled && !owed.open() && gate->is_open(), found);
   }
 
   void start(Mode mode = Mode::AUTO) {
@@ -1691,13 +1686,13 @@ TEST_F(LedgerTest, KeepsTheGateWorkingWhenNothingCanBeWritten) {
 TEST_F(LedgerTest, WritesWhatItIsNotSureIsOnDisk) {
   // A write whose last step failed may have replaced the file all the same.
   const Obligation owed{Debt::CARRIED_OVER, true, binlog.position(), 1, ""};
-  ledger->decided(owed, binlog.now(), true);
+  ledger->decided(owed, binlog.now(), true, found);
   files.fault = Fault::ERROR;
   files.faulty_call = files.calls + 2;  // the folder's sync
   ledger->opened();
   files.fault = Fault::NONE;
   ASSERT_FALSE(on_disk().obligation.open());
-  ledger->decided(owed, binlog.now(), true);
+  ledger->decided(owed, binlog.now(), true, found);
   EXPECT_EQ(on_disk().obligation, owed);
 }
 

@@ -2,30 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "recovery_gate/waiting_text.h"
+
 namespace recovery_gate {
 namespace {
-
-const char *what_to_do(GateState state) {
-  switch (state) {
-    case GateState::CLOSED_SEMISYNC_MASTER:
-      return "SET GLOBAL rpl_semi_sync_master_enabled=ON here, then STOP "
-             "SLAVE IO_THREAD and START SLAVE IO_THREAD on the replicas.";
-    case GateState::CLOSED_REPLICA:
-      return "Have a replica with rpl_semi_sync_slave_enabled=ON connect: "
-             "START SLAVE there, and look at SHOW SLAVE STATUS. If none is "
-             "left that could, SET GLOBAL recovery_gate_open_now=ON here gives "
-             "up the promise.";
-    case GateState::CLOSED_ACK:
-      return "Wait for the replica to receive the binary log; SHOW SLAVE "
-             "STATUS there tells how far it is.";
-    case GateState::CLOSED_OVERRIDE:
-      return "Compare this server with its replicas, then SET GLOBAL "
-             "recovery_gate_open_now=ON here, or make another server the "
-             "primary.";
-    default:
-      return "Nothing.";
-  }
-}
 
 class Page {
  public:
@@ -83,15 +63,19 @@ void replicas(const Report &report, Page *page) {
   page->line("Acknowledged", report.acknowledged.empty()
                                  ? "nothing yet"
                                  : "up to " + to_string(report.acknowledged));
-  page->line("Replicas",
-             counted(report.replicas.size(), "semi-sync replica connected",
-                     "semi-sync replicas connected"));
-  for (const ConnectedReplica &replica : report.replicas)
-    page->more(fmt::format(
-        "server_id {} at {} (connection {}): {}", replica.server_id,
-        replica.host, replica.connection,
-        replica.sent.empty() ? "nothing sent yet"
-                             : "sent up to " + to_string(replica.sent)));
+  const std::vector<ReplicaStanding> &replicas = report.gate.replicas;
+  page->line("Replicas", counted(replicas.size(), "semi-sync replica connected",
+                                 "semi-sync replicas connected"));
+  for (const ReplicaStanding &replica : replicas) {
+    page->more(fmt::format("server_id {} at {} (connection {}): sent up to {}",
+                           replica.server_id, replica.host, replica.connection,
+                           to_string(replica.sent)));
+    if (replica.standing != Standing::NOT_YET)
+      page->more(fmt::format(
+          "  {}: {}",
+          replica.standing == Standing::PROVEN ? "proven" : "proves nothing",
+          replica.why));
+  }
 }
 
 }  // namespace
@@ -129,7 +113,7 @@ std::string status_page(const Report &report) {
                         "prepared for an XA coordinator",
                         report.xids.found, report.xids.committed,
                         report.xids.rolled_back, report.xids.external));
-  page.line("What to do", what_to_do(gate.state));
+  page.line("What to do", what_to_do(gate.state, gate.replicas));
   return page.take();
 }
 

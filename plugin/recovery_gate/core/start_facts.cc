@@ -1,6 +1,7 @@
 #include "recovery_gate/start_facts.h"
 
 #include "recovery_gate/binlog_file.h"
+#include "recovery_gate/owed.h"
 
 namespace recovery_gate {
 namespace {
@@ -15,6 +16,29 @@ std::vector<LogStart> starts_of(std::vector<std::string> paths,
   std::vector<LogStart> starts = read_log_starts(paths, doubt);
   if (has_own) starts.push_back(start.log);
   return starts;
+}
+
+/* A start must not wait for more than this to be read. */
+constexpr std::uint64_t most_read_at_start = 256 * 1024 * 1024;
+
+/*
+  The lists at the start of logs count what recovery discarded: the server reads its
+  GTID, and the transaction has no end. What is there as a whole the log itself
+  says; when it cannot be read, the lists have to do.
+*/
+void count_whole_ones(const std::vector<std::string> &logs,
+                      EventDecryptor *decryptor, StartFacts *facts) {
+  OwedSearch search;
+  search.logs = logs;
+  search.own = facts->own_ids;
+  search.decryptor = decryptor;
+  search.most = most_read_at_start;
+  GtidState before = facts->settled_gtids;
+  if (facts->settled_place.empty() && !logs.empty())
+    before = read_binlog_header(logs.front()).gtids_before.value_or(GtidState());
+  const Owed owed = read_owed(
+      search, {facts->settled_place, facts->recovered_end}, before);
+  if (owed.unknown.empty()) facts->unsettled = owed.gtids();
 }
 
 }  // namespace
@@ -38,15 +62,15 @@ void note_recovered_end(const std::string &newest_log, StartFacts *facts) {
   facts->recovered_identity = binlog_identity(newest_log, log.end_of_events);
 }
 
-bool inherit(const Ledger &ledger, const std::string &unknown,
-             const std::vector<std::string> &logs,
-             const std::string &index_error, const BinlogSample &start,
-             StartFacts *facts) {
+Ledger::Inheritance inherit(const Ledger &ledger, const std::string &unknown,
+                            const std::vector<std::string> &logs,
+                            const std::string &index_error,
+                            const BinlogSample &start,
+                            EventDecryptor *decryptor, StartFacts *facts) {
   std::string doubt = index_error.empty() ? unknown : index_error;
   const std::vector<LogStart> starts =
       starts_of(ledger.relevant_logs(logs), start, &doubt);
-  const Ledger::Inheritance found =
-      ledger.recovered(starts, start, facts->crashed);
+  Ledger::Inheritance found = ledger.recovered(starts, start, facts->crashed);
   facts->carried_over = found.obligation;
   facts->crashed |= found.obligation.debt == Debt::CRASH;
   facts->unclean = found.unclean;
@@ -59,6 +83,15 @@ bool inherit(const Ledger &ledger, const std::string &unknown,
     facts->unprovable =
         "the binary log that holds it was deleted, or is not the one that was "
         "recovered";
+  if (!found.cut_off.empty()) {
+    const std::string lost = to_string(found.cut_off);
+    doubt = "recovery has cut transactions off the binary log that a replica had "
+            "acknowledged, up to GTID " + lost;
+    facts->unprovable =
+        "this server lacks them, and must not be the primary: it would use their "
+        "GTIDs once more. Make a server that has GTID " + lost +
+        " the primary, and rebuild this one as its replica";
+  }
   if (!doubt.empty())
     facts->doubt += (facts->doubt.empty() ? "" : "; ") + doubt;
   // What a server had before it ran with the plugin, its clients saw long ago.
@@ -66,7 +99,17 @@ bool inherit(const Ledger &ledger, const std::string &unknown,
     facts->unsettled = found.unsettled.gtids;
   if (found.unsettled.since_settled)
     facts->first_unsettled_log = found.unsettled.first_log;
-  return facts->unguarded.empty() && facts->doubt.empty() && found.settled;
+  facts->own_ids = found.own;
+  if (found.since) {
+    facts->settled_place = found.since->position;
+    facts->settled_gtids = found.since->gtids;
+  }
+  if (facts->crashed && !facts->unsettled.empty()) {
+    count_whole_ones(logs, decryptor, facts);
+    found.settled |= facts->unsettled.empty();
+  }
+  found.settled &= facts->unguarded.empty() && facts->doubt.empty();
+  return found;
 }
 
 }  // namespace recovery_gate

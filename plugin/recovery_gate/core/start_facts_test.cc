@@ -14,8 +14,17 @@ class StartFactsTest : public testing::Test {
  protected:
   StartFactsTest() {
     ledger.load(false, {});
-    inherit(ledger, "", binlog.paths(), "", binlog.now(), &first_start);
-    ledger.decided({}, binlog.now(), true);
+    first = inherit(ledger, "", binlog.paths(), "", binlog.now(), nullptr,
+                    &first_start);
+    ledger.decided({}, binlog.now(), true, first);
+  }
+
+  /* Is nothing owed from before `start`? */
+  bool is_settled(const std::vector<std::string> &logs,
+                  const BinlogSample &start, const std::string &unknown = "",
+                  const std::string &index_error = "") {
+    return inherit(ledger, unknown, logs, index_error, start, nullptr, &facts)
+        .settled;
   }
 
   FakeClock clock;
@@ -25,6 +34,7 @@ class StartFactsTest : public testing::Test {
   Ledger ledger{clock, journal, file};
   FakeBinlog binlog;
   StartFacts first_start, facts;
+  Ledger::Inheritance first;
 };
 
 TEST_F(StartFactsTest, TellsACrashFromAShutdownByTheNewestLog) {
@@ -69,8 +79,7 @@ TEST_F(StartFactsTest, OwesWhatWasWrittenAfterTheSettledPlace) {
   binlog.write_own();
   binlog.start(1);
   facts.crashed = true;
-  EXPECT_FALSE(
-      inherit(ledger, "", binlog.paths(), "", binlog.now(), &facts));
+  EXPECT_FALSE(is_settled(binlog.paths(), binlog.now()));
   EXPECT_EQ(to_string(facts.unsettled), "0-1-1");
   EXPECT_EQ(facts.first_unsettled_log, binlog.paths().front());
   EXPECT_TRUE(facts.unclean);
@@ -80,7 +89,7 @@ TEST_F(StartFactsTest, OwesWhatWasWrittenAfterTheSettledPlace) {
 TEST_F(StartFactsTest, OwesNothingWhenNothingWasWritten) {
   binlog.start(1);
   facts.crashed = true;
-  EXPECT_TRUE(inherit(ledger, "", binlog.paths(), "", binlog.now(), &facts));
+  EXPECT_TRUE(is_settled(binlog.paths(), binlog.now()));
   EXPECT_THAT(facts.unsettled, IsEmpty());
 }
 
@@ -94,7 +103,7 @@ TEST_F(StartFactsTest, ForetellsAStartWhoseLogIsNotThereYet) {
   start.log.gtids_before = start.gtids;
   logs.push_back(start.log.path);
   facts.crashed = true;
-  EXPECT_FALSE(inherit(ledger, "", logs, "", start, &facts));
+  EXPECT_FALSE(is_settled(logs, start));
   EXPECT_EQ(to_string(facts.unsettled), "0-1-1");
   EXPECT_THAT(facts.doubt, IsEmpty());
   EXPECT_THAT(facts.unprovable, IsEmpty());
@@ -102,20 +111,18 @@ TEST_F(StartFactsTest, ForetellsAStartWhoseLogIsNotThereYet) {
 
 TEST_F(StartFactsTest, IsNotSettledInDoubt) {
   binlog.start(1);
-  EXPECT_FALSE(inherit(ledger, "", binlog.paths(), "the index is gone",
-                       binlog.now(), &facts));
+  EXPECT_FALSE(is_settled(binlog.paths(), binlog.now(), "",
+                          "the index is gone"));
   EXPECT_EQ(facts.doubt, "the index is gone");
   facts = {};
   facts.doubt = "first";
-  EXPECT_FALSE(inherit(ledger, "second", binlog.paths(), "", binlog.now(),
-                       &facts));
+  EXPECT_FALSE(is_settled(binlog.paths(), binlog.now(), "second"));
   EXPECT_EQ(facts.doubt, "first; second");
 }
 
 TEST_F(StartFactsTest, CanProveNothingWithoutTheLogsOfTheLastRun) {
   binlog.rename_logs_to("other");
-  EXPECT_FALSE(
-      inherit(ledger, "", binlog.paths(), "", binlog.now(), &facts));
+  EXPECT_FALSE(is_settled(binlog.paths(), binlog.now()));
   EXPECT_THAT(facts.doubt, tells("bin.000001", "not in the binary log index"));
   EXPECT_THAT(facts.unprovable, tells("need not have"));
 }
@@ -123,10 +130,10 @@ TEST_F(StartFactsTest, CanProveNothingWithoutTheLogsOfTheLastRun) {
 TEST_F(StartFactsTest, DoesNotForgetThatProofIsLostWhenALogIsMissingToo) {
   binlog.rotate();
   ledger.decided({Debt::CARRIED_OVER, false, {}, std::nullopt, ""},
-                 binlog.now(), false);
+                 binlog.now(), false, first);
   binlog.start(1);
   const std::vector<std::string> all = binlog.paths();
-  inherit(ledger, "", {all[0], all[2]}, "", binlog.now(), &facts);
+  is_settled({all[0], all[2]}, binlog.now());
   EXPECT_THAT(facts.doubt, tells("bin.000002", "not in the binary log index"));
   EXPECT_THAT(facts.unprovable, tells("was deleted"));
 }

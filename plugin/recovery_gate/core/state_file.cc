@@ -18,7 +18,9 @@ namespace recovery_gate {
 namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
-constexpr char first_line[] = "recovery-gate-state 2\n";
+constexpr char first_line[] = "recovery-gate-state 3\n";
+/* Of before there was a history in it; the length is the same. */
+constexpr char old_first_line[] = "recovery-gate-state 2\n";
 
 constexpr const char *debt_names[] = {"none", "crash", "shutdown",
                                       "carried-over"};
@@ -81,6 +83,18 @@ class Lines {
     return number;
   }
 
+  bool yes_or_no(std::string_view key) {
+    const auto text = value(key);
+    demand(text == "yes" || text == "no");
+    return text == "yes";
+  }
+
+  GtidState gtids(std::string_view key) {
+    GtidState gtids;
+    demand(parse(value(key), &gtids));
+    return gtids;
+  }
+
   void demand(bool right) { wrong_ = wrong_ || !right; }
   bool is_right() const { return !wrong_; }
   bool is_at_end() const { return rest_.empty(); }
@@ -95,6 +109,8 @@ std::string position_lines(const std::string &prefix,
   return prefix + "file " + position.file + "\n" + prefix + "offset " +
          std::to_string(position.offset) + "\n";
 }
+
+const char *yes_or_no(bool value) { return value ? "yes" : "no"; }
 
 std::string ids_text(const ServerIds &ids) {
   std::string text;
@@ -142,7 +158,9 @@ bool operator==(const Record &a, const Record &b) {
   return a.obligation == b.obligation && a.running_since == b.running_since &&
          a.running_identity == b.running_identity &&
          a.acknowledged == b.acknowledged && a.settled == b.settled &&
-         a.other_server_ids == b.other_server_ids;
+         a.other_server_ids == b.other_server_ids &&
+         a.received == b.received && a.served == b.served &&
+         a.history == b.history;
 }
 
 std::string encode(const Record &record) {
@@ -151,7 +169,7 @@ std::string encode(const Record &record) {
   const std::string content =
       std::string(first_line) + "obligation " +
       debt_names[static_cast<int>(owed.debt)] + "\nprovable " +
-      (owed.provable ? "yes" : "no") + "\n" +
+      yes_or_no(owed.provable) + "\n" +
       position_lines("", owed.recovered_end) + "identity " +
       (owed.identity ? hexadecimal(*owed.identity) : "") + "\ngtid " +
       owed.recovered_gtid + "\n" +
@@ -162,7 +180,11 @@ std::string encode(const Record &record) {
       hexadecimal(settled.identity) + "\nsettled-server-id " +
       std::to_string(settled.server_id) + "\nsettled-gtid " +
       to_string(settled.gtids) + "\nother-server-ids " +
-      ids_text(record.other_server_ids) + "\n";
+      ids_text(record.other_server_ids) + "\nreceived " +
+      yes_or_no(record.received) + "\nserved " + yes_or_no(record.served) +
+      "\nhistory-known " + yes_or_no(record.history.known) +
+      "\nearlier-gtid " + to_string(record.history.earlier) +
+      "\nreplica-gtid " + to_string(record.history.replicas) + "\n";
   return content + checksum_line(content);
 }
 
@@ -171,7 +193,9 @@ std::string decode(const std::string &content, Record *record) {
     return "it is empty, as when there was no room to write it";
   if (content.compare(0, 20, first_line, 20) != 0)
     return "it is not a state file of the recovery gate";
-  if (content.compare(0, sizeof first_line - 1, first_line) != 0)
+  const bool is_old =
+      content.compare(0, sizeof old_first_line - 1, old_first_line) == 0;
+  if (!is_old && content.compare(0, sizeof first_line - 1, first_line) != 0)
     return "it was written by another version of the plugin";
 
   const auto last = content.rfind("crc32 ");
@@ -188,9 +212,7 @@ std::string decode(const std::string &content, Record *record) {
       std::find(std::begin(debt_names), std::end(debt_names), debt);
   lines.demand(name != std::end(debt_names));
   read.obligation.debt = static_cast<Debt>(name - std::begin(debt_names));
-  const auto provable = lines.value("provable");
-  lines.demand(provable == "yes" || provable == "no");
-  read.obligation.provable = provable == "yes";
+  read.obligation.provable = lines.yes_or_no("provable");
   read.obligation.recovered_end = lines.position("");
   read.obligation.identity = lines.identity("identity");
   read.obligation.recovered_gtid = lines.value("gtid");
@@ -201,9 +223,20 @@ std::string decode(const std::string &content, Record *record) {
   settled.position = lines.position("settled-");
   settled.identity = lines.number<std::uint32_t>("settled-identity", 16);
   settled.server_id = lines.number<std::uint32_t>("settled-server-id");
-  lines.demand(parse(lines.value("settled-gtid"), &settled.gtids));
+  settled.gtids = lines.gtids("settled-gtid");
   if (!settled.position.empty()) read.settled = std::move(settled);
   read.other_server_ids = parse_ids(lines.value("other-server-ids"), &lines);
+  if (is_old) {
+    // It does not say, so it is in doubt.
+    read.received = false;
+    read.history.known = false;
+  } else {
+    read.received = lines.yes_or_no("received");
+    read.served = lines.yes_or_no("served");
+    read.history.known = lines.yes_or_no("history-known");
+    read.history.earlier = lines.gtids("earlier-gtid");
+    read.history.replicas = lines.gtids("replica-gtid");
+  }
   lines.value("crc32");
   if (!lines.is_right() || !lines.is_at_end()) return "it is damaged";
   *record = std::move(read);

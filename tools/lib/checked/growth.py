@@ -10,7 +10,7 @@ from typing import Callable
 
 from servers import checkpoint, wait_for
 
-from .scenes import LONG, Client, Scenes, TlsClient
+from .scenes import LONG, Client, Scenes
 
 AT_ONCE = 50
 # A heap has its ups and downs. What is left behind for each client is left behind
@@ -55,7 +55,7 @@ class Growth:
         good = True
         for name, make in (
             ("TCP", lambda: Client(self.primary)),
-            ("TLS", lambda: TlsClient(self.primary, ssl.TLSVersion.TLSv1_3)),
+            ("TLS", lambda: Client(self.primary, tls_version=ssl.TLSVersion.TLSv1_3)),
         ):
             for what, turn in (
                 ("turned away", self.turn_away),

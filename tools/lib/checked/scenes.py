@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
-import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -14,12 +12,11 @@ from typing import Callable, Iterator
 _TOOLS = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(_TOOLS / "door"))
 
-import servers as all_servers  # noqa: E402 (the path comes first)
-from scene import (  # noqa: E402
+from scene import (  # noqa: E402 (the path comes first)
     COM_CHANGE_USER,
     COM_QUIT,
     Client,
-    expect,
+    certificates,
     frame,
 )
 from servers import (  # noqa: E402
@@ -28,79 +25,13 @@ from servers import (  # noqa: E402
     Pending,
     Replication,
     Servers,
+    SqlError,
+    expect,
     wait_for,
 )
-from tool_under_test import PLUGIN, QUICK  # noqa: E402
-
-GATE = (
-    f"--plugin-dir={PLUGIN.parent}",
-    f"--plugin-load-add={PLUGIN.stem}",
-    "--recovery-gate=FORCE_PLUS_PERMANENT",
-)
+from tool_under_test import GATE, QUICK  # noqa: E402
 
 LONG = 3_600_000  # milliseconds: whatever ends a wait, it is not the time
-
-_CLIENT_FLAGS = 1 | 0x200 | 0x8000 | 0x80000  # as those of scene.Client
-_COMPRESS, _TLS = 0x20, 0x800
-
-
-class TlsClient(Client):
-    """One that speaks TLS."""
-
-    def __init__(self, server, version: ssl.TLSVersion, *, compress: bool = False):
-        self.name = f"TLS {version.name}{', compressing' if compress else ''}"
-        self._compress = False
-        self._received = b""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        # Test certificates are old, and may be too short for today.
-        context.set_ciphers("DEFAULT:@SECLEVEL=0")
-        context.minimum_version = context.maximum_version = version
-        timeout = 20 * all_servers.patience
-        plain = socket.create_connection(("127.0.0.1", server.port), timeout)
-        self.socket = plain
-        try:
-            self.greeting = self.packet()
-            flags = _CLIENT_FLAGS | _TLS | (_COMPRESS if compress else 0)
-            login = struct.pack("<IIB23x", flags, 1 << 24, 45)
-            plain.sendall(frame(login, 1))
-            self.socket = context.wrap_socket(plain)
-            self.socket.sendall(frame(login + b"app\0\0mysql_native_password\0", 2))
-            answer = self.packet()
-            expect("a login", answer, answer[:1] == b"\0")
-        except BaseException:
-            self.socket.close()
-            raise
-        self._compress = compress
-
-    def expect_end(self) -> None:
-        # Without TLS's own goodbye, which nobody needs after error 1047.
-        with suppress(ssl.SSLError):
-            super().expect_end()
-
-    def is_silent(self) -> bool:
-        return True  # nothing can be said of what TLS has read ahead
-
-
-def certificates() -> list[str]:
-    """The server's options for TLS, with the certificates of its test suite."""
-    for folder in (
-        *filter(None, [os.environ.get("RECOVERY_GATE_MTR")]),
-        "/usr/share/mysql/mysql-test",
-        "/usr/share/mysql/mariadb-test",
-        "/usr/share/mariadb/mysql-test",
-        "/usr/share/mariadb/mariadb-test",
-    ):
-        data = Path(folder) / "std_data"
-        if (data / "server-cert.pem").exists():
-            return [
-                f"--ssl-ca={data / 'cacert.pem'}",
-                f"--ssl-cert={data / 'server-cert.pem'}",
-                f"--ssl-key={data / 'server-key.pem'}",
-            ]
-    raise FileNotFoundError("the server's test suite is not installed; run tools/setup")
-
 
 # Each client that there is one of, there are so many of: what each leaves behind
 # differs from what is there once.
@@ -160,21 +91,17 @@ class Scenes:
 
     def everywhere(self) -> list[Client]:
         """By each way in."""
-        patience = 20 * all_servers.patience
-        clients = []
-        for compress in (False, True):
-            for by_socket in (False, True):
-                clients.append(
-                    Client(
-                        self.primary,
-                        by_socket=by_socket,
-                        compress=compress,
-                        timeout=patience,
-                    )
-                )
-            for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-                clients.append(TlsClient(self.primary, version, compress=compress))
-        return clients
+        ways = (
+            {},
+            {"by_socket": True},
+            {"tls_version": ssl.TLSVersion.TLSv1_2},
+            {"tls_version": ssl.TLSVersion.TLSv1_3},
+        )
+        return [
+            Client(self.primary, compress=compress, **way)
+            for compress in (False, True)
+            for way in ways
+        ]
 
     def crowd(self) -> list[Client]:
         return [client for _ in range(CROWD) for client in self.everywhere()]
@@ -239,7 +166,7 @@ class Scenes:
             expect("transactions", rows, len(rows) > 1)
             self.primary.statuses("Recovery_gate%")
             self.primary.query("SHOW GLOBAL VARIABLES LIKE 'recovery_gate%'")
-        with suppress(all_servers.SqlError):
+        with suppress(SqlError):
             self.primary.query("UNINSTALL SONAME 'ha_recovery_gate'")
 
     def held_who_leave(self) -> None:
@@ -272,7 +199,7 @@ class Scenes:
             client.expect_turned_away()
             client.close()
         # An administrator who becomes somebody else.
-        with Client(self.primary, "ops", timeout=20 * all_servers.patience) as client:
+        with Client(self.primary, "ops") as client:
             client.send(COM_CHANGE_USER, b"app\0\0\0\x2d\0mysql_native_password\0")
             answer = client.packet()
             expect("the question for a password", answer, answer[:1] == b"\xfe")

@@ -1,0 +1,493 @@
+#include "recovery_gate/proof.h"
+
+#include <algorithm>
+#include <boost/thread/lock_guard.hpp>
+#include <limits>
+
+namespace recovery_gate {
+namespace {
+
+using Lock = boost::lock_guard<boost::mutex>;
+
+constexpr std::uint64_t any_number = std::numeric_limits<std::uint64_t>::max();
+
+/* Certainly, and not at the same place. */
+bool is_before(const BinlogPosition &a, const BinlogPosition &b) {
+  return a != b && has_reached(b, a);
+}
+
+bool contains(const GtidState &state, const Gtid &gtid) {
+  const auto last = state.find({gtid.domain, gtid.server_id});
+  return last != state.end() && last->second >= gtid.sequence;
+}
+
+std::uint64_t highest_in(const GtidState &state, std::uint32_t domain) {
+  std::uint64_t highest = 0;
+  for (auto gtid = state.lower_bound({domain, 0});
+       gtid != state.end() && gtid->first.domain == domain; ++gtid)
+    highest = std::max(highest, gtid->second);
+  return highest;
+}
+
+/* Above this number, what a replica names shows what else it has. */
+std::uint64_t believed_above(const History &history, std::uint32_t domain,
+                             std::uint32_t replica) {
+  const std::uint64_t earlier =
+      history.known ? highest_in(history.earlier, domain) : any_number;
+  const auto arrived = history.replicas.find({domain, replica});
+  return arrived == history.replicas.end()
+             ? earlier
+             : std::min(earlier, arrived->second);
+}
+
+std::string name_of(const ReplicaConnection &replica) {
+  return "replica " + std::to_string(replica.server_id) +
+         (replica.host.empty() ? "" : " (" + replica.host + ")");
+}
+
+std::string owed_text(const OwedDomain &owed) {
+  return owed.first == owed.last
+             ? "GTID " + to_string(owed.first)
+             : "GTIDs " + to_string(owed.first) + " to " + to_string(owed.last);
+}
+
+std::string where_it_is(const ReplicaConnection &replica,
+                        std::uint32_t domain) {
+  if (!replica.uses_gtid) return "the file and position it began at";
+  const auto named = replica.position.find(domain);
+  return "its position, GTID " +
+         (named == replica.position.end() ? "(none)" : to_string(named->second));
+}
+
+const char reset_advice[] =
+    "STOP SLAVE and START SLAVE there; if it reports an error then, rebuild it "
+    "from a backup of this server";
+
+std::string advice_to_compare(const OwedDomain &owed) {
+  return "See whether it has " + owed_text(owed) +
+         ". If not, rebuild it from a backup of this server, or set it back to a "
+         "position before " + to_string(owed.first) +
+         ". If it has, open the gate with SET GLOBAL recovery_gate_open_now=ON";
+}
+
+}  // namespace
+
+bool parse(std::string_view text, GtidPosition *position) {
+  GtidState state;
+  if (!parse(text, &state)) return false;
+  GtidPosition read;
+  for (const auto &[source, number] : state)
+    if (!read.emplace(source.domain,
+                      Gtid{source.domain, source.server_id, number})
+             .second)
+      return false;
+  *position = std::move(read);
+  return true;
+}
+
+const char *to_string(Standing standing) {
+  switch (standing) {
+    case Standing::PROVEN: return "PROVEN";
+    case Standing::NOT_YET: return "NOT YET";
+    case Standing::NEVER: return "NEVER";
+  }
+  return "";
+}
+
+bool operator==(const ReplicaStanding &a, const ReplicaStanding &b) {
+  return a.connection == b.connection && a.server_id == b.server_id &&
+         a.host == b.host && a.sent == b.sent && a.standing == b.standing &&
+         a.why == b.why && a.advice == b.advice &&
+         a.should_reconnect == b.should_reconnect;
+}
+
+bool Proof::knows_all(std::uint64_t resets,
+                      const std::vector<ReplicaConnection> &connections) const {
+  Lock lock(mutex_);
+  return resets == resets_ &&
+         std::all_of(connections.begin(), connections.end(),
+                     [this](const ReplicaConnection &connection) {
+                       return known_.count(connection.id) != 0;
+                     });
+}
+
+void Proof::observe(const ReplicaObservation &seen) {
+  Lock lock(mutex_);
+  if (seen.resets != resets_) {
+    // What was known of connections and replies was about another binary log.
+    resets_ = seen.resets;
+    known_.clear();
+    gone_.clear();
+    authors_.clear();
+    arrived_.clear();
+    arrivals_.clear();
+    read_stretch_.reset();
+    author_unknown_ = true;
+    reply_ = seen.reply;
+  }
+  for (const ReplicaConnection &connection : seen.connections) {
+    const auto known = known_.find(connection.id);
+    if (known == known_.end())
+      meet(connection, seen);
+    else
+      known->second.now = connection;
+  }
+  note_reply(seen);
+}
+
+void Proof::meet(const ReplicaConnection &connection,
+                 const ReplicaObservation &seen) {
+  Known replica;
+  replica.now = connection;
+  replica.first_sent = connection.sent;
+  replica.met = replica.from = seen.end;
+  replica.gtids = seen.gtids;
+  replica.applied = seen.applied;
+  std::set<std::uint32_t> domains;
+  for (const auto &[source, number] : seen.gtids) domains.insert(source.domain);
+  for (const auto &[domain, gtid] : connection.position) {
+    domains.insert(domain);
+    const auto applied = seen.applied.find(domain);
+    // A server that has not logged what it applied serves from there all the same.
+    const bool is_own_place =
+        applied != seen.applied.end() && applied->second == gtid;
+    if (!contains(seen.gtids, gtid) && !is_own_place)
+      replica.unserved.insert(domain);
+  }
+  for (const std::uint32_t domain : domains) {
+    const GtidSource arrival{domain, connection.server_id};
+    if (!arrived_.insert(arrival).second) continue;
+    const auto named = connection.position.find(domain);
+    // Where a file and a position are in GTIDs nobody says: not after the end.
+    arrivals_[arrival] = !connection.uses_gtid
+                             ? highest_in(seen.gtids, domain)
+                         : named == connection.position.end()
+                             ? 0
+                             : named->second.sequence;
+  }
+  known_.emplace(connection.id, std::move(replica));
+}
+
+/*
+  The reply is one place for all. It came from one that was sent as much, and on
+  each connection replies only go forward.
+*/
+void Proof::note_reply(const ReplicaObservation &seen) {
+  std::map<std::uint64_t, Known> gone;
+  for (auto known = known_.begin(); known != known_.end();) {
+    const bool is_here = std::any_of(
+        seen.connections.begin(), seen.connections.end(),
+        [&](const ReplicaConnection &here) { return here.id == known->first; });
+    if (is_here) {
+      ++known;
+      continue;
+    }
+    gone.insert(*known);
+    known = known_.erase(known);
+  }
+  if (seen.reply == reply_) {
+    // Those that left may still be its author.
+    for (auto &[id, replica] : gone)
+      if (std::count(authors_.begin(), authors_.end(), id) != 0)
+        gone_.emplace(id, std::move(replica));
+    return;
+  }
+  reply_ = seen.reply;
+  authors_.clear();
+  gone_.clear();
+  author_unknown_ = seen.missed_one;
+  if (reply_.empty()) return;
+  const auto may_be_author = [this](const Known &replica) {
+    return replica.now.semisync &&
+           (replica.replied.empty() || is_before(replica.replied, reply_));
+  };
+  for (auto &[id, replica] : known_)
+    if (may_be_author(replica) && !is_before(replica.now.sent, reply_))
+      authors_.push_back(id);
+  for (auto &[id, replica] : gone)
+    if (may_be_author(replica)) {
+      authors_.push_back(id);
+      gone_.emplace(id, std::move(replica));
+    }
+  if (authors_.size() == 1 && !author_unknown_) {
+    const auto only = known_.find(authors_.front());
+    if (only != known_.end()) only->second.replied = reply_;
+  }
+}
+
+void Proof::forget_reply() {
+  Lock lock(mutex_);
+  reply_ = {};
+  authors_.clear();
+  gone_.clear();
+  author_unknown_ = false;
+}
+
+GtidState Proof::take_arrivals() {
+  Lock lock(mutex_);
+  return std::exchange(arrivals_, {});
+}
+
+Answer Proof::ask(const Demand &demand, const History &history,
+                  OwedReader &reader) {
+  Lock lock(mutex_);
+  Answer answer;
+  std::map<std::uint64_t, bool> proves;
+  const auto consider = [&](std::uint64_t id, Known *replica) {
+    judge(replica, demand, history, reader);
+    proves[id] = covers(replica, demand, reader);
+  };
+  for (auto &[id, replica] : known_)
+    if (replica.now.semisync) consider(id, &replica);
+  for (auto &[id, replica] : gone_) consider(id, &replica);
+
+  const bool acknowledged =
+      demand.acknowledged && !authors_.empty() && !author_unknown_ &&
+      std::all_of(authors_.begin(), authors_.end(),
+                  [&](std::uint64_t id) { return proves[id]; });
+  for (auto &[id, replica] : known_) {
+    if (!replica.now.semisync) continue;
+    ReplicaStanding standing = this->standing(replica);
+    const bool has_named_all =
+        replica.named_all && replica.now.of_this_log && !replica.lacks_since &&
+        (demand.stretch.to == replica.met ||
+         has_reached(replica.met, demand.stretch.to));
+    const bool has_acknowledged =
+        acknowledged && authors_.size() == 1 && authors_.front() == id;
+    if (has_named_all || has_acknowledged) {
+      standing.standing = Standing::PROVEN;
+      standing.why = has_acknowledged
+                         ? "it has acknowledged " + to_string(reply_) +
+                               ", and has or was sent everything before that"
+                         : "it named a GTID position that has everything that "
+                           "is owed";
+    } else {
+      standing.standing = proves[id] ? Standing::NOT_YET : Standing::NEVER;
+    }
+    if (standing.standing == Standing::PROVEN && answer.by.empty())
+      answer.by = name_of(replica.now) + ": " + standing.why;
+    answer.proven |= standing.standing == Standing::PROVEN;
+    answer.replicas.push_back(std::move(standing));
+  }
+  if (acknowledged && answer.by.empty()) {
+    const auto here = known_.find(authors_.front());
+    const Known &author = here != known_.end() ? here->second
+                                               : gone_.at(authors_.front());
+    answer.by = name_of(author.now) +
+                (authors_.size() > 1 ? ", or another one that has the same," : "") +
+                " has acknowledged " + to_string(reply_) +
+                ", and has or was sent everything before that";
+  }
+  answer.proven |= acknowledged;
+  answer.reply_is_void = demand.acknowledged && !acknowledged;
+  return answer;
+}
+
+/* Has it, or is it sent, everything of the stretch that was there when it was seen
+   first? */
+void Proof::judge(Known *replica, const Demand &demand, const History &history,
+                  OwedReader &reader) {
+  const BinlogPosition &from = demand.stretch.from;
+  if (replica->from_oldest ||
+      (!from.empty() && has_reached(from, replica->from))) {
+    replica->lacks_since.reset();
+    return;
+  }
+  if (replica->lacks_since == from) return;
+  replica->why.clear();
+  replica->advice.clear();
+  const Owed &owed = read({from, replica->met}, demand.before, reader);
+  bool named_all = true;
+  if (!owed.unknown.empty()) {
+    replica->why = "what this server owes cannot be read from its binary log (" +
+                   owed.unknown + ")";
+    replica->advice =
+        "Compare it with this server, then open the gate with SET GLOBAL "
+        "recovery_gate_open_now=ON";
+    replica->lacks_since = from;
+    return;
+  }
+  if (!has_or_gets(replica, owed, history, reader, &named_all)) {
+    replica->lacks_since = from;
+    return;
+  }
+  replica->lacks_since.reset();
+  replica->from = from;
+  replica->from_oldest = from.empty();
+  replica->named_all = named_all;
+}
+
+bool Proof::has_or_gets(Known *replica, const Owed &owed,
+                        const History &history, OwedReader &reader,
+                        bool *named_all) {
+  if (!replica->now.uses_gtid) {
+    *named_all = false;  // it may have been sent some of it before it was seen
+    if (!reader.is_end_of_event(replica->first_sent)) {
+      replica->why = "no event of this binary log ends at " +
+                     to_string(replica->first_sent) + ", where it began";
+      replica->advice =
+          "Its position is of another binary log. Rebuild it from a backup of "
+          "this server";
+      return false;
+    }
+  }
+  return std::all_of(owed.domains.begin(), owed.domains.end(),
+                     [&](const auto &domain) {
+                       return has_or_gets(replica, domain.first, domain.second,
+                                          history, named_all);
+                     });
+}
+
+bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
+                        const OwedDomain &owed, const History &history,
+                        bool *named_all) {
+  const ReplicaConnection &now = replica->now;
+  const auto lacks = [&](const std::string &why, const std::string &advice) {
+    replica->why = why;
+    replica->advice = advice;
+    return false;
+  };
+  const auto named = now.position.find(domain);
+  const bool names_none = now.uses_gtid && named == now.position.end();
+  if (names_none ||
+      (!now.uses_gtid && has_reached(owed.begin, replica->first_sent))) {
+    *named_all = false;  // it is sent all of them
+    return true;
+  }
+  if (now.uses_gtid) {
+    const Gtid &gtid = named->second;
+    const auto number = owed.numbers.find(gtid.server_id);
+    const bool is_behind_the_first =
+        number != owed.numbers.end() && number->second >= gtid.sequence;
+    if (!is_behind_the_first && contains(replica->gtids, gtid)) {
+      *named_all = false;
+      return true;
+    }
+    if (!is_behind_the_first) {
+      const auto applied = replica->applied.find(domain);
+      if (applied == replica->applied.end() || applied->second != gtid)
+        return lacks("its position, GTID " + to_string(gtid) +
+                         ", is not in this server's binary log, so it is not "
+                         "sent " + owed_text(owed),
+                     "If it has transactions that this server lacks, make it "
+                     "the primary. Else set it back to a position before " +
+                         to_string(owed.first) +
+                         ", or rebuild it from a backup of this server");
+      // Served from the first number that this server wrote after it.
+      *named_all = false;
+      if (owed.broken.empty() && owed.writers.size() == 1 &&
+          owed.first.sequence > gtid.sequence)
+        return true;
+      return lacks("its position, GTID " + to_string(gtid) +
+                       ", is what this server applied as a replica and has not "
+                       "in its binary log; it is served from the end of the "
+                       "log, behind " + owed_text(owed),
+                   advice_to_compare(owed));
+    }
+    if (owed.writers.size() > 1 && gtid != owed.last && owed.broken.empty())
+      return lacks(owed_text(owed) + " were written under several server ids, "
+                       "and GTID " + to_string(gtid) +
+                       " does not show which of them it has",
+                   advice_to_compare(owed));
+    if (gtid.sequence < owed.last.sequence) *named_all = false;
+  }
+  // Behind some of them: what it has of those, it has to show by what it named.
+  if (!owed.broken.empty())
+    return lacks(where_it_is(now, domain) + ", does not show that it has " +
+                     owed_text(owed) + ": " + owed.broken,
+                 advice_to_compare(owed));
+  std::uint64_t above = believed_above(history, domain, now.server_id);
+  if (owed.first.sequence <= above)
+    return lacks(where_it_is(now, domain) + ", does not show that it has " +
+                     owed_text(owed) +
+                     (history.known
+                          ? ": this server's binary log was begun anew, and the "
+                            "same numbers were in use before"
+                          : ": it is not known whether this server's binary log "
+                            "was begun anew, with numbers that were in use "
+                            "before"),
+                 advice_to_compare(owed));
+  const auto applied = replica->applied.find(domain);
+  if (applied != replica->applied.end() &&
+      !contains(replica->gtids, applied->second) &&
+      owed.first.sequence <= applied->second.sequence)
+    return lacks(where_it_is(now, domain) + ", does not show that it has " +
+                     owed_text(owed) + ": a replica may have been served from "
+                     "behind that when it named GTID " +
+                     to_string(applied->second) +
+                     ", which this server applied and has not in its binary log",
+                 advice_to_compare(owed));
+  return true;
+}
+
+const Owed &Proof::read(const Stretch &stretch, const GtidState &before,
+                        OwedReader &reader) {
+  if (!read_stretch_ || !(*read_stretch_ == stretch) ||
+      !read_.unknown.empty()) {
+    read_ = reader.read(stretch, before);
+    read_stretch_ = stretch;
+  }
+  return read_;
+}
+
+/* Does it prove the stretch when it acknowledges the end of it? */
+bool Proof::covers(Known *replica, const Demand &demand, OwedReader &reader) {
+  if (replica->lacks_since) return false;
+  const auto lacks = [&](const std::string &why, const std::string &advice) {
+    replica->why = why;
+    replica->advice = advice;
+    return false;
+  };
+  const ReplicaConnection &now = replica->now;
+  if (!now.of_this_log)
+    return lacks("it was connected before the binary log was begun anew by "
+                 "RESET MASTER, and may still be acknowledging the old one",
+                 reset_advice);
+  if (now.stops_early && !replica->named_all)
+    return lacks("it stops early (START SLAVE UNTIL), and need not be sent "
+                 "everything before what it acknowledges",
+                 "STOP SLAVE and START SLAVE there, without UNTIL");
+  for (const auto &[source, number] : demand.written) {
+    const std::string gtid =
+        to_string(Gtid{source.domain, source.server_id, number});
+    if (source.server_id == now.server_id)
+      return lacks("GTID " + gtid + " was written here under server id " +
+                       std::to_string(source.server_id) +
+                       ", which is this replica's own: it drops what has that",
+                   "Have another replica connect");
+    if (replica->unserved.count(source.domain) != 0)
+      return lacks("its position in domain " + std::to_string(source.domain) +
+                       " is not in this server's binary log, so it is not sent "
+                       "GTID " + gtid,
+                   "If it has transactions that this server lacks, make it the "
+                   "primary. Else set its position back, or rebuild it from a "
+                   "backup of this server");
+  }
+  if (now.leaves_out_marked) {
+    const Owed &owed = read(demand.stretch, demand.before, reader);
+    if (!owed.unknown.empty() || owed.marked())
+      return lacks("it has replicate_events_marked_for_skip=FILTER_ON_MASTER, "
+                   "and something that it would have to have is marked with "
+                   "skip_replication: it was not sent that",
+                   "Set replicate_events_marked_for_skip=REPLICATE there, set "
+                   "it back to a position before the transaction, and START "
+                   "SLAVE");
+  }
+  replica->why.clear();
+  replica->advice.clear();
+  return true;
+}
+
+ReplicaStanding Proof::standing(const Known &replica) const {
+  ReplicaStanding standing;
+  standing.connection = replica.now.id;
+  standing.server_id = replica.now.server_id;
+  standing.host = replica.now.host;
+  standing.sent = replica.now.sent;
+  standing.why = replica.why;
+  standing.advice = replica.advice;
+  standing.should_reconnect = !replica.now.of_this_log;
+  return standing;
+}
+
+}  // namespace recovery_gate
