@@ -17,15 +17,20 @@ struct History {
   bool known = true;
   /* Up to these numbers an earlier history may have had other transactions. */
   GtidState earlier;
-  /* Domain and server id of replicas, with the number that they had when they
-     first connected in this history: what they name beyond it, they have from
-     it. */
+  /* The replicas that have connected in this history, by server id, and for each
+     domain and replica the number that it had when it did so first, if not 0: what
+     it names beyond that, it has from this history. */
+  ServerIds replica_ids;
   GtidState replicas;
 };
 
+/* Takes down that replicas were there, if they were not before. Returns whether
+   there was anything new. */
+bool add_arrivals(const History &arrived, History *history);
+
 inline bool operator==(const History &a, const History &b) {
   return a.known == b.known && a.earlier == b.earlier &&
-         a.replicas == b.replicas;
+         a.replica_ids == b.replica_ids && a.replicas == b.replicas;
 }
 
 }  // namespace recovery_gate

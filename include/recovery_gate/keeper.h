@@ -5,6 +5,8 @@
 #ifndef RECOVERY_GATE_KEEPER_H
 #define RECOVERY_GATE_KEEPER_H
 
+#include <boost/thread/condition_variable.hpp>
+#include <boost/thread/mutex.hpp>
 #include <boost/thread/thread.hpp>
 
 #include "recovery_gate/clock.h"
@@ -37,15 +39,24 @@ class Keeper {
      had. */
   void start();
 
+  /* Something has begun of which a look has to be taken soon: the thread looks at
+     once, and for a second every hurry_interval. Any thread. */
+  void hurry() noexcept;
+  static constexpr milliseconds hurry_interval{5};
+
   /* Ends the thread and returns when it is gone. May be called at any time, more
      than once, but not from two threads at once. */
   void stop() noexcept;
 
  private:
   void run();
+  void pause();
 
   Kept &kept_;
   const milliseconds interval_;
+  boost::mutex mutex_;  // guards the next
+  int quick_looks_ = 0;
+  boost::condition_variable hurried_;
   boost::thread thread_;
 };
 

@@ -69,7 +69,7 @@ class BinlogProgress {
   /* Is a replica known to have all that is demanded? See Proof. */
   virtual bool is_proven(const Demand &demand, const History &history) = 0;
   /* See Proof::take_arrivals(). */
-  virtual GtidState arrivals() = 0;
+  virtual History arrivals() = 0;
   /* Is somebody being sent the binary log, semi-sync or not, or was since the last
      call? */
   virtual bool serves() = 0;
@@ -139,6 +139,9 @@ class Ledger {
   void lost_proof();
   /* Something is on record that closes the next start. Takes no lock. */
   bool owes() const { return owes_; }
+  /* Where replicas are when they connect matters, since their numbers may be of
+     another history. Takes no lock. */
+  bool wants_arrivals() const { return wants_arrivals_; }
   /* An administrator gives up all that is owed, also behind an open gate. Takes
      no lock: the next look does it. */
   void give_up() { given_up_ = true; }
@@ -182,7 +185,7 @@ class Ledger {
 
   const Clock &clock_;
   Journal &journal_;
-  std::atomic<bool> owes_{false}, given_up_{false};
+  std::atomic<bool> owes_{false}, given_up_{false}, wants_arrivals_{false};
 
   mutable boost::mutex mutex_;  // guards all below
   StateFile &file_;

@@ -75,8 +75,9 @@ struct ReplicaObservation {
      none. Taken before the connections. */
   BinlogPosition reply;
   std::vector<ReplicaConnection> connections;
-  /* A replica has come and gone since the last observation, unseen. */
-  bool missed_one = false;
+  /* Those that have ended since the last observation and were not seen in it; how
+     far they were sent the binary log is not known. */
+  std::vector<ReplicaConnection> ended;
   /* The end of the binary log and what is in it, taken after the connections;
      needed when knows_all() says so. */
   BinlogPosition end;
@@ -137,8 +138,9 @@ struct Answer {
 
 class Proof {
  public:
-  /* Whether an observation with these connections, after so many resets, needs no
-     look at the binary log. */
+  bool knows(std::uint64_t connection) const;
+  /* Whether an observation of these connections, after so many resets, needs no look
+     at the binary log. */
   bool knows_all(std::uint64_t resets,
                  const std::vector<ReplicaConnection> &connections) const;
 
@@ -149,9 +151,8 @@ class Proof {
 
   Answer ask(const Demand &demand, const History &history, OwedReader &reader);
 
-  /* Where replicas were when they connected, as History has it: those that were
-     seen since the last call. */
-  GtidState take_arrivals();
+  /* The replicas that have connected since the last call, as History has them. */
+  History take_arrivals();
 
  private:
   struct Known {
@@ -199,8 +200,7 @@ class Proof {
   std::vector<std::uint64_t> authors_;
   std::map<std::uint64_t, Known> gone_;  // those of them that are
   bool author_unknown_ = false;
-  std::set<GtidSource> arrived_;  // domain, server id of replica
-  GtidState arrivals_;
+  History arrivals_;
   std::optional<Stretch> read_stretch_;
   Owed read_;
 };

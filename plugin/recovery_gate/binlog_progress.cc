@@ -80,7 +80,7 @@ bool ServerBinlog::is_proven(const Demand &demand, const History &history) {
   return answer.proven;
 }
 
-GtidState ServerBinlog::arrivals() { return replicas_.arrivals(); }
+History ServerBinlog::arrivals() { return replicas_.arrivals(); }
 
 bool ServerBinlog::serves() { return replicas_.serves(); }
 

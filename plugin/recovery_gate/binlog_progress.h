@@ -27,7 +27,7 @@ class ServerBinlog final : public BinlogProgress {
   End end() override;
   BinlogPosition acknowledged() override;
   bool is_proven(const Demand &demand, const History &history) override;
-  GtidState arrivals() override;
+  History arrivals() override;
   bool serves() override;
   std::uint32_t server_id() override;
   bool receives() override;

@@ -183,6 +183,8 @@ bool GateService::open_by_hand(const std::string &who) {
 
 void GateService::replica_arrived(const THD *thd) {
   replicas_.logged_in(thd);
+  // Where it begins has to be on record before it can name what it got from here.
+  if (ledger_.wants_arrivals() || replicas_.is_new_log()) keeper_.hurry();
   if (!awaiting_) return;
   gate.replica_arrived();
   semisync_.look();
@@ -190,7 +192,7 @@ void GateService::replica_arrived(const THD *thd) {
 }
 
 void GateService::replica_left(THD *thd) {
-  replicas_.left(thd);
+  if (replicas_.left(thd)) keeper_.hurry();
   if (awaiting_) waiter_.wake();
 }
 

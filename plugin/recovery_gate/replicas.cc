@@ -58,8 +58,9 @@ ReplicaConnection connection_of(THD *thd) {
       is_on(user_variable(thd, "slave_gtid_ignore_duplicates"));
   connection.leaves_out_marked =
       (thd->variables.option_bits & OPTION_SKIP_REPLICATION) != 0;
-  connection.sent = {without_folder(thd->current_linfo->log_file_name),
-                     thd->current_linfo->pos};
+  if (thd->current_linfo)
+    connection.sent = {without_folder(thd->current_linfo->log_file_name),
+                       thd->current_linfo->pos};
   return connection;
 }
 
@@ -132,25 +133,36 @@ class BinlogReaderOfServer final : public OwedReader {
 
 void Replicas::logged_in(const THD *thd) {
   const std::uint64_t resets = mysql_bin_log.get_reset_master_count();
-  Lock lock(logins_mutex_);
+  Lock lock(sessions_mutex_);
   logins_[thd->thread_id] = resets;
 }
 
-void Replicas::left(THD *thd) {
-  {
-    Lock lock(logins_mutex_);
-    if (logins_.erase(thd->thread_id) == 0) return;
-  }
+bool Replicas::left(THD *thd) {
   // It may have been served and have replied between two observations.
-  if (!asks_for_semisync(thd)) return;
-  serves_ = missed_one_ = true;
+  const bool was_replica = user_variable(thd, "slave_connect_state") != nullptr ||
+                           asks_for_semisync(thd);
+  const std::uint64_t resets = mysql_bin_log.get_reset_master_count();
+  Lock lock(sessions_mutex_);
+  const auto login = logins_.find(thd->thread_id);
+  if (login == logins_.end()) return false;
+  const bool is_news = was_replica && !proof_.knows(thd->thread_id);
+  if (is_news) {
+    ended_.push_back(connection_of(thd));
+    ended_.back().of_this_log = login->second == resets;
+    serves_ = true;
+  }
+  logins_.erase(login);
+  return is_news;
 }
 
 BinlogPosition Replicas::observe() {
   Lock lock(observing_);
   ReplicaObservation seen;
   seen.resets = mysql_bin_log.get_reset_master_count();
-  seen.missed_one = missed_one_.exchange(false);
+  {
+    Lock sessions(sessions_mutex_);
+    seen.ended.swap(ended_);
+  }
   seen.reply = Semisync::last_reply();
   // What nobody can have been sent of this log was sent of another, before it was
   // begun anew. It would hide all that is acknowledged from now on.
@@ -164,22 +176,21 @@ BinlogPosition Replicas::observe() {
   seen.connections = std::move(served.replicas);
   if (!seen.connections.empty()) serves_ = true;
   {
-    Lock logins(logins_mutex_);
+    Lock sessions(sessions_mutex_);
     for (ReplicaConnection &connection : seen.connections) {
       const auto login = logins_.find(connection.id);
       connection.of_this_log =
           login == logins_.end() ? seen.resets == 0 : login->second == seen.resets;
     }
   }
-  if (!proof_.knows_all(seen.resets, seen.connections)) {
+  if (!seen.ended.empty() || !proof_.knows_all(seen.resets, seen.connections)) {
     read_binlog_state(&seen.end, &seen.gtids);
     seen.applied = applied_in(seen);
   }
-  if (mysql_bin_log.get_reset_master_count() != seen.resets) {
-    missed_one_ = true;
-    return {};
-  }
+  // What is known of those that have ended was of the binary log before.
+  if (mysql_bin_log.get_reset_master_count() != seen.resets) return {};
   proof_.observe(seen);
+  resets_ = seen.resets;
   return seen.reply;
 }
 
@@ -193,6 +204,10 @@ void Replicas::forget(const BinlogPosition &reply) {
   Lock lock(observing_);
   Semisync::forget_reply(reply);
   proof_.forget_reply();
+}
+
+bool Replicas::is_new_log() const {
+  return mysql_bin_log.get_reset_master_count() != resets_;
 }
 
 void Replicas::tell(const Answer &answer, milliseconds patience) {

@@ -34,8 +34,9 @@ class Replicas {
   /* An account that may replicate has logged in, in its own thread; nothing says
      whether it will. */
   void logged_in(const THD *thd);
-  /* Its session ends. */
-  void left(THD *thd);
+  /* Its session ends. Returns whether it was a replica of which nothing is known
+     yet. */
+  bool left(THD *thd);
 
   /* Tells the proof what there is now. Returns the last reply; empty when there is
      none. */
@@ -47,10 +48,13 @@ class Replicas {
   Answer ask(const Demand &demand, const History &history,
              std::function<bool()> cancelled, std::uint64_t most);
 
+  /* The binary log was begun anew since the last observation. */
+  bool is_new_log() const;
+
   /* Takes the last reply away, if it still is this one. */
   void forget(const BinlogPosition &reply);
 
-  GtidState arrivals() { return proof_.take_arrivals(); }
+  History arrivals() { return proof_.take_arrivals(); }
   /* Somebody is being sent the binary log, or was since the last call. */
   bool serves() { return serves_.exchange(false); }
 
@@ -63,11 +67,14 @@ class Replicas {
   Journal &journal_;
   Proof proof_;
   boost::mutex observing_;  // observations come in the order in which they are made
-  std::atomic<bool> serves_{false}, missed_one_{false};
+  std::atomic<bool> serves_{false};
+  std::atomic<std::uint64_t> resets_{0};  // as observed last
 
-  boost::mutex logins_mutex_;  // guards the next
+  boost::mutex sessions_mutex_;  // guards the next two
   /* Connection -> resets of the binary log before it. */
   std::map<std::uint64_t, std::uint64_t> logins_;
+  /* Ended, and not observed. */
+  std::vector<ReplicaConnection> ended_;
 
   boost::mutex told_mutex_;  // guards the next two
   using Complaint = std::tuple<std::uint32_t, std::string>;

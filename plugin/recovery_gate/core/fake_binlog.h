@@ -187,7 +187,8 @@ class FakeBinlog final : public BinlogProgress {
   void set_proves(bool proves) { proves_ = proves; }
   void set_serves(bool serves) { serves_ = serves; }
   void arrive(std::uint32_t replica, std::uint64_t number) {
-    arrivals_[{0, replica}] = number;
+    arrivals_.replica_ids.insert(replica);
+    arrivals_.replicas[{0, replica}] = number;
   }
   /* What was asked last. */
   const Demand &demand() const { return demand_; }
@@ -236,7 +237,7 @@ class FakeBinlog final : public BinlogProgress {
     history_ = history;
     return proves_ && demand.acknowledged;
   }
-  GtidState arrivals() override { return std::exchange(arrivals_, {}); }
+  History arrivals() override { return std::exchange(arrivals_, {}); }
   bool serves() override { return serves_; }
   std::uint32_t server_id() override { return server_id_; }
   bool receives() override { return receives_; }
@@ -290,7 +291,7 @@ class FakeBinlog final : public BinlogProgress {
   GtidState gtids_;
   BinlogPosition acknowledged_;
   bool encrypted_ = false, receives_ = true, proves_ = true, serves_ = true;
-  GtidState arrivals_;
+  History arrivals_;
   Demand demand_;
   History history_;
   std::uint64_t resets_ = 0;

@@ -105,9 +105,12 @@ inline SemisyncView replica_connected() {
   view.replicas = 1;
   return view;
 }
-inline SemisyncView acknowledged(const BinlogPosition &position) {
+inline SemisyncView acknowledged(const BinlogPosition &position,
+                                 const BinlogPosition &wanted = awaited) {
   SemisyncView view = replica_connected();
   view.acknowledged = position;
+  view.proven = has_reached(position, wanted);
+  if (view.proven) view.proven_by = "replica 2: it has acknowledged";
   return view;
 }
 inline SemisyncView proof_lost(const std::string &why) {

@@ -1,5 +1,7 @@
 #include "recovery_gate/keeper.h"
 
+#include <boost/thread/lock_guard.hpp>
+
 #include <boost/chrono/duration.hpp>
 #include <exception>
 
@@ -42,6 +44,25 @@ void Keeper::stop() noexcept {
   thread_.join();
 }
 
+void Keeper::hurry() noexcept {
+  boost::lock_guard<boost::mutex> lock(mutex_);
+  quick_looks_ = static_cast<int>(1000 / hurry_interval.count());
+  hurried_.notify_one();
+}
+
+/* Until the next look. */
+void Keeper::pause() {
+  boost::unique_lock<boost::mutex> lock(mutex_);
+  if (quick_looks_ == 0)
+    hurried_.wait_for(lock, boost::chrono::milliseconds(interval_.count()),
+                      [this] { return quick_looks_ > 0; });
+  if (quick_looks_ == 0) return;
+  --quick_looks_;
+  lock.unlock();
+  boost::this_thread::sleep_for(
+      boost::chrono::milliseconds(hurry_interval.count()));
+}
+
 void Keeper::run() {
   Begun begun(kept_);
   if (!begun) return;
@@ -51,8 +72,7 @@ void Keeper::run() {
     } catch (const std::exception &) {
       // The next look makes up for it.
     }
-    boost::this_thread::sleep_for(
-        boost::chrono::milliseconds(interval_.count()));
+    pause();
   }
 }
 

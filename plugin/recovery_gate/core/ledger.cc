@@ -31,6 +31,11 @@ void add_earlier(const GtidState &ended, GtidState *earlier) {
   }
 }
 
+/* Do numbers that a replica names mean something only from where it came in? */
+bool is_in_question(const History &history) {
+  return !history.known || !history.earlier.empty();
+}
+
 /* What is settled of the server's own and has gone, with the end of the log. */
 GtidState lacking(const Settled &settled, const ServerIds &own,
                   const GtidState &left) {
@@ -213,12 +218,13 @@ void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
   const BinlogProgress::End end = progress.end();
   note_server_id(progress.server_id());
   note_acknowledged(acknowledged);
-  note_replicas(progress);
   const bool receives = progress.receives();
   const bool promoted = receives_ && !receives;
   note_received(receives);
   receives_ = receives;
   if (gate_is_open) follow(progress, end, acknowledged);
+  // Last: those that came after the binary log was begun anew belong to that.
+  note_replicas(progress);
   if (given_up_.exchange(false)) {
     record_.obligation = Obligation();
     settle(progress.sample());
@@ -239,7 +245,6 @@ void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
   const BinlogSample end = progress.sample();
   note_server_id(progress.server_id());
   note_acknowledged(acknowledged);
-  note_replicas(progress);
   note_received(progress.receives());
   if (gate_is_open) {
     const bool same_series = take(end);
@@ -296,14 +301,12 @@ void Ledger::note_replicas(BinlogProgress &progress) {
     record_.served = true;
     worth_writing_ = true;
   }
-  const GtidState arrivals = progress.arrivals();
+  const History arrivals = progress.arrivals();
   History &history = record_.history;
-  if (history.known && history.earlier.empty()) return;
-  for (const auto &arrival : arrivals)
-    if (history.replicas.insert(arrival).second) {
-      worth_writing_ = true;
-      write_not_before_ = clock_.now();
-    }
+  if (!is_in_question(history)) return;
+  if (!add_arrivals(arrivals, &history)) return;
+  worth_writing_ = true;
+  write_not_before_ = clock_.now();
 }
 
 void Ledger::note_received(bool receives) {
@@ -496,6 +499,7 @@ void Ledger::begin_anew(const BinlogSample &sample) {
   History &history = record_.history;
   if (record_.served) add_earlier(last_->gtids, &history.earlier);
   history.known = true;
+  history.replica_ids.clear();
   history.replicas.clear();
   record_.acknowledged = {};
   record_.running_since = sample.end;
@@ -553,6 +557,7 @@ void Ledger::discharge() {
 
 bool Ledger::save() {
   owes_ = record_.obligation.open();
+  wants_arrivals_ = is_in_question(record_.history);
   worth_writing_ = false;
   write_not_before_ = clock_.now() + write_interval;
   if (on_disk_ && *on_disk_ == record_) return true;

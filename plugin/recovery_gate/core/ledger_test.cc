@@ -108,7 +108,8 @@ class Server {
   void acknowledge(const BinlogPosition &position) {
     binlog.acknowledge(position);
     if (gate->is_open()) return;
-    gate->observe(acknowledged(position));
+    gate->observe(
+        acknowledged(position, gate->snapshot().to_acknowledge));
     if (gate->is_open()) ledger->opened();
   }
   void acknowledge_all() { acknowledge(binlog.position()); }

@@ -34,9 +34,10 @@ std::uint64_t believed_above(const History &history, std::uint32_t domain,
                              std::uint32_t replica) {
   const std::uint64_t earlier =
       history.known ? highest_in(history.earlier, domain) : any_number;
+  if (history.replica_ids.count(replica) == 0) return earlier;
   const auto arrived = history.replicas.find({domain, replica});
   return arrived == history.replicas.end()
-             ? earlier
+             ? 0
              : std::min(earlier, arrived->second);
 }
 
@@ -101,6 +102,11 @@ bool operator==(const ReplicaStanding &a, const ReplicaStanding &b) {
          a.should_reconnect == b.should_reconnect;
 }
 
+bool Proof::knows(std::uint64_t connection) const {
+  Lock lock(mutex_);
+  return known_.count(connection) != 0;
+}
+
 bool Proof::knows_all(std::uint64_t resets,
                       const std::vector<ReplicaConnection> &connections) const {
   Lock lock(mutex_);
@@ -119,8 +125,7 @@ void Proof::observe(const ReplicaObservation &seen) {
     known_.clear();
     gone_.clear();
     authors_.clear();
-    arrived_.clear();
-    arrivals_.clear();
+    arrivals_ = {};
     read_stretch_.reset();
     author_unknown_ = true;
     reply_ = seen.reply;
@@ -132,6 +137,8 @@ void Proof::observe(const ReplicaObservation &seen) {
     else
       known->second.now = connection;
   }
+  for (const ReplicaConnection &connection : seen.ended)
+    if (known_.count(connection.id) == 0) meet(connection, seen);
   note_reply(seen);
 }
 
@@ -154,17 +161,17 @@ void Proof::meet(const ReplicaConnection &connection,
     if (!contains(seen.gtids, gtid) && !is_own_place)
       replica.unserved.insert(domain);
   }
+  History arrived;
+  arrived.replica_ids = {connection.server_id};
   for (const std::uint32_t domain : domains) {
-    const GtidSource arrival{domain, connection.server_id};
-    if (!arrived_.insert(arrival).second) continue;
     const auto named = connection.position.find(domain);
     // Where a file and a position are in GTIDs nobody says: not after the end.
-    arrivals_[arrival] = !connection.uses_gtid
-                             ? highest_in(seen.gtids, domain)
-                         : named == connection.position.end()
-                             ? 0
-                             : named->second.sequence;
+    arrived.replicas[{domain, connection.server_id}] =
+        !connection.uses_gtid                  ? highest_in(seen.gtids, domain)
+        : named == connection.position.end() ? 0
+                                               : named->second.sequence;
   }
+  add_arrivals(arrived, &arrivals_);
   known_.emplace(connection.id, std::move(replica));
 }
 
@@ -195,7 +202,7 @@ void Proof::note_reply(const ReplicaObservation &seen) {
   reply_ = seen.reply;
   authors_.clear();
   gone_.clear();
-  author_unknown_ = seen.missed_one;
+  author_unknown_ = false;
   if (reply_.empty()) return;
   const auto may_be_author = [this](const Known &replica) {
     return replica.now.semisync &&
@@ -223,7 +230,7 @@ void Proof::forget_reply() {
   author_unknown_ = false;
 }
 
-GtidState Proof::take_arrivals() {
+History Proof::take_arrivals() {
   Lock lock(mutex_);
   return std::exchange(arrivals_, {});
 }

@@ -67,14 +67,13 @@ void replicas(const Report &report, Page *page) {
   page->line("Replicas", counted(replicas.size(), "semi-sync replica connected",
                                  "semi-sync replicas connected"));
   for (const ReplicaStanding &replica : replicas) {
-    page->more(fmt::format("server_id {} at {} (connection {}): sent up to {}",
+    std::string shown;
+    if (replica.standing == Standing::PROVEN) shown = "; proven: " + replica.why;
+    if (replica.standing == Standing::NEVER)
+      shown = "; proves nothing: " + replica.why;
+    page->more(fmt::format("server_id {} at {} (connection {}): sent up to {}{}",
                            replica.server_id, replica.host, replica.connection,
-                           to_string(replica.sent)));
-    if (replica.standing != Standing::NOT_YET)
-      page->more(fmt::format(
-          "  {}: {}",
-          replica.standing == Standing::PROVEN ? "proven" : "proves nothing",
-          replica.why));
+                           to_string(replica.sent), shown));
   }
 }
 

@@ -68,8 +68,10 @@ TEST(StatusPage, TellsAllThatIsKnownOfAClosedGate) {
   report.xids = {7, 3, 2, 1};
   report.in_doubt = {2, 140, {item(41, 12), item(42)}, "", true};
   report.acknowledged = {"bin.000006", 1100};
-  report.replicas = {{2, "10.0.0.2", 15, {"bin.000006", 1234}},
-                     {3, "10.0.0.3", 16, {}}};
+  report.gate.replicas = {
+      {15, 2, "10.0.0.2", {"bin.000006", 1234}, Standing::NOT_YET, "", "", false},
+      {16, 3, "10.0.0.3", {"bin.000007", 400}, Standing::NEVER,
+       "it is another one", "Do this", false}};
   EXPECT_EQ(
       status_page(report),
       "State:            CLOSED (ACK)\n"
@@ -86,8 +88,8 @@ TEST(StatusPage, TellsAllThatIsKnownOfAClosedGate) {
       "Replicas:         2 semi-sync replicas connected\n"
       "                  server_id 2 at 10.0.0.2 (connection 15): sent up to "
       "bin.000006:1234\n"
-      "                  server_id 3 at 10.0.0.3 (connection 16): nothing sent "
-      "yet\n"
+      "                  server_id 3 at 10.0.0.3 (connection 16): sent up to "
+      "bin.000007:400; proves nothing: it is another one\n"
       "Held now:         5\n"
       "Let in, closed:   3\n"
       "Turned away:      17\n"
@@ -209,7 +211,7 @@ TEST(StatusPage, SaysSoWhenThereIsNoPosition) {
 
 TEST(StatusPage, AlignsWhatItTells) {
   Report report = report_of(closed_after_a_crash());
-  report.replicas = {{2, "10.0.0.2", 15, {}}};
+  report.gate.replicas = {{15, 2, "10.0.0.2", {}, Standing::NEVER, "so", "", false}};
   std::istringstream lines(status_page(report));
   for (std::string line; std::getline(lines, line);) {
     ASSERT_GT(line.size(), 18u) << line;

@@ -184,6 +184,7 @@ std::string encode(const Record &record) {
       yes_or_no(record.received) + "\nserved " + yes_or_no(record.served) +
       "\nhistory-known " + yes_or_no(record.history.known) +
       "\nearlier-gtid " + to_string(record.history.earlier) +
+      "\nreplica-ids " + ids_text(record.history.replica_ids) +
       "\nreplica-gtid " + to_string(record.history.replicas) + "\n";
   return content + checksum_line(content);
 }
@@ -235,6 +236,7 @@ std::string decode(const std::string &content, Record *record) {
     read.served = lines.yes_or_no("served");
     read.history.known = lines.yes_or_no("history-known");
     read.history.earlier = lines.gtids("earlier-gtid");
+    read.history.replica_ids = parse_ids(lines.value("replica-ids"), &lines);
     read.history.replicas = lines.gtids("replica-gtid");
   }
   lines.value("crc32");
