@@ -22,15 +22,20 @@ struct History {
      it names beyond that, it has from this history. */
   ServerIds replica_ids;
   GtidState replicas;
+  /* Replicas that were served from behind something that is owed, since their GTIDs
+     did not show that they lack it. A file and a position that one of them names
+     later do not either. */
+  ServerIds behind;
 };
 
-/* Takes down that replicas were there, if they were not before. Returns whether
-   there was anything new. */
+/* Takes down that replicas were there, if they were not before, and which are
+   behind. Returns whether there was anything new. */
 bool add_arrivals(const History &arrived, History *history);
 
 inline bool operator==(const History &a, const History &b) {
   return a.known == b.known && a.earlier == b.earlier &&
-         a.replica_ids == b.replica_ids && a.replicas == b.replicas;
+         a.replica_ids == b.replica_ids && a.replicas == b.replicas &&
+         a.behind == b.behind;
 }
 
 }  // namespace recovery_gate

@@ -61,6 +61,7 @@ class BinlogProgress {
   struct End {
     BinlogPosition position;
     std::uint64_t log_number = 0;  // as in BinlogSample
+    std::uint64_t resets = 0;      // as in BinlogSample
   };
   virtual End end() = 0;
   /* The last position that a semi-sync replica acknowledged, or began at, since

@@ -67,6 +67,14 @@ struct ReplicaConnection {
   BinlogPosition sent;
 };
 
+/* One that has ended. */
+struct EndedReplica {
+  /* As it was; how far it was sent the binary log need not be known. */
+  ReplicaConnection connection;
+  /* The last reply of all then: what came later is not from this one. */
+  BinlogPosition reply;
+};
+
 /* What there is to see at one moment. */
 struct ReplicaObservation {
   /* How often the binary log was begun anew since the server started. */
@@ -75,9 +83,8 @@ struct ReplicaObservation {
      none. Taken before the connections. */
   BinlogPosition reply;
   std::vector<ReplicaConnection> connections;
-  /* Those that have ended since the last observation and were not seen in it; how
-     far they were sent the binary log is not known. */
-  std::vector<ReplicaConnection> ended;
+  /* Those that have ended since the last observation, seen or not. */
+  std::vector<EndedReplica> ended;
   /* The end of the binary log and what is in it, taken after the connections;
      needed when knows_all() says so. */
   BinlogPosition end;
@@ -180,6 +187,8 @@ class Proof {
 
   void meet(const ReplicaConnection &connection,
             const ReplicaObservation &seen);
+  void begin_anew(const ReplicaObservation &seen);
+  void take_gone(const ReplicaObservation &seen);
   void note_reply(const ReplicaObservation &seen);
   void judge(Known *replica, const Demand &demand, const History &history,
              OwedReader &reader);
@@ -198,8 +207,9 @@ class Proof {
   BinlogPosition reply_;
   /* Who may have sent it, the last of them perhaps gone. */
   std::vector<std::uint64_t> authors_;
-  std::map<std::uint64_t, Known> gone_;  // those of them that are
-  bool author_unknown_ = false;
+  std::map<std::uint64_t, Known> gone_authors_;  // those of them that are
+  /* Those that were there at the observation before. */
+  std::map<std::uint64_t, Known> gone_;
   History arrivals_;
   std::optional<Stretch> read_stretch_;
   Owed read_;

@@ -68,7 +68,9 @@ BinlogProgress::End ServerBinlog::end() {
   const my_off_t end = mysql_bin_log.get_binlog_end_pos(path);
   mysql_bin_log.unlock_binlog_end_pos();
   recognise(path);
-  return {{without_folder(path), end}, log_number_};
+  return {{without_folder(path), end},
+          log_number_,
+          mysql_bin_log.get_reset_master_count()};
 }
 
 BinlogPosition ServerBinlog::acknowledged() { return replicas_.observe(); }

@@ -143,6 +143,8 @@ GateSnapshot GateService::snapshot() {
 
 Report GateService::report(const std::function<bool()> &cancelled) {
   Report report;
+  if (awaiting_ && !gate.is_open())
+    gate.refresh(semisync_.judge_replicas(cancelled));
   report.gate = snapshot();
   report.since = local_time(report.gate.in_state);
   report.xids = xids.counts();

@@ -141,18 +141,23 @@ bool Replicas::left(THD *thd) {
   // It may have been served and have replied between two observations.
   const bool was_replica = user_variable(thd, "slave_connect_state") != nullptr ||
                            asks_for_semisync(thd);
+  EndedReplica ended;
+  if (was_replica) {
+    ended.connection = connection_of(thd);
+    ended.reply = Semisync::last_reply();
+  }
   const std::uint64_t resets = mysql_bin_log.get_reset_master_count();
+  const bool is_known = proof_.knows(thd->thread_id);
   Lock lock(sessions_mutex_);
   const auto login = logins_.find(thd->thread_id);
   if (login == logins_.end()) return false;
-  const bool is_news = was_replica && !proof_.knows(thd->thread_id);
-  if (is_news) {
-    ended_.push_back(connection_of(thd));
-    ended_.back().of_this_log = login->second == resets;
+  if (was_replica) {
+    ended.connection.of_this_log = login->second == resets;
+    ended_.push_back(std::move(ended));
     serves_ = true;
   }
   logins_.erase(login);
-  return is_news;
+  return was_replica && !is_known;
 }
 
 BinlogPosition Replicas::observe() {

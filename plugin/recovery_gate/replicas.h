@@ -73,8 +73,8 @@ class Replicas {
   boost::mutex sessions_mutex_;  // guards the next two
   /* Connection -> resets of the binary log before it. */
   std::map<std::uint64_t, std::uint64_t> logins_;
-  /* Ended, and not observed. */
-  std::vector<ReplicaConnection> ended_;
+  /* Since the last observation. */
+  std::vector<EndedReplica> ended_;
 
   boost::mutex told_mutex_;  // guards the next two
   using Complaint = std::tuple<std::uint32_t, std::string>;

@@ -167,16 +167,22 @@ void Semisync::add_findings(SemisyncView *view) {
   view->standings = standings_;
 }
 
-/* Waiting thread only: may read binary logs. */
-void Semisync::judge_replicas(SemisyncView *view) {
+SemisyncView Semisync::judge_replicas(std::function<bool()> cancelled) {
+  SemisyncView view = look();
+  judge_replicas(&view, std::move(cancelled));
+  return view;
+}
+
+void Semisync::judge_replicas(SemisyncView *view,
+                              std::function<bool()> cancelled) {
+  boost::lock_guard<boost::mutex> judging(judging_mutex_);
   if (!proven_ && view->proof_lost.empty()) {
     const BinlogPosition reply = replicas_.observe();
     Demand demand = awaited_.demand;
     demand.acknowledged = has_reached(reply, awaited_.position);
     was_acknowledged_ |= demand.acknowledged;
-    const Answer answer = replicas_.ask(
-        demand, history_(),
-        [this] { return abort_loop || waiting_->killed != NOT_KILLED; }, 0);
+    const Answer answer =
+        replicas_.ask(demand, history_(), std::move(cancelled), 0);
     const bool proven = answer.proven && was_acknowledged_;
     if (!proven && answer.reply_is_void) {
       replicas_.forget(reply);
@@ -195,7 +201,7 @@ void Semisync::judge_replicas(SemisyncView *view) {
 std::string Semisync::proof_lost() {
   if (!proof_lost_.empty() || withdrawn_) return proof_lost_;
   if (mysql_bin_log.get_reset_master_count() != 0)
-    return proof_lost_ = "the binary log was begun anew (RESET MASTER)";
+    return proof_lost_ = "the binary log was deleted by RESET MASTER";
   for (const NeededLog &log : needed_logs_) {
     struct stat status;
     struct stat named;
@@ -336,7 +342,10 @@ SemisyncView Semisync::wait_for_change(const SemisyncView &seen,
   for (;;) {
     bool killed = false;
     SemisyncView view = wait_once(seen, until, &killed);
-    if (!view.shutting_down) judge_replicas(&view);
+    if (!view.shutting_down)
+      judge_replicas(&view, [this] {
+        return abort_loop || waiting_->killed != NOT_KILLED;
+      });
     const bool done = view.shutting_down || woken_.exchange(false) || killed ||
                       !(view == seen) || (until && clock_.now() >= *until);
     // Only shutdown ends this thread: a KILL by its number must not leave the

@@ -63,6 +63,9 @@ class Semisync final : public Acknowledgements {
      before a replica is served, and for whoever wants to show the view. Any thread,
      once await() was called. */
   SemisyncView look();
+  /* The same, when all that is connected now was looked at. May read binary logs,
+     until `cancelled` says to stop. Not once the thread that waits has ended. */
+  SemisyncView judge_replicas(std::function<bool()> cancelled);
 
   bool attach() override;
   void detach() override;
@@ -73,7 +76,7 @@ class Semisync final : public Acknowledgements {
  private:
   SemisyncView look_locked();
   void add_findings(SemisyncView *view);
-  void judge_replicas(SemisyncView *view);
+  void judge_replicas(SemisyncView *view, std::function<bool()> cancelled);
   std::string proof_lost();
   BinlogPosition last_commit();
   void register_position();
@@ -105,6 +108,8 @@ class Semisync final : public Acknowledgements {
   std::string proof_lost_;
   BinlogPosition replaced_commit_;  // what semi-sync had as the last commit
 
+  boost::mutex judging_mutex_;  // guards the next
+  bool was_acknowledged_ = false;  // by whomever
   std::atomic<bool> proven_{false};
   boost::mutex findings_mutex_;  // guards the next two
   std::string proven_by_;
@@ -114,7 +119,6 @@ class Semisync final : public Acknowledgements {
   Instant watch_at_;
   milliseconds watch_interval_;
   std::set<std::uint64_t> passed_;  // connections that were sent the position
-  bool was_acknowledged_ = false;   // by whomever
 };
 
 }  // namespace recovery_gate

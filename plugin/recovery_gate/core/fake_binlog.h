@@ -230,7 +230,7 @@ class FakeBinlog final : public BinlogProgress {
     when_sampled_ = std::move(what);
   }
 
-  End end() override { return {position(), log_number_}; }
+  End end() override { return {position(), log_number_, resets_}; }
   BinlogPosition acknowledged() override { return acknowledged_; }
   bool is_proven(const Demand &demand, const History &history) override {
     demand_ = demand;
@@ -290,7 +290,7 @@ class FakeBinlog final : public BinlogProgress {
   std::uint64_t log_number_ = 0;
   GtidState gtids_;
   BinlogPosition acknowledged_;
-  bool encrypted_ = false, receives_ = true, proves_ = true, serves_ = true;
+  bool encrypted_ = false, receives_ = true, proves_ = true, serves_ = false;
   History arrivals_;
   Demand demand_;
   History history_;

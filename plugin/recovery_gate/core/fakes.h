@@ -110,7 +110,8 @@ inline SemisyncView acknowledged(const BinlogPosition &position,
   SemisyncView view = replica_connected();
   view.acknowledged = position;
   view.proven = has_reached(position, wanted);
-  if (view.proven) view.proven_by = "replica 2: it has acknowledged";
+  if (view.proven)
+    view.proven_by = "replica 2 has acknowledged " + to_string(position);
   return view;
 }
 inline SemisyncView proof_lost(const std::string &why) {

@@ -484,22 +484,7 @@ TEST(Gate, UsesEveryTransitionThatIsAllowedAndNoOther) {
 class ClosedGate : public testing::Test, protected Scene {
  protected:
   ClosedGate() { bring_to(S::CLOSED_ACK); }
-
-  bool opens_by(const BinlogPosition &position) {
-    const bool opened = !gate.observe(acknowledged(position)).keep_waiting;
-    EXPECT_EQ(opened, gate.is_open());
-    return opened;
-  }
 };
-
-/* The same, for an awaited position that a test chooses. */
-bool opens_by(const BinlogPosition &position, const BinlogPosition &wanted) {
-  Scene scene;
-  StartFacts facts = after_a_crash();
-  facts.to_acknowledge = wanted;
-  scene.gate.decide(Mode::AUTO, facts, replica_connected());
-  return !scene.gate.observe(acknowledged(position)).keep_waiting;
-}
 
 TEST_F(ClosedGate, OpensWhenTheAwaitedPositionIsAcknowledged) {
   const Gate::Orders orders = gate.observe(acknowledged(awaited));
@@ -509,40 +494,25 @@ TEST_F(ClosedGate, OpensWhenTheAwaitedPositionIsAcknowledged) {
   EXPECT_EQ(state(), S::OPEN_ACK);
 }
 
-TEST_F(ClosedGate, OpensWhenAPositionPastTheAwaitedOneIsAcknowledged) {
-  EXPECT_TRUE(opens_by({"bin.000007", 401}));
+TEST_F(ClosedGate, StaysClosedWhenWhatIsAcknowledgedProvesNothing) {
+  SemisyncView view = acknowledged(awaited);
+  view.proven = false;
+  EXPECT_TRUE(gate.observe(view).keep_waiting);
+  EXPECT_EQ(state(), S::CLOSED_ACK);
 }
 
-TEST_F(ClosedGate, OpensWhenALaterLogIsAcknowledged) {
-  EXPECT_TRUE(opens_by({"bin.000008", 4}));
-}
-
-TEST_F(ClosedGate,
-       StaysClosedWhenTheAcknowledgedPositionIsBeforeTheAwaitedOne) {
-  EXPECT_FALSE(opens_by({"bin.000007", 399}));
-}
-
-TEST_F(ClosedGate, StaysClosedWhenOnlyAnEarlierLogIsAcknowledged) {
-  EXPECT_FALSE(opens_by({"bin.000006", 999999}));
-}
-
-TEST_F(ClosedGate, StaysClosedWhenAnotherSeriesOfLogsIsAcknowledged) {
-  EXPECT_FALSE(opens_by({"old-bin.000007", 400}));
-  EXPECT_FALSE(opens_by({"old-bin.000008", 400}));
-}
-
-TEST_F(ClosedGate, StaysClosedWhenJunkIsAcknowledged) {
-  for (const char *junk : {"", "bin", "bin.", "zzz", "bin.00000x", ".000008"})
-    EXPECT_FALSE(opens_by({junk, 400})) << '"' << junk << '"';
-}
-
-TEST(Gate, KnowsTheOrderOfLogsAroundTheMillionth) {
-  EXPECT_FALSE(opens_by({"bin.999999", 400}, {"bin.1000000", 400}));
-  EXPECT_TRUE(opens_by({"bin.1000000", 4}, {"bin.999999", 400}));
-}
-
-TEST(Gate, NeverOpensForAPositionThatCannotBeOrdered) {
-  EXPECT_FALSE(opens_by({"bin", 400}, {"bin", 400}));
+TEST_F(ClosedGate, TellsWhatTheReplicaThatProvesNothingWouldNeed) {
+  SemisyncView view = acknowledged(awaited);
+  view.proven = false;
+  view.standings = {{15, 2, "10.0.0.2", awaited, Standing::NEVER,
+                     "it lacks GTID 0-1-42", "Rebuild it", false}};
+  gate.observe(view);
+  clock.advance(seconds(60));
+  gate.observe(view);
+  EXPECT_THAT(journal.warnings(),
+              ElementsAre(tells("still closed", "replica 2", "proves nothing",
+                                "it lacks GTID 0-1-42")));
+  EXPECT_EQ(gate.snapshot().replicas, view.standings);
 }
 
 TEST_F(ClosedGate, KeepsWaitingWhileNothingIsAcknowledged) {
@@ -554,7 +524,7 @@ TEST_F(ClosedGate, KeepsWaitingWhileNothingIsAcknowledged) {
 
 TEST_F(ClosedGate, OpensEvenIfSemisyncIsOffWhenTheAcknowledgementIsSeen) {
   SemisyncView view = semisync_off();
-  view.acknowledged = awaited;
+  view.proven = true;
   EXPECT_FALSE(gate.observe(view).keep_waiting);
   EXPECT_EQ(state(), S::OPEN_ACK);
 }
@@ -619,12 +589,12 @@ TEST_F(ClosedGate, TellsWhyTheProofIsLostAndWhoCanOpen) {
                                 recovered_text)));
 }
 
-TEST_F(ClosedGate, TellsWhatWasAcknowledgedAndHowLongItTook) {
+TEST_F(ClosedGate, TellsWhoHasProvenItAndHowLongItTook) {
   clock.advance(milliseconds(12345));
   gate.observe(acknowledged({"bin.000009", 4}));
-  EXPECT_THAT(
-      journal.lines(),
-      ElementsAre(tells("OPEN", "12.345 s", "acknowledged", awaited_text)));
+  EXPECT_THAT(journal.lines(),
+              ElementsAre(tells("OPEN", "12.345 s", "semi-sync replica 2",
+                                "acknowledged", "bin.000009:4")));
   EXPECT_THAT(journal.notes(), SizeIs(1));
 }
 

@@ -9,7 +9,9 @@ bool add_arrivals(const History &arrived, History *history) {
   for (const auto &[replica, number] : arrived.replicas)
     if (added.count(replica.server_id) != 0 && number != 0)
       history->replicas.emplace(replica, number);
-  return !added.empty();
+  const std::size_t behind = history->behind.size();
+  history->behind.insert(arrived.behind.begin(), arrived.behind.end());
+  return !added.empty() || history->behind.size() != behind;
 }
 
 }  // namespace recovery_gate

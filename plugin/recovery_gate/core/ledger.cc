@@ -161,7 +161,7 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
   found.own = ids;
   if (found.unsettled.since_settled) found.since = record_.settled;
   if (record_.settled && found.unclean && !found.unsettled.since_settled &&
-      found.lost_track.empty())
+      found.lost_track.empty() && found.obligation.provable)
     found.cut_off = lacking(*record_.settled, own_of(*record_.settled),
                             start.gtids);
   if (found.unclean && found.unsettled.empty() &&
@@ -222,7 +222,10 @@ void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
   const bool promoted = receives_ && !receives;
   note_received(receives);
   receives_ = receives;
-  if (gate_is_open) follow(progress, end, acknowledged);
+  if (gate_is_open)
+    follow(progress, end, acknowledged);
+  else if (last_ && end.resets != last_->resets)
+    take(progress.sample());
   // Last: those that came after the binary log was begun anew belong to that.
   note_replicas(progress);
   if (given_up_.exchange(false)) {
@@ -301,10 +304,12 @@ void Ledger::note_replicas(BinlogProgress &progress) {
     record_.served = true;
     worth_writing_ = true;
   }
-  const History arrivals = progress.arrivals();
-  History &history = record_.history;
-  if (!is_in_question(history)) return;
-  if (!add_arrivals(arrivals, &history)) return;
+  History arrivals = progress.arrivals();
+  if (!is_in_question(record_.history)) {
+    arrivals.replica_ids.clear();
+    arrivals.replicas.clear();
+  }
+  if (!add_arrivals(arrivals, &record_.history)) return;
   worth_writing_ = true;
   write_not_before_ = clock_.now();
 }
@@ -491,7 +496,7 @@ bool Ledger::was_begun_anew(const BinlogSample &sample) const {
 
 /* RESET MASTER: no place in the old log means anything in the new one. */
 void Ledger::begin_anew(const BinlogSample &sample) {
-  if (pending_)
+  if (pending_ && !record_.obligation.open())
     journal_.warning("the binary log was reset before a replica was known to have "
                      "acknowledged all that it held; that is given up");
   if (record_.obligation.open()) record_.obligation.provable = false;
@@ -501,6 +506,7 @@ void Ledger::begin_anew(const BinlogSample &sample) {
   history.known = true;
   history.replica_ids.clear();
   history.replicas.clear();
+  history.behind.clear();
   record_.acknowledged = {};
   record_.running_since = sample.end;
   record_.running_identity = sample.identity;
@@ -546,6 +552,7 @@ void Ledger::settle(const BinlogSample &sample) {
   record_.received = receives_;
   // All before this is on a replica, whatever the history was.
   record_.history.known = true;
+  record_.history.behind.clear();
   settled_in_this_run_ = sample;
 }
 

@@ -52,12 +52,13 @@ std::string owed_text(const OwedDomain &owed) {
              : "GTIDs " + to_string(owed.first) + " to " + to_string(owed.last);
 }
 
-std::string where_it_is(const ReplicaConnection &replica,
-                        std::uint32_t domain) {
-  if (!replica.uses_gtid) return "the file and position it began at";
+std::string shows_not(const ReplicaConnection &replica, std::uint32_t domain,
+                      const OwedDomain &owed) {
   const auto named = replica.position.find(domain);
-  return "its position, GTID " +
-         (named == replica.position.end() ? "(none)" : to_string(named->second));
+  return (named == replica.position.end()
+              ? "the file and position at which it began do"
+              : "its position, GTID " + to_string(named->second) + ", does") +
+         std::string(" not show that it has ") + owed_text(owed);
 }
 
 const char reset_advice[] =
@@ -119,17 +120,8 @@ bool Proof::knows_all(std::uint64_t resets,
 
 void Proof::observe(const ReplicaObservation &seen) {
   Lock lock(mutex_);
-  if (seen.resets != resets_) {
-    // What was known of connections and replies was about another binary log.
-    resets_ = seen.resets;
-    known_.clear();
-    gone_.clear();
-    authors_.clear();
-    arrivals_ = {};
-    read_stretch_.reset();
-    author_unknown_ = true;
-    reply_ = seen.reply;
-  }
+  gone_.clear();
+  if (seen.resets != resets_) begin_anew(seen);
   for (const ReplicaConnection &connection : seen.connections) {
     const auto known = known_.find(connection.id);
     if (known == known_.end())
@@ -137,9 +129,46 @@ void Proof::observe(const ReplicaObservation &seen) {
     else
       known->second.now = connection;
   }
-  for (const ReplicaConnection &connection : seen.ended)
-    if (known_.count(connection.id) == 0) meet(connection, seen);
+  for (const EndedReplica &ended : seen.ended)
+    if (known_.count(ended.connection.id) == 0) meet(ended.connection, seen);
+  take_gone(seen);
   note_reply(seen);
+}
+
+/* What was known of connections and replies was about another binary log. One that
+   was there before may still acknowledge that. */
+void Proof::begin_anew(const ReplicaObservation &seen) {
+  resets_ = seen.resets;
+  for (auto &[id, replica] : known_) {
+    replica.now.of_this_log = false;
+    replica.now.sent = {};
+    replica.replied = {};
+    gone_.emplace(id, std::move(replica));
+  }
+  known_.clear();
+  authors_.clear();
+  arrivals_ = {};
+  read_stretch_.reset();
+  reply_ = {};
+}
+
+/* From known_ to gone_: those that are not there any more, but for those of which
+   it is certain that the last reply came after they had gone. */
+void Proof::take_gone(const ReplicaObservation &seen) {
+  for (auto known = known_.begin(); known != known_.end();) {
+    const bool is_here = std::any_of(
+        seen.connections.begin(), seen.connections.end(),
+        [&](const ReplicaConnection &here) { return here.id == known->first; });
+    if (is_here) {
+      gone_.erase(known->first);
+      ++known;
+    } else {
+      gone_.insert(*known);
+      known = known_.erase(known);
+    }
+  }
+  for (const EndedReplica &ended : seen.ended)
+    if (ended.reply != seen.reply) gone_.erase(ended.connection.id);
 }
 
 void Proof::meet(const ReplicaConnection &connection,
@@ -180,29 +209,16 @@ void Proof::meet(const ReplicaConnection &connection,
   each connection replies only go forward.
 */
 void Proof::note_reply(const ReplicaObservation &seen) {
-  std::map<std::uint64_t, Known> gone;
-  for (auto known = known_.begin(); known != known_.end();) {
-    const bool is_here = std::any_of(
-        seen.connections.begin(), seen.connections.end(),
-        [&](const ReplicaConnection &here) { return here.id == known->first; });
-    if (is_here) {
-      ++known;
-      continue;
-    }
-    gone.insert(*known);
-    known = known_.erase(known);
-  }
   if (seen.reply == reply_) {
-    // Those that left may still be its author.
-    for (auto &[id, replica] : gone)
-      if (std::count(authors_.begin(), authors_.end(), id) != 0)
-        gone_.emplace(id, std::move(replica));
+    for (const std::uint64_t id : authors_) {
+      const auto gone = gone_.find(id);
+      if (gone != gone_.end()) gone_authors_.insert(*gone);
+    }
     return;
   }
   reply_ = seen.reply;
   authors_.clear();
-  gone_.clear();
-  author_unknown_ = false;
+  gone_authors_.clear();
   if (reply_.empty()) return;
   const auto may_be_author = [this](const Known &replica) {
     return replica.now.semisync &&
@@ -211,23 +227,21 @@ void Proof::note_reply(const ReplicaObservation &seen) {
   for (auto &[id, replica] : known_)
     if (may_be_author(replica) && !is_before(replica.now.sent, reply_))
       authors_.push_back(id);
-  for (auto &[id, replica] : gone)
+  for (auto &[id, replica] : gone_)
     if (may_be_author(replica)) {
       authors_.push_back(id);
-      gone_.emplace(id, std::move(replica));
+      gone_authors_.emplace(id, replica);
     }
-  if (authors_.size() == 1 && !author_unknown_) {
-    const auto only = known_.find(authors_.front());
-    if (only != known_.end()) only->second.replied = reply_;
-  }
+  if (authors_.size() != 1) return;
+  const auto only = known_.find(authors_.front());
+  if (only != known_.end()) only->second.replied = reply_;
 }
 
 void Proof::forget_reply() {
   Lock lock(mutex_);
   reply_ = {};
   authors_.clear();
-  gone_.clear();
-  author_unknown_ = false;
+  gone_authors_.clear();
 }
 
 History Proof::take_arrivals() {
@@ -244,12 +258,11 @@ Answer Proof::ask(const Demand &demand, const History &history,
     judge(replica, demand, history, reader);
     proves[id] = covers(replica, demand, reader);
   };
-  for (auto &[id, replica] : known_)
-    if (replica.now.semisync) consider(id, &replica);
-  for (auto &[id, replica] : gone_) consider(id, &replica);
+  for (auto &[id, replica] : known_) consider(id, &replica);
+  for (auto &[id, replica] : gone_authors_) consider(id, &replica);
 
   const bool acknowledged =
-      demand.acknowledged && !authors_.empty() && !author_unknown_ &&
+      demand.acknowledged && !authors_.empty() &&
       std::all_of(authors_.begin(), authors_.end(),
                   [&](std::uint64_t id) { return proves[id]; });
   for (auto &[id, replica] : known_) {
@@ -278,8 +291,9 @@ Answer Proof::ask(const Demand &demand, const History &history,
   }
   if (acknowledged && answer.by.empty()) {
     const auto here = known_.find(authors_.front());
-    const Known &author = here != known_.end() ? here->second
-                                               : gone_.at(authors_.front());
+    const Known &author = here != known_.end()
+                              ? here->second
+                              : gone_authors_.at(authors_.front());
     answer.by = name_of(author.now) +
                 (authors_.size() > 1 ? ", or another one that has the same," : "") +
                 " has acknowledged " + to_string(reply_) +
@@ -316,6 +330,8 @@ void Proof::judge(Known *replica, const Demand &demand, const History &history,
   }
   if (!has_or_gets(replica, owed, history, reader, &named_all)) {
     replica->lacks_since = from;
+    if (replica->now.uses_gtid)
+      arrivals_.behind.insert(replica->now.server_id);
     return;
   }
   replica->lacks_since.reset();
@@ -398,15 +414,16 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
                    advice_to_compare(owed));
     if (gtid.sequence < owed.last.sequence) *named_all = false;
   }
-  // Behind some of them: what it has of those, it has to show by what it named.
-  if (!owed.broken.empty())
-    return lacks(where_it_is(now, domain) + ", does not show that it has " +
-                     owed_text(owed) + ": " + owed.broken,
+  // Behind some of them: what it has of those, it has to show by what it named. In
+  // a file there is nothing that could hide another, unless it began with GTIDs.
+  const bool may_have_skipped =
+      now.uses_gtid || history.behind.count(now.server_id) != 0;
+  if (!owed.broken.empty() && may_have_skipped)
+    return lacks(shows_not(now, domain, owed) + ": " + owed.broken,
                  advice_to_compare(owed));
   std::uint64_t above = believed_above(history, domain, now.server_id);
   if (owed.first.sequence <= above)
-    return lacks(where_it_is(now, domain) + ", does not show that it has " +
-                     owed_text(owed) +
+    return lacks(shows_not(now, domain, owed) +
                      (history.known
                           ? ": this server's binary log was begun anew, and the "
                             "same numbers were in use before"
@@ -415,11 +432,10 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
                             "before"),
                  advice_to_compare(owed));
   const auto applied = replica->applied.find(domain);
-  if (applied != replica->applied.end() &&
+  if (may_have_skipped && applied != replica->applied.end() &&
       !contains(replica->gtids, applied->second) &&
       owed.first.sequence <= applied->second.sequence)
-    return lacks(where_it_is(now, domain) + ", does not show that it has " +
-                     owed_text(owed) + ": a replica may have been served from "
+    return lacks(shows_not(now, domain, owed) + ": a replica may have been served from "
                      "behind that when it named GTID " +
                      to_string(applied->second) +
                      ", which this server applied and has not in its binary log",

@@ -185,7 +185,8 @@ std::string encode(const Record &record) {
       "\nhistory-known " + yes_or_no(record.history.known) +
       "\nearlier-gtid " + to_string(record.history.earlier) +
       "\nreplica-ids " + ids_text(record.history.replica_ids) +
-      "\nreplica-gtid " + to_string(record.history.replicas) + "\n";
+      "\nreplica-gtid " + to_string(record.history.replicas) +
+      "\nbehind-ids " + ids_text(record.history.behind) + "\n";
   return content + checksum_line(content);
 }
 
@@ -238,6 +239,7 @@ std::string decode(const std::string &content, Record *record) {
     read.history.earlier = lines.gtids("earlier-gtid");
     read.history.replica_ids = parse_ids(lines.value("replica-ids"), &lines);
     read.history.replicas = lines.gtids("replica-gtid");
+    read.history.behind = parse_ids(lines.value("behind-ids"), &lines);
   }
   lines.value("crc32");
   if (!lines.is_right() || !lines.is_at_end()) return "it is damaged";

@@ -136,6 +136,15 @@ TEST(StateFileBytes, AreReadAsTheyWereWritten) {
       [](Record &record) { record.other_server_ids.clear(); },
       [](Record &record) { record.other_server_ids = {0}; },
       [](Record &record) { record.other_server_ids = {1, 2, 4294967295u}; },
+      [](Record &record) { record.received = true; },
+      [](Record &record) { record.served = false; },
+      [](Record &record) { record.history.known = false; },
+      [](Record &record) { record.history.earlier = {{{0, 1}, 100042}}; },
+      [](Record &record) {
+        record.history.replica_ids = {2, 3};
+        record.history.replicas = {{{0, 2}, 41}, {{7, 2}, 1}};
+        record.history.behind = {2, 9};
+      },
   };
   for (const auto &change : changes)
     for (const Debt debt : all_debts)
@@ -153,8 +162,12 @@ TEST(StateFileBytes, AreReadAsTheyWereWritten) {
 TEST(StateFileBytes, AreThoseOfTheDocument) {
   Record example = full();
   example.other_server_ids = {7};
+  example.history.earlier = {{{0, 1}, 100057}};
+  example.history.replica_ids = {2, 3};
+  example.history.replicas = {{{0, 3}, 11}};
+  example.history.behind = {3};
   EXPECT_EQ(encode(example),
-            "recovery-gate-state 2\n"
+            "recovery-gate-state 3\n"
             "obligation carried-over\n"
             "provable yes\n"
             "file bin.000002\n"
@@ -172,12 +185,19 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
             "settled-server-id 1\n"
             "settled-gtid 0-1-22\n"
             "other-server-ids 7\n"
-            "crc32 4b071b9d\n");
+            "received no\n"
+            "served yes\n"
+            "history-known yes\n"
+            "earlier-gtid 0-1-100057\n"
+            "replica-ids 2,3\n"
+            "replica-gtid 0-3-11\n"
+            "behind-ids 3\n"
+            "crc32 b335dd52\n");
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
   EXPECT_EQ(encode(Record()),
-            with_checksum("recovery-gate-state 2\n"
+            with_checksum("recovery-gate-state 3\n"
                           "obligation none\n"
                           "provable yes\n"
                           "file \n"
@@ -194,7 +214,26 @@ TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
                           "settled-identity 00000000\n"
                           "settled-server-id 0\n"
                           "settled-gtid \n"
-                          "other-server-ids \n"));
+                          "other-server-ids \n"
+                          "received no\n"
+                          "served yes\n"
+                          "history-known yes\n"
+                          "earlier-gtid \n"
+                          "replica-ids \n"
+                          "replica-gtid \n"
+                          "behind-ids \n"));
+}
+
+/* What the version before did not say is in doubt. */
+TEST(StateFileBytes, OfTheVersionBeforeAreReadAndLeaveTheHistoryInDoubt) {
+  std::string old = encode(full());
+  old = old.substr(0, old.find("received "));
+  old[old.find('3')] = '2';
+  Record read;
+  EXPECT_EQ(decode(with_checksum(old), &read), "");
+  Record expected = full();
+  expected.history.known = false;
+  EXPECT_EQ(read, expected);
 }
 
 TEST(StateFileBytes, SayWhatIsOwedInTheWordsOfTheDocument) {
@@ -300,7 +339,7 @@ TEST(StateFileBytes, AreRefusedWhenALineIsNotWhatItShouldBe) {
 
 TEST(StateFileBytes, SayWhenTheyAreOfAnotherVersionOrNotOurs) {
   std::string later = encode(owing);
-  later.replace(later.find(" 2\n"), 3, " 3\n");
+  later.replace(later.find(" 3\n"), 3, " 4\n");
   EXPECT_THAT(refused(later), HasSubstr("another version"));
   EXPECT_THAT(refused(with_checksum("recovery-gate-state 1\nobligation open\n"
                                     "file bin.000002\noffset 662\n"
