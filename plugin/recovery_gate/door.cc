@@ -14,6 +14,7 @@
 #include <memory>
 #include <utility>
 
+#include "all_or_none.h"
 #include "client_socket.h"
 #include "door.h"
 #include "gate_service.h"
@@ -153,6 +154,8 @@ void change_of_user(THD *thd, Visitor visitor) {
 void notify(THD *thd, unsigned int event_class, const void *event) try {
   if (event_class != MYSQL_AUDIT_CONNECTION_CLASS) return;
   GateService &service = GateService::instance();
+  // Without the gate this may be a server of another release, with another THD.
+  if (!service.is_guarding()) return;
   const auto &connection = *static_cast<const mysql_event_connection *>(event);
   const bool may_replicate =
       (thd->security_ctx->master_access & REPL_SLAVE_ACL) != NO_ACL;
@@ -179,6 +182,7 @@ st_mysql_audit door = {MYSQL_AUDIT_INTERFACE_VERSION, nullptr, notify,
                        {MYSQL_AUDIT_CONNECTION_CLASSMASK}};
 
 int init_door(void *) {
+  if (int refused = follow_the_engine()) return refused;
   installed = true;
   return 0;
 }

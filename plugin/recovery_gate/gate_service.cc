@@ -7,7 +7,7 @@
 
 #include "binlog_decryption.h"
 #include "door.h"
-#include "plugin_pin.h"
+#include "plugin_list.h"
 #include "recovery_gate/start_facts.h"
 #include "server_control.h"
 #include "server_facts.h"

@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "all_or_none.h"
 #include "binlog_decryption.h"
 #include "door.h"
 #include "gate_service.h"
@@ -17,6 +18,7 @@
 #include "server_facts.h"
 #include "server_identity.h"
 #include "variables.h"
+#include "xids_table.h"
 
 namespace recovery_gate {
 namespace {
@@ -33,6 +35,8 @@ struct Start {
 Start start;
 
 handlerton *own_handlerton;
+
+bool waited_for_door = false;
 
 constexpr int unknown_xid = -4;  // XAER_NOTA in the X/Open XA specification
 
@@ -188,11 +192,6 @@ bool show_status(handlerton *, THD *thd, stat_print_fn *print,
   return true;
 }
 
-int refuse(const std::string &why) {
-  GateService::instance().log.error("not loaded: " + why);
-  return 1;
-}
-
 /* Before recovery: was the newest log closed properly? */
 void look_at_last_shutdown() {
   const std::vector<std::string> logs = binlogs(&start.facts.doubt);
@@ -215,8 +214,7 @@ int init_recovery_hooks(void *server_handlerton) try {
     if (!obstacle.empty()) return refuse(obstacle);
     // The server initialises audit plugins after storage engines, and this
     // one again when all others are done.
-    static bool waited_for_door = false;
-    if (!has_door() && !is_running() && !waited_for_door) {
+    if (!has_door() && is_initialising() && !waited_for_door) {
       waited_for_door = true;
       return HA_ERR_RETRY_INIT;
     }
@@ -226,6 +224,11 @@ int init_recovery_hooks(void *server_handlerton) try {
           "kept out; remove recovery_gate_door=OFF, or load both with "
           "plugin-load-add=ha_recovery_gate or INSTALL SONAME "
           "'ha_recovery_gate'");
+    if (is_initialising() && !has_xids_table())
+      return refuse(
+          "the plugin RECOVERY_GATE_XIDS is not active; remove "
+          "recovery_gate_xids=OFF, or load all of them with "
+          "plugin-load-add=ha_recovery_gate");
     if (is_running())
       start.facts.unguarded =
           "the plugin was installed into a running server, which has clients "
@@ -252,6 +255,8 @@ int init_recovery_hooks(void *server_handlerton) try {
 } catch (const std::exception &failure) {
   return refuse(failure.what());
 }
+
+bool hooks_wait_for_door() { return waited_for_door; }
 
 int deinit_recovery_hooks(void *) {
   GateService::instance().stop();

@@ -12,6 +12,10 @@ extern st_mysql_storage_engine recovery_hooks;
 int init_recovery_hooks(void *handlerton);
 int deinit_recovery_hooks(void *handlerton);
 
+/* At a start: it was asked to load, found nothing that is against it, and will be
+   asked again when the door is there. */
+bool hooks_wait_for_door();
+
 }  // namespace recovery_gate
 
 #endif  // RECOVERY_GATE_RECOVERY_HOOKS_H

@@ -70,3 +70,16 @@ function(add_server_plugin name)
     -Wl,--version-script=${PROJECT_SOURCE_DIR}/plugin/recovery_gate/exports.map
     -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete)
 endfunction()
+
+# write_next_release(FOLDER): a mysql_version.h as the next release has it. The
+# API version of storage engines and of information schema tables comes from it.
+function(write_next_release folder)
+  file(READ ${server_generated}/mysql_version.h text)
+  string(REGEX MATCH "MYSQL_SERVER_VERSION[ \t]+\"([0-9]+[.][0-9]+)[.]([0-9]+)" version "${text}")
+  math(EXPR next "${CMAKE_MATCH_2} + 1")
+  string(REPLACE "\"${CMAKE_MATCH_1}.${CMAKE_MATCH_2}-" "\"${CMAKE_MATCH_1}.${next}-" text "${text}")
+  string(REGEX MATCH "MYSQL_VERSION_ID[ \t]+([0-9]+)" version "${text}")
+  math(EXPR next "${CMAKE_MATCH_1} + 1")
+  string(REPLACE "${version}" "MYSQL_VERSION_ID ${next}" text "${text}")
+  file(CONFIGURE OUTPUT ${folder}/mysql_version.h CONTENT "${text}" @ONLY)
+endfunction()

@@ -1,4 +1,4 @@
-/* The one thing that the gate makes the server do. */
+/* How the gate ends the server. */
 #ifndef RECOVERY_GATE_SERVER_CONTROL_H
 #define RECOVERY_GATE_SERVER_CONTROL_H
 
@@ -7,6 +7,11 @@ namespace recovery_gate {
 /* Begins a clean shutdown, as the SHUTDOWN statement does, and returns at
    once. The calling thread must have a THD. */
 void shut_server_down();
+
+/* While the server initialises its plugins: ends its start, as when a plugin that
+   was loaded with FORCE fails. Nothing is recovered yet, and a crash is left for
+   the next start to find. In a server of any release. */
+[[noreturn]] void give_up_start();
 
 }  // namespace recovery_gate
 

@@ -22,6 +22,8 @@ std::string cannot_guard() {
 
 bool is_bootstrap() { return opt_bootstrap; }
 
+bool is_initialising() { return current_thd == nullptr; }
+
 bool has_no_accounts() { return opt_noacl; }
 
 bool is_running() {

@@ -66,9 +66,7 @@ LayoutProbe probe_thd() {
   return {"THD", sizeof(THD), same ? sizeof(THD) : 0};
 }
 
-}  // namespace
-
-std::string server_mismatch() {
+std::string find_mismatch() {
   std::vector<LayoutProbe> probes = {
       probe("MYSQL_BIN_LOG", mysql_bin_log),
       probe("Repl_semi_sync_master", repl_semisync_master),
@@ -82,6 +80,13 @@ std::string server_mismatch() {
   if (!mismatch.empty()) return mismatch;
   // Last, because it writes: only in a server that looks right so far.
   return build_mismatch(MYSQL_SERVER_VERSION, ::server_version, {probe_thd()});
+}
+
+}  // namespace
+
+std::string server_mismatch() {
+  static const std::string found = find_mismatch();
+  return found;
 }
 
 }  // namespace recovery_gate

@@ -6,11 +6,14 @@
 #include <sql_show.h>
 #include <table.h>
 
+#include "all_or_none.h"
 #include "gate_service.h"
 #include "xids_table.h"
 
 namespace recovery_gate {
 namespace {
+
+bool installed = false;
 
 namespace columns {
 using Show::CEnd;
@@ -69,10 +72,14 @@ int fill(THD *thd, TABLE_LIST *tables, Item *) try {
 }  // namespace
 
 int init_xids_table(void *schema_table) {
+  if (int refused = follow_the_engine()) return refused;
   auto *table = static_cast<ST_SCHEMA_TABLE *>(schema_table);
   table->fields_info = columns::fields;
   table->fill_table = fill;
+  installed = true;
   return 0;
 }
+
+bool has_xids_table() { return installed; }
 
 }  // namespace recovery_gate

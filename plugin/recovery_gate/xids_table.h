@@ -7,6 +7,9 @@ namespace recovery_gate {
 /* The plugin's init function; `schema_table` is the server's ST_SCHEMA_TABLE. */
 int init_xids_table(void *schema_table);
 
+/* It was initialised. */
+bool has_xids_table();
+
 }  // namespace recovery_gate
 
 #endif  // RECOVERY_GATE_XIDS_TABLE_H

@@ -498,11 +498,16 @@ class Server:
     def stop(self, timeout: float = 60) -> int:
         """Shuts it down properly and returns its exit status."""
         self.ask_to_stop()
-        assert self._process is not None
+        return self.wait_end(timeout)
+
+    def wait_end(self, timeout: float = 60) -> int:
+        """Waits until it has ended, and returns its exit status."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} is not running")
         status = wait_for(
             self._process.poll,
             lambda status: status is not None,
-            f"{self.name} to shut down",
+            f"{self.name} to end",
             timeout,
         )
         self._process = None

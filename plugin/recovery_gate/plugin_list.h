@@ -1,6 +1,6 @@
-/* Keeps UNINSTALL away from the plugins while the gate is closed. */
-#ifndef RECOVERY_GATE_PLUGIN_PIN_H
-#define RECOVERY_GATE_PLUGIN_PIN_H
+/* The three plugins in the server's list of all. */
+#ifndef RECOVERY_GATE_PLUGIN_LIST_H
+#define RECOVERY_GATE_PLUGIN_LIST_H
 
 namespace recovery_gate {
 
@@ -9,6 +9,9 @@ namespace recovery_gate {
    afterwards it is as the operator had set it. */
 void pin_plugins(bool pinned);
 
+/* The option file has recovery_gate=OFF. */
+bool is_engine_switched_off();
+
 }  // namespace recovery_gate
 
-#endif  // RECOVERY_GATE_PLUGIN_PIN_H
+#endif  // RECOVERY_GATE_PLUGIN_LIST_H

@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "plugin_pin.h"
+#include "plugin_list.h"
 
 namespace recovery_gate {
 namespace {
@@ -31,7 +31,19 @@ my_bool pin(THD *, plugin_ref plugin, void *pinned) {
   return 0;
 }
 
+my_bool is_off(THD *, plugin_ref plugin, void *) {
+  const st_plugin_int *entry = plugin_ref_to_int(plugin);
+  // One whose options cannot be read is disabled too.
+  return entry->load_option == PLUGIN_OFF &&
+         std::string(entry->name.str, entry->name.length) == "RECOVERY_GATE";
+}
+
 }  // namespace
+
+bool is_engine_switched_off() {
+  return plugin_foreach_with_mask(nullptr, is_off, MYSQL_STORAGE_ENGINE_PLUGIN,
+                                  PLUGIN_IS_DISABLED, nullptr);
+}
 
 void pin_plugins(bool pinned) {
   plugin_foreach(nullptr, pin, MYSQL_STORAGE_ENGINE_PLUGIN, &pinned);
