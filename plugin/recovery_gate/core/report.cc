@@ -42,13 +42,24 @@ std::string name_of(const Transaction &transaction) {
   return name;
 }
 
+/* That nothing was found does not say that nothing is owed, when the GTIDs say
+   otherwise or the search could not see all. */
+std::string what_is_in_doubt(const InDoubt &found, const GtidState &unsettled) {
+  const std::string gtids =
+      unsettled.empty() ? std::string() : "up to GTID " + to_string(unsettled);
+  if (found.count == 0 && !gtids.empty())
+    return "transactions " + gtids + ", none of which was found";
+  if (found.count == 0)
+    return found.reservation.empty() ? "0 transactions" : "none was found";
+  return counted(found.count, "transaction", "transactions") + ", " +
+         counted(found.bytes, "byte", "bytes") +
+         (gtids.empty() ? gtids : ", " + gtids);
+}
+
 /* What no replica is known to have, or was not when the server started. */
 void in_doubt(const Report &report, Page *page) {
   const InDoubt &found = report.in_doubt;
-  std::string line = counted(found.count, "transaction", "transactions");
-  if (found.count > 0) line += ", " + counted(found.bytes, "byte", "bytes");
-  if (!report.gate.unsettled.empty())
-    line += ", up to GTID " + to_string(report.gate.unsettled);
+  const std::string line = what_is_in_doubt(found, report.gate.unsettled);
   page->line(is_open(report.gate.state) ? "Was in doubt" : "In doubt", line);
   if (!found.reservation.empty()) page->more(found.reservation);
   if (found.count > found.last.size())

@@ -132,8 +132,26 @@ TEST(StatusPage, SaysHowManyTransactionsItDoesNotShow) {
 TEST(StatusPage, SaysWhyItMayNotKnowAllThatIsInDoubt) {
   Report report = report_of(closed_after_a_crash());
   report.in_doubt.reservation = "perhaps more: bin.000006 is gone";
-  EXPECT_THAT(status_page(report), tells("In doubt:         0 transactions\n",
+  EXPECT_THAT(status_page(report), tells("In doubt:         none was found\n",
                                          "perhaps more: bin.000006 is gone\n"));
+}
+
+TEST(StatusPage, DoesNotCountNothingWhereTheGtidsSayThatSomethingIsInDoubt) {
+  Report report = report_of(closed_after_a_crash());
+  report.gate.unsettled = {{{0, 1}, 42}};
+  EXPECT_THAT(status_page(report),
+              tells("In doubt:         transactions up to GTID 0-1-42, none of "
+                    "which was found\n"));
+  report.in_doubt.reservation = "perhaps more: bin.000006 is gone";
+  EXPECT_THAT(status_page(report),
+              tells("In doubt:         transactions up to GTID 0-1-42, none of "
+                    "which was found\n",
+                    "perhaps more: bin.000006 is gone\n"));
+}
+
+TEST(StatusPage, CountsNothingWhereNothingIsInDoubt) {
+  const Report report = report_of(closed_after_a_crash());
+  EXPECT_THAT(status_page(report), tells("In doubt:         0 transactions\n"));
 }
 
 TEST(StatusPage, SaysWhatIsSpecialAboutATransaction) {
