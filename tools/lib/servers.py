@@ -680,7 +680,8 @@ class Servers:
 
 class Replication:
     """A replica that follows a primary, and the link between the two. Where
-    another port than the primary's leads to it, `port` says so."""
+    another port than the primary's leads to it, `port` says so; where a replica
+    follows several, `name` is the connection's."""
 
     def __init__(
         self,
@@ -689,38 +690,52 @@ class Replication:
         *,
         gtid: bool = True,
         port: int | None = None,
+        name: str = "",
     ):
         self.primary = primary
         self.replica = replica
         self.gtid = gtid
         self._port = port
+        self._name = f"'{name}' " if name else ""
 
     def set_up(self) -> None:
         """Once, while the primary still has its first binary log; returns when
         the replica is connected."""
+        self.begin()
+        self.wait_connected()
+
+    def begin(self, position: str = "slave_pos") -> None:
+        """As set_up(), but does not wait. `position` is where a GTID replica is
+        to begin; it needs no first binary log."""
         user, password = f"replica_{self.replica.id}", secrets.token_hex(12)
         first_log = self.primary.value("SHOW BINARY LOGS")
         with self.primary.connect_as_admin() as session:
             # Else a semi-sync primary would wait for the replica.
             session.query("SET sql_log_bin=OFF")
-            session.query("CREATE USER %s@'127.0.0.1' IDENTIFIED BY %s", user, password)
+            session.query(
+                "CREATE OR REPLACE USER %s@'127.0.0.1' IDENTIFIED BY %s", user, password
+            )
             session.query("GRANT REPLICATION SLAVE ON *.* TO %s@'127.0.0.1'", user)
         self.replica.query(
-            "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=%s,"
+            f"CHANGE MASTER {self._name}TO MASTER_HOST='127.0.0.1', MASTER_PORT=%s,"
             " MASTER_USER=%s, MASTER_PASSWORD=%s, MASTER_CONNECT_RETRY=1,"
             + (
-                " MASTER_USE_GTID=slave_pos"
+                f" MASTER_USE_GTID={position}"
                 if self.gtid
                 else " MASTER_USE_GTID=no, MASTER_LOG_POS=4, MASTER_LOG_FILE=%s"
             ),
             *(self._port or self.primary.port, user, password),
             *(() if self.gtid else (first_log,)),
         )
-        self.replica.query("START SLAVE")
-        self.wait_connected()
+        self.start()
+
+    def end(self) -> None:
+        """For good: the replica forgets that it followed the primary."""
+        self.stop()
+        self.replica.query(f"RESET SLAVE {self._name}ALL")
 
     def status(self) -> dict[str, Any]:
-        (row,) = self.replica.query("SHOW SLAVE STATUS")
+        (row,) = self.replica.query(f"SHOW SLAVE {self._name}STATUS")
         return row
 
     def received(self) -> Position:
@@ -735,13 +750,20 @@ class Replication:
             timeout,
         )
 
+    def start(self, thread: str = "") -> None:
+        """One thread, IO_THREAD or SQL_THREAD, or both."""
+        self.replica.query(f"START SLAVE {self._name}{thread}")
+
+    def stop(self, thread: str = "") -> None:
+        self.replica.query(f"STOP SLAVE {self._name}{thread}")
+
     def cut(self) -> None:
         """From now on nothing gets from the primary to the replica."""
-        self.replica.query("STOP SLAVE IO_THREAD")
+        self.stop("IO_THREAD")
 
     def restore(self) -> None:
         """Lets the replica connect again; does not wait until it has."""
-        self.replica.query("START SLAVE IO_THREAD")
+        self.start("IO_THREAD")
 
     def promote(self, timeout: float = 30) -> None:
         """Makes the replica a primary, with all that it has received."""
@@ -752,8 +774,7 @@ class Replication:
             f"the replica to have applied all that it received, up to {end}",
             timeout,
         )
-        self.replica.query("STOP SLAVE")
-        self.replica.query("RESET SLAVE ALL")
+        self.end()
 
     def _wait_for(self, wanted: dict[str, Any], expected: str, timeout: float) -> None:
         interesting = {*wanted, "Last_IO_Error", "Last_SQL_Error"}
