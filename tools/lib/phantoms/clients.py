@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from random import Random
-from typing import Callable
+from typing import Any, Callable
 
 from servers import Session, SqlError, wait_for
 
@@ -13,7 +13,7 @@ from phantoms.ledger import Ledger
 from phantoms.timeline import Timeline
 
 # What a client gets while the gate is closed (ER_UNKNOWN_COM_ERROR).
-_TURNED_AWAY = 1047
+TURNED_AWAY = 1047
 
 _WRITERS = 3
 _READERS = 2
@@ -22,6 +22,14 @@ _READ_PAUSE = 0.005
 _WRITE_PAUSE = 0.01  # at most
 # All that several crashes in a row can leave without a replica is among them.
 _NEWEST = 60
+
+
+def insertion(tokens: list[int], writer: str) -> tuple[str, list[Any]]:
+    """A statement, and its arguments."""
+    return (
+        "INSERT INTO journal.entries VALUES " + ", ".join(["(%s, %s)"] * len(tokens)),
+        [value for token in tokens for value in (token, writer)],
+    )
 
 
 class Clients:
@@ -136,7 +144,7 @@ class Clients:
         return not self._stopped
 
     def _note_error(self, name: str, error: SqlError) -> None:
-        if error.code != _TURNED_AWAY:
+        if error.code != TURNED_AWAY:
             return
         with self._lock:
             first = self.turned_away == self._turned_away_before
@@ -164,14 +172,13 @@ class Clients:
     @staticmethod
     def _insert(session: Session, name: str, tokens: list[int], whole: bool) -> None:
         if whole or len(tokens) == 1:
-            session.query(
-                "INSERT INTO entries VALUES " + ", ".join(["(%s, %s)"] * len(tokens)),
-                *(value for token in tokens for value in (token, name)),
-            )
+            statement, arguments = insertion(tokens, name)
+            session.query(statement, *arguments)
             return
         session.query("START TRANSACTION")
         for token in tokens:
-            session.query("INSERT INTO entries VALUES (%s, %s)", token, name)
+            statement, arguments = insertion([token], name)
+            session.query(statement, *arguments)
         session.query("COMMIT")
 
     def _read(self, name: str, random: Random, session: Session, life: int) -> None:

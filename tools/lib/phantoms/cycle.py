@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 from typing import Callable
 
-from servers import Unexpected, wait_for
+from servers import Server, Unexpected, wait_for
 
 from phantoms.clients import Clients
+from phantoms.group import Broken, Refused
 from phantoms.ledger import Ledger, Row
-from phantoms.pair import Broken, Pair, Refused
+from phantoms.pair import Pair
 from phantoms.plan import End, Life, Moment, Plan, Traffic
 from phantoms.tally import Tally
 from phantoms.timeline import Timeline
 
-_GATE_LINE = re.compile(r"(recovery_gate: .*|Recovery gate: .*)", re.IGNORECASE)
 _BEFORE = 0.05  # seconds of the timeline before a row's own
 _UNBORN = (Moment.LAUNCHED, Moment.RECOVERS)
 _PATIENCE = 60  # seconds for the gate to open, once nothing is in its way
@@ -57,6 +56,9 @@ class Runner:
     def stop(self) -> None:
         self._pair.close()
         self._clients.stop()
+
+    def servers(self) -> list[Server]:
+        return [self._pair.primary, self._pair.replica]
 
     def carry_out(self, plan: Plan, number: int) -> None:
         self._clients.begin_cycle(number)
@@ -178,20 +180,12 @@ class Runner:
             self._pair.kill9()
             self._timeline.note(primary.name, "is killed (kill -9)")
             self.tally.crashes += 1
-        self._note_gate_log()
+        self._pair.note_gate_log(primary)
         self._note_kept_out()
         # What clients saw of a life that ended about when it got ready, if
         # anything, is judged with the next.
         if life.end is not End.SHUTDOWN and life.moment not in _UNBORN:
             self._judge()
-
-    def _note_gate_log(self) -> None:
-        for line in self._pair.primary.log_of_this_start().splitlines():
-            if found := _GATE_LINE.search(line):
-                self._timeline.note(
-                    self._pair.primary.name,
-                    f"had logged in life {self._pair.life}: {found[1]}",
-                )
 
     def _note_kept_out(self) -> None:
         """How long clients waited in this life, if they were let in at all."""

@@ -12,6 +12,10 @@ own          AFTER_COMMIT shows what is not acknowledged yet; or missing, and
              yet, whose commit another one carried out, then gets its OK. No gate
              could help: nobody was in after a crash
 
+Where several servers are written to, each is judged by its own rows: those that
+were written in its lives. A commit that its client saw confirmed after semi-sync
+had given up waiting for an acknowledgement is no lost one.
+
 Each row counts once as each of these. Semi-sync's own stay under watch: a
 client that reads such a row after the crash, and before the replica has it, has
 read a phantom all the same.
@@ -22,7 +26,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Iterable
+from typing import Container, Iterable
 
 from phantoms.timeline import Event
 
@@ -36,13 +40,18 @@ class Row:
     begun: float = field(default_factory=time.monotonic)
     ended: float = 0.0
     confirmed: bool = False
+    acknowledged: bool = False  # by a replica, before it was confirmed
     error: str = ""
     # By life: who read it first, and when.
     reads: dict[int, tuple[str, float]] = field(default_factory=dict)
     counted: set[str] = field(default_factory=set)
 
-    def read_later(self) -> bool:
-        return any(life != self.life for life in self.reads)
+    def read_later(self, lives: Container[int] | None = None) -> bool:
+        """In another life, of these or of any."""
+        return any(
+            life != self.life and (lives is None or life in lives)
+            for life in self.reads
+        )
 
     def read_at_once(self) -> bool:
         return self.life in self.reads
@@ -60,7 +69,11 @@ class Row:
             + (f", in a transaction of {self.rows} rows" if self.rows > 1 else ""),
         )
         if self.ended:
-            outcome = "confirmed" if self.confirmed else self.error
+            outcome = self.error
+            if self.confirmed:
+                outcome = "confirmed"
+                if not self.acknowledged:
+                    outcome += ", without an acknowledgement"
             yield Event(self.ended, self.writer, f"-> commit of {what}: {outcome}")
         for life, (reader, when) in self.reads.items():
             yield Event(when, reader, f"-> reads {what}, life {life}")
@@ -97,10 +110,11 @@ class Ledger:
                 begun.append(row)
             return begun
 
-    def confirm(self, rows: list[Row]) -> None:
+    def confirm(self, rows: list[Row], acknowledged: bool = True) -> None:
         with self._lock:
             for row in rows:
                 row.ended, row.confirmed = time.monotonic(), True
+                row.acknowledged = acknowledged
 
     def fail(self, rows: list[Row], error: str) -> None:
         with self._lock:
@@ -130,25 +144,34 @@ class Ledger:
         with self._lock:
             return next(iter(self._open), self._last_token + 1)
 
-    def judge(self, on_replica: set[int]) -> Judgement:
-        """What would be lost with the primary now; what is on the replica is
-        safe from now on."""
+    def judge(
+        self, on_replica: set[int], lives: Container[int] | None = None
+    ) -> Judgement:
+        """What would be lost with the primary now; what is on the replica, or on
+        any, is safe from now on. `lives` are the primary's, if not all are."""
+        self.save(on_replica, lives)
         with self._lock:
             judgement = Judgement()
-            for row in list(self._open.values()):
-                if row.token in on_replica:
-                    del self._open[row.token]
+            for row in self._open.values():
+                if lives is not None and row.life not in lives:
                     continue
                 let_go = row.let_go(self._shutdowns)
                 for what, holds, found in (
-                    ("phantom", row.read_later(), judgement.phantoms),
-                    ("lost", row.confirmed and not let_go, judgement.lost),
+                    ("phantom", row.read_later(lives), judgement.phantoms),
+                    ("lost", row.acknowledged and not let_go, judgement.lost),
                     ("own", row.read_at_once() or let_go, judgement.own),
                 ):
                     if holds and what not in row.counted:
                         row.counted.add(what)
                         found.append(row)
             return judgement
+
+    def save(self, on_replica: set[int], lives: Container[int] | None = None) -> None:
+        """Takes down what of some lives, or of all, another server has."""
+        with self._lock:
+            for row in list(self._open.values()):
+                if row.token in on_replica and (lives is None or row.life in lives):
+                    del self._open[row.token]
 
     def forget_failed(self, on_primary: set[int], life: int) -> None:
         """Rows of earlier lives that came to nothing need no more looking for,
@@ -159,7 +182,10 @@ class Ledger:
                 if row.token not in on_primary and row.life < life and not believed:
                     del self._open[row.token]
 
-    def forget_open(self) -> None:
-        """Another primary goes on without them."""
+    def forget_open(self, lives: Container[int] | None = None) -> None:
+        """Another primary goes on without them, or somebody gave them up; those
+        of some lives, or all."""
         with self._lock:
-            self._open.clear()
+            for row in list(self._open.values()):
+                if lives is None or row.life in lives:
+                    del self._open[row.token]

@@ -58,8 +58,10 @@ class Link:
         async with self._changed:
             self._traffic = traffic
             self._changed.notify_all()
-        if traffic is Traffic.CUT:
+        if traffic in (Traffic.CUT, Traffic.REFUSED):
             await _cancel(self._connections)
+        if traffic is Traffic.REFUSED:
+            await _cancel(self._hanging)
 
     async def _close(self) -> None:
         self._server.close()
@@ -73,11 +75,13 @@ class Link:
         self._hanging.add(connection)
         writers = [writer]
         try:
+            if self._traffic is Traffic.REFUSED:
+                return
             from_primary, to_primary = await self._reach_primary()
             writers.append(to_primary)
             self._hanging.discard(connection)
             self._connections.add(connection)
-            if self._traffic is Traffic.CUT:  # meanwhile
+            if self._traffic in (Traffic.CUT, Traffic.REFUSED):  # meanwhile
                 return
             pumps = {
                 asyncio.create_task(self._pump(*what))

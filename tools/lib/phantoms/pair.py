@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from typing import Any, Callable
 
 from servers import (
@@ -17,40 +16,25 @@ from servers import (
     wait_for,
 )
 
+from phantoms.group import (
+    Group,
+    Refused,
+    follow_status,
+    position_applied,
+    wait_applied,
+)
 from phantoms.link import Link
 from phantoms.plan import Configuration, Traffic
 from phantoms.timeline import Timeline
 
-_USER = "application"
 # One of these is in each start's error log, in this order: a start after a
 # clean shutdown has no recovery to wait for.
 _RECOVERS = "Recovering after a crash|Server socket created|ready for connections"
 _REFUSAL = r"Found \d+ prepared transactions! It means"
-_ALL_APPLIED = "Slave has read all relay log; waiting for more updates"
-# What makes a small server quicker to start and to stop.
-_QUICK = (
-    "--innodb-buffer-pool-dump-at-shutdown=OFF",
-    "--innodb-buffer-pool-load-at-startup=OFF",
-    "--skip-performance-schema",
-)
 
 
-class Broken(Exception):
-    """Replication has stopped and will not go on by itself."""
-
-
-class Refused(Exception):
-    """The primary does not start again, and only a person could make it.
-
-    When a server is killed in a shutdown, its binary log may have been closed
-    properly already while InnoDB still has transactions prepared. The next
-    start has no log to look them up in, and gives up. That is MariaDB's, with
-    the gate or without it."""
-
-
-class Pair:
-    """Clients talk to the primary as an application, without any privilege
-    that a closed gate respects."""
+class Pair(Group):
+    """Clients talk to the primary."""
 
     def __init__(
         self,
@@ -60,15 +44,9 @@ class Pair:
         gate: tuple[str, ...],
         timeline: Timeline,
     ):
+        super().__init__(servers, folder, gate, timeline)
         self.configuration = configuration
-        self.timeline = timeline
-        self.gate = gate
-        self._servers = servers
-        self._folder = folder
-        self._password = secrets.token_hex(12)
         self._made = 0
-        self._lives = 0
-        self._life_of: dict[Server, int] = {}
         self.primary = self._make()
         self.replica = self._make()
         self.link = Link()
@@ -78,14 +56,7 @@ class Pair:
     def build(self) -> None:
         self._start(self.primary, *SEMISYNC_PRIMARY)
         self._follow()
-        for statement in (
-            "CREATE DATABASE journal",
-            "CREATE TABLE journal.entries"
-            " (token BIGINT PRIMARY KEY, writer VARCHAR(20)) ENGINE=InnoDB",
-            f"CREATE USER {_USER}@'127.0.0.1' IDENTIFIED BY '{self._password}'",
-            f"GRANT SELECT, INSERT ON journal.* TO {_USER}@'127.0.0.1'",
-        ):
-            self.primary.query(statement)
+        self.create_journal(self.primary)
 
     def rebuild(self) -> None:
         """Both from nothing."""
@@ -118,25 +89,16 @@ class Pair:
 
     def _make(self) -> Server:
         self._made += 1
-        return self._servers.add(
-            f"{self._folder}/server-{self._made}",
-            *_QUICK,
+        return self.add_server(
+            f"server-{self._made}",
             *SEMISYNC_REPLICA,
             # In force once it is a primary.
             *(option for option in SEMISYNC_PRIMARY if "timeout" in option),
             f"--rpl-semi-sync-master-wait-point={self.configuration.wait_point}",
-            *self.gate,
         )
 
     def _start(self, server: Server, *options: str) -> None:
-        server.start(*options, self._number_life(server))
-
-    def _number_life(self, server: Server) -> str:
-        # Clients ask the server itself whose life they are in: a restart could
-        # come between their asking anybody else and their connecting.
-        self._lives += 1
-        self._life_of[server] = self._lives
-        return f"--report-host=life-{self._lives}"
+        server.start(*options, self.number_life(server))
 
     def _follow(self) -> None:
         # Not a semi-sync primary itself: a replica that is one waits for an
@@ -156,10 +118,10 @@ class Pair:
 
     @property
     def life(self) -> int:
-        return self._life_of[self.primary]
+        return self.life_of(self.primary)
 
     def launch(self, connect_wait: int) -> None:
-        options = [*SEMISYNC_PRIMARY, self._number_life(self.primary)]
+        options = [*SEMISYNC_PRIMARY, self.number_life(self.primary)]
         if self.gate:
             options.append(f"--recovery-gate-connect-wait={connect_wait}")
         self.primary.launch(*options)
@@ -196,36 +158,15 @@ class Pair:
             self.timeline.note("network", traffic.value)
 
     def gate_state(self) -> str:
-        if not self.gate:
-            return "no gate"
-        shown = self.primary.statuses("Recovery_gate%")
-        return ", ".join(
-            shown.get(f"Recovery_gate_{name}", "?")
-            for name in ("state", "reason", "waiting_for", "opened_by")
-            if shown.get(f"Recovery_gate_{name}") != ""
-        )
+        return self.gate_state_of(self.primary)
 
     def commit_waits(self) -> bool:
-        return self.primary.status("Rpl_semi_sync_master_wait_sessions") != "0"
+        return self.commit_waits_on(self.primary)
 
     # Clients
 
     def connect(self) -> tuple[Session, int]:
-        """A session of the application, and the life it is in."""
-        session = self.primary.connect(_USER, self._password, "journal", timeout=60)
-        try:
-            life = session.value("SELECT @@report_host")
-            return session, int(life.removeprefix("life-"))
-        except BaseException:
-            session.close()
-            raise
-
-    @staticmethod
-    def tokens(server: Server, oldest: int) -> set[int]:
-        rows = server.query(
-            "SELECT token FROM journal.entries WHERE token >= %s", oldest
-        )
-        return {row["token"] for row in rows}
+        return self.connect_to(self.primary)
 
     # The replica
 
@@ -237,29 +178,13 @@ class Pair:
             lambda seen: seen["Slave_IO_Running"] != "Yes",
             "the replica to notice that its primary is gone",
         )
-        restarted = False
-        while True:
-            seen = wait_for(
-                self._replica_status,
-                lambda seen: self._position_applied(seen)
-                or seen["Slave_SQL_Running_State"] == _ALL_APPLIED,
-                "the replica to apply what it has received",
-                60,
-            )
-            if restarted or self._position_applied(seen):
-                return
-            # Nothing to do, and not at the end: half a transaction was received,
-            # or the SQL thread has yet to notice that more was. A new one reads
-            # all of the relay log before it says that it has.
-            self.replica.query("STOP SLAVE SQL_THREAD")
-            self.replica.query("START SLAVE SQL_THREAD")
-            restarted = True
+        wait_applied(self.replication, self._replica_status)
 
     def _wait_caught_up(self) -> None:
         end = self.primary.binlog_end()
         wait_for(
             self._replica_status,
-            lambda seen: self._position_applied(seen)
+            lambda seen: position_applied(seen)
             and (end.file, end.offset)
             == (seen["Relay_Master_Log_File"], seen["Exec_Master_Log_Pos"]),
             f"the new replica to have applied all up to {end}",
@@ -283,22 +208,6 @@ class Pair:
         return self.primary.status("Rpl_semi_sync_master_clients")
 
     def _replica_status(self) -> dict[str, Any]:
-        status = self.replication.status()
-        error = status["Last_SQL_Error"] or status["Last_IO_Error"]
-        if "No" in (status["Slave_SQL_Running"], status["Slave_IO_Running"]):
-            raise Broken(f"replication has stopped: {error or 'no error'}")
-        interesting = (
-            *("Slave_IO_Running", "Slave_SQL_Running", "Slave_SQL_Running_State"),
-            *("Master_Log_File", "Read_Master_Log_Pos"),
-            *("Relay_Master_Log_File", "Exec_Master_Log_Pos"),
-            *("Last_IO_Error", "Last_SQL_Error"),
-        )
-        return {name: status[name] for name in interesting}
-
-    @staticmethod
-    def _position_applied(seen: dict[str, Any]) -> bool:
-        received = seen["Master_Log_File"], seen["Read_Master_Log_Pos"]
-        return received == (
-            seen["Relay_Master_Log_File"],
-            seen["Exec_Master_Log_Pos"],
+        return follow_status(
+            self.replication, ("Slave_IO_Running", "Slave_SQL_Running")
         )

@@ -19,6 +19,10 @@ class Configuration:
     def name(self) -> str:
         return f"{self.wait_point}/{'GTID' if self.gtid else 'POSITION'}"
 
+    @property
+    def title(self) -> str:
+        return f"{self.wait_point}, {'GTID' if self.gtid else 'file/position'}"
+
 
 CONFIGURATIONS = {
     configuration.name: configuration
@@ -34,6 +38,7 @@ class Traffic(Enum):
     FLOWS = "flows"
     SLOW = "is slow"
     CUT = "is cut"
+    REFUSED = "refuses connections"
     DATA_HELD = "delivers nothing to the replica"
     ACKS_HELD = "delivers nothing to the primary"
 
