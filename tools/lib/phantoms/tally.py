@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Sequence
+from typing import Protocol, Sequence
 
-from phantoms.plan import Configuration
+
+class Subject(Protocol):
+    """What is checked: a configuration of a pair, or a topology."""
+
+    @property
+    def name(self) -> str:
+        ...
+
+    @property
+    def title(self) -> str:
+        ...
 
 
 @dataclass
 class Tally:
-    """Of one configuration, with the gate or without it."""
+    """Of one subject, with the gate or without it."""
 
-    configuration: Configuration
+    subject: Subject
     gate: bool
     cycles: int = 0
     crashes: int = 0
@@ -26,6 +36,13 @@ class Tally:
     lost: int = 0
     own: int = 0
     turned_away: int = 0
+    # In topologies: starts after a crash at which a client was let in, how many
+    # of these at once although there is a gate, and those at which none was; and
+    # cycles in which replication failed, so that nothing could be judged.
+    opened: int = 0
+    opened_at_once: int = 0
+    stayed_closed: int = 0
+    broken_off: int = 0
     kept_out: list[float] = field(default_factory=list)
     after_repair: list[float] = field(default_factory=list)
     seconds: float = 0.0
@@ -36,50 +53,66 @@ class Tally:
 
     @property
     def name(self) -> str:
-        return f"{self.configuration.name} {'with' if self.gate else 'without'} the gate"
+        return f"{self.subject.name} {'with' if self.gate else 'without'} the gate"
 
     def summary(self) -> str:
+        seen = (
+            *((self.shutdowns, "shutdowns"), (self.promotions, "promotions")),
+            *((self.refused, "starts refused"), (self.rebuilt, "pairs replaced")),
+            (self.stayed_closed, "starts that let nobody in"),
+            (self.broken_off, "cycles broken off"),
+        )
         return (
             f"{self.name}: {self.phantoms} phantom reads, {self.lost} lost commits in "
-            f"{self.seconds:.0f} s; {self.cycles} cycles, {self.crashes} crashes, "
-            f"{self.shutdowns} shutdowns, {self.promotions} promotions, "
-            f"{self.refused} starts refused, {self.rebuilt} pairs replaced; clients "
-            f"turned away {self.turned_away} times"
+            f"{self.seconds:.0f} s; {self.cycles} cycles, {self.crashes} crashes"
+            + "".join(f", {number} {what}" for number, what in seen if number)
+            + f"; clients turned away {self.turned_away} times"
         )
 
     def cells(self) -> tuple[str, ...]:
-        replica = "GTID" if self.configuration.gtid else "file/position"
         return (
-            f"{self.configuration.wait_point}, {replica}",
+            self.subject.title,
             "yes" if self.gate else "no",
-            str(self.cycles),
-            str(self.crashes),
-            str(self.rows_read),
-            str(self.phantoms),
-            str(self.lost),
-            str(self.own),
-            _seconds(self.kept_out),
-            _seconds(self.after_repair),
+            *map(str, (self.cycles, self.crashes, self.rows_read)),
+            *map(str, (self.phantoms, self.lost, self.own)),
         )
 
+    def pair_cells(self) -> tuple[str, ...]:
+        return (*self.cells(), _seconds(self.kept_out), _seconds(self.after_repair))
 
-HEAD = (
-    *("configuration", "gate", "cycles", "crashes", "rows read"),
+    def topology_cells(self) -> tuple[str, ...]:
+        later = self.opened - self.opened_at_once
+        opened = (self.opened_at_once, later) if self.gate else ("-", "-")
+        closed = self.stayed_closed if self.gate else "-"
+        return (*self.cells(), *map(str, (*opened, closed, self.broken_off)))
+
+
+_HEAD = (
+    *("gate", "cycles", "crashes", "rows read"),
     *("phantom reads", "lost commits", "semi-sync's own"),
-    *("kept out, s", "with replica, s"),
 )
 
 
-def table(tallies: Sequence[Tally]) -> str:
+def pair_table(tallies: Sequence[Tally]) -> str:
+    head = ("configuration", *_HEAD, "kept out, s", "with replica, s")
+    return _table([head, *(tally.pair_cells() for tally in tallies)])
+
+
+def topology_table(tallies: Sequence[Tally]) -> str:
+    opened = ("open at once", "opened", "stayed closed", "broken off")
+    head = ("topology", *_HEAD, *opened)
+    return _table([head, *(tally.topology_cells() for tally in tallies)])
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
     """Aligned for a terminal, and Markdown."""
-    rows = [HEAD, *(tally.cells() for tally in tallies)]
     widths = [max(map(len, column)) for column in zip(*rows)]
     texts = 2  # columns that are not numbers
     rule = [
         "-" * width if number < texts else "-" * (width - 1) + ":"
         for number, width in enumerate(widths)
     ]
-    lines = [HEAD, rule, *rows[1:]]
+    lines = [rows[0], rule, *rows[1:]]
     return "\n".join(
         "| "
         + " | ".join(
