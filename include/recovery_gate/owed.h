@@ -41,9 +41,10 @@ struct OwedDomain {
   /* Where the first begins. */
   BinlogPosition begin;
   Gtid first, last;
-  /* From the first on, the highest number of every server that wrote in the
-     domain, this one or another. */
-  std::map<std::uint32_t, std::uint64_t> numbers;
+  /* Of every server that wrote in the domain, this one or another: its last number
+     before the first, as far as it is known, and from the first on the lowest and
+     the highest. */
+  std::map<std::uint32_t, std::uint64_t> before, lowest, highest;
   /* Who wrote those that are owed. */
   ServerIds writers;
   /* Empty: from the first on the domain is one ascending series of this server's

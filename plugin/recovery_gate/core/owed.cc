@@ -116,7 +116,7 @@ GtidState Owed::gtids() const {
   GtidState gtids;
   for (const auto &[number, domain] : domains)
     for (const std::uint32_t writer : domain.writers)
-      gtids[{number, writer}] = domain.numbers.at(writer);
+      gtids[{number, writer}] = domain.highest.at(writer);
   return gtids;
 }
 
@@ -137,6 +137,11 @@ void OwedCollector::add(const Transaction &transaction, bool is_own,
       OwedDomain domain;
       domain.begin = {file, transaction.begin};
       domain.first = gtid;
+      for (auto before = before_.lower_bound({gtid.domain, 0});
+           before != before_.end() && before->first.domain == gtid.domain;
+           ++before)
+        if (before->second != 0)
+          domain.before[before->first.server_id] = before->second;
       known = owed_.domains.emplace(gtid.domain, std::move(domain)).first;
     }
   }
@@ -145,7 +150,9 @@ void OwedCollector::add(const Transaction &transaction, bool is_own,
     const auto breaks = [&](const std::string &why) {
       if (domain.broken.empty()) domain.broken = why;
     };
-    std::uint64_t &number = domain.numbers[gtid.server_id];
+    std::uint64_t &highest_of_source = domain.highest[gtid.server_id];
+    const auto lowest =
+        domain.lowest.emplace(gtid.server_id, gtid.sequence).first;
     if (!is_own)
       breaks("GTID " + to_string(gtid) +
              ", which this server received, comes after GTID " +
@@ -161,7 +168,8 @@ void OwedCollector::add(const Transaction &transaction, bool is_own,
       domain.last = gtid;
       domain.writers.insert(gtid.server_id);
     }
-    number = std::max(number, gtid.sequence);
+    highest_of_source = std::max(highest_of_source, gtid.sequence);
+    lowest->second = std::min(lowest->second, gtid.sequence);
     if (transaction.marked && is_own) {
       domain.marked = true;
       breaks("GTID " + to_string(gtid) +

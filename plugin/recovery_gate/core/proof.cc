@@ -41,6 +41,21 @@ std::uint64_t believed_above(const History &history, std::uint32_t domain,
              : std::min(earlier, arrived->second);
 }
 
+/*
+  Will a replica that has named it be sent all from the first owed one on? The server
+  begins behind the first event of that source with that number or a higher one, in
+  the last log whose list has not reached it; or at the start of a log, when it is the
+  last in the list. `gtids` is what the whole log holds.
+*/
+bool is_before_the_first(const Gtid &gtid, const OwedDomain &owed,
+                         const GtidState &gtids) {
+  const auto lowest = owed.lowest.find(gtid.server_id);
+  if (lowest == owed.lowest.end()) return contains(gtids, gtid);
+  const auto before = owed.before.find(gtid.server_id);
+  return before != owed.before.end() && before->second >= gtid.sequence &&
+         lowest->second > gtid.sequence;
+}
+
 std::string name_of(const ReplicaConnection &replica) {
   return "replica " + std::to_string(replica.server_id) +
          (replica.host.empty() ? "" : " (" + replica.host + ")");
@@ -379,14 +394,12 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
   }
   if (now.uses_gtid) {
     const Gtid &gtid = named->second;
-    const auto number = owed.numbers.find(gtid.server_id);
-    const bool is_behind_the_first =
-        number != owed.numbers.end() && number->second >= gtid.sequence;
-    if (!is_behind_the_first && contains(replica->gtids, gtid)) {
+    if (is_before_the_first(gtid, owed, replica->gtids)) {
       *named_all = false;
       return true;
     }
-    if (!is_behind_the_first) {
+    const auto highest = owed.highest.find(gtid.server_id);
+    if (highest == owed.highest.end() || highest->second < gtid.sequence) {
       const auto applied = replica->applied.find(domain);
       if (applied == replica->applied.end() || applied->second != gtid)
         return lacks("its position, GTID " + to_string(gtid) +
