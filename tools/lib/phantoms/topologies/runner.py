@@ -287,13 +287,16 @@ class TopologyRunner:
             self._note(connection[0], f"stops receiving from {connection[1]}")
             self._start(each for each in running if each != connection)
 
-    def resume(self, connection: str) -> None:
+    def resume(self, connection: str, afresh: bool = False) -> None:
+        """Goes on where it was, or afresh: from what the replica has applied."""
         replica, primary = connection[0], connection[1]
         if not self._there(connection):
             return
         running = self._asked_to_run(replica)
         for each in running:
             self._trio.stop(each)
+        if afresh:
+            self._trio.stop(connection, wholly=True)
         self._note(replica, f"receives from {primary} again")
         self._start({*running, connection})
 

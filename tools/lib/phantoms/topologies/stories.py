@@ -114,7 +114,7 @@ HISTORY_BEGUN_AGAIN = Script(
 
 _ONE_DOMAIN = replace(TWO_PRIMARIES, domains=False)
 _PASSES_BY = (
-    step(Verb.resume, "RP"),
+    step(Verb.resume, "RP", afresh=True),
     step(Verb.pause, _NOTICED),
     step(Verb.halt, "RP"),
 )

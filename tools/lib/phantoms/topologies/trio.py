@@ -186,21 +186,23 @@ class Trio(Group):
         self.drain(connection)
         self._connections.pop(connection).end()
 
-    def stop(self, connection: str) -> None:
+    def stop(self, connection: str, wholly: bool = False) -> None:
+        """Not only what receives, which would go on where it was: it begins again
+        from what the replica has applied."""
         replication, link = self._connections[connection], self._link(connection)
         before = link.traffic
         connecting = replication.status()["Slave_IO_Running"] == "Connecting"
         if before is Traffic.FLOWS and not connecting:
-            replication.cut()
+            replication.stop("" if wholly else "IO_THREAD")
             return
         # It would wait for a connection that hangs in the link: its own, or the
         # one with which it tells a semi-sync primary that it leaves.
         link.set(Traffic.REFUSED)
-        replication.cut()
+        replication.stop("" if wholly else "IO_THREAD")
         link.set(before)
 
     def start(self, connection: str) -> None:
-        self._connections[connection].restore()
+        self._connections[connection].start()
 
     def is_asked_to_run(self, connection: str) -> bool:
         """Whether its I/O thread is there, connected or not."""
