@@ -69,6 +69,8 @@ class BinlogProgress {
   virtual BinlogPosition acknowledged() = 0;
   /* Is a replica known to have all that is demanded? See Proof. */
   virtual bool is_proven(const Demand &demand, const History &history) = 0;
+  /* What is in the stretch, read from the binary log. */
+  virtual Owed read_owed(const Demand &demand) = 0;
   /* See Proof::take_arrivals(). */
   virtual History arrivals() = 0;
   /* Is somebody being sent the binary log, semi-sync or not, or was since the last
@@ -177,7 +179,9 @@ class Ledger {
   void note_vanished(const BinlogSample &sample);
   bool was_begun_anew(const BinlogSample &sample) const;
   void begin_anew(const BinlogSample &sample);
-  bool nothing_own_since_settled(const BinlogSample &sample) const;
+  Demand demand_for(const BinlogSample &sample) const;
+  bool nothing_own_since_settled(BinlogProgress &progress,
+                                 const BinlogSample &sample) const;
   ServerIds ids_of_sessions() const;
   void settle(const BinlogSample &sample);
   void discharge();

@@ -82,6 +82,10 @@ bool ServerBinlog::is_proven(const Demand &demand, const History &history) {
   return answer.proven;
 }
 
+Owed ServerBinlog::read_owed(const Demand &demand) {
+  return Replicas::read_owed(demand, longest_owed_stretch);
+}
+
 History ServerBinlog::arrivals() { return replicas_.arrivals(); }
 
 bool ServerBinlog::serves() { return replicas_.serves(); }

@@ -27,6 +27,7 @@ class ServerBinlog final : public BinlogProgress {
   End end() override;
   BinlogPosition acknowledged() override;
   bool is_proven(const Demand &demand, const History &history) override;
+  Owed read_owed(const Demand &demand) override;
   History arrivals() override;
   bool serves() override;
   std::uint32_t server_id() override;

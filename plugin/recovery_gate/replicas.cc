@@ -211,6 +211,11 @@ void Replicas::forget(const BinlogPosition &reply) {
   proof_.forget_reply();
 }
 
+Owed Replicas::read_owed(const Demand &demand, std::uint64_t most) {
+  return BinlogReaderOfServer(demand.own, {}, most)
+      .read(demand.stretch, demand.before);
+}
+
 bool Replicas::is_new_log() const {
   return mysql_bin_log.get_reset_master_count() != resets_;
 }

@@ -48,6 +48,9 @@ class Replicas {
   Answer ask(const Demand &demand, const History &history,
              std::function<bool()> cancelled, std::uint64_t most);
 
+  /* What the stretch holds; not read when it has more than `most` bytes. */
+  static Owed read_owed(const Demand &demand, std::uint64_t most);
+
   /* The binary log was begun anew since the last observation. */
   bool is_new_log() const;
 

@@ -190,6 +190,8 @@ class FakeBinlog final : public BinlogProgress {
     arrivals_.replica_ids.insert(replica);
     arrivals_.replicas[{0, replica}] = number;
   }
+  /* What reading the log finds. */
+  void set_owed(Owed owed) { owed_ = std::move(owed); }
   /* What was asked last. */
   const Demand &demand() const { return demand_; }
   const History &history() const { return history_; }
@@ -237,6 +239,7 @@ class FakeBinlog final : public BinlogProgress {
     history_ = history;
     return proves_ && demand.acknowledged;
   }
+  Owed read_owed(const Demand &) override { return owed_; }
   History arrivals() override { return std::exchange(arrivals_, {}); }
   bool serves() override { return serves_; }
   std::uint32_t server_id() override { return server_id_; }
@@ -292,6 +295,7 @@ class FakeBinlog final : public BinlogProgress {
   BinlogPosition acknowledged_;
   bool encrypted_ = false, receives_ = true, proves_ = true, serves_ = false;
   History arrivals_;
+  Owed owed_;
   Demand demand_;
   History history_;
   std::uint64_t resets_ = 0;

@@ -254,14 +254,19 @@ void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
     const bool all_acknowledged =
         same_series && is_proven(progress, acknowledged, end);
     if (all_acknowledged) discharge();
-    if (all_acknowledged || nothing_own_since_settled(end)) settle(end);
+    if (all_acknowledged || nothing_own_since_settled(progress, end))
+      settle(end);
   }
   if (!record_.obligation.open()) {
     const std::vector<LogStart> logs =
         read_log_starts(relevant(record_.settled, log_paths), &unreadable);
-    const Unsettled unsettled =
+    Unsettled unsettled =
         find_unsettled(record_.settled, writers(end.gtids, record_.received),
                        logs, end.gtids);
+    // A GTID was written once more: the lists do not show it.
+    if (gate_is_open && unsettled.empty() && settled_in_this_run_ &&
+        settled_in_this_run_->end != end.end)
+      unsettled.gtids = from_servers(end.gtids, own_ids_);
     if (!unreadable.empty() || !unsettled.empty()) {
       record_.obligation = {Debt::SHUTDOWN, true, end.end, end.identity,
                             gtid_position};
@@ -353,7 +358,7 @@ void Ledger::follow(BinlogProgress &progress, const BinlogProgress::End &end,
     same_series = take(*sample);
   }
   const BinlogSample &now = *sample;
-  if (nothing_own_since_settled(now)) {
+  if (nothing_own_since_settled(progress, now)) {
     const bool other_log =
         !record_.settled || record_.settled->position.file != now.end.file;
     settle(now);
@@ -374,6 +379,13 @@ void Ledger::follow(BinlogProgress &progress, const BinlogProgress::End &end,
 bool Ledger::is_proven(BinlogProgress &progress,
                        const BinlogPosition &acknowledged,
                        const BinlogSample &sample) {
+  Demand demand = demand_for(sample);
+  demand.acknowledged = reaches(acknowledged, sample);
+  return progress.is_proven(demand, record_.history);
+}
+
+/* What was written from the settled place up to the sample. */
+Demand Ledger::demand_for(const BinlogSample &sample) const {
   Demand demand;
   demand.stretch.to = sample.end;
   if (record_.settled && (settled_in_this_run_ || settled_counts_)) {
@@ -385,8 +397,7 @@ bool Ledger::is_proven(BinlogProgress &progress,
   // The same numbers once more.
   if (demand.written.empty())
     demand.written = from_servers(sample.gtids, own_ids_);
-  demand.acknowledged = reaches(acknowledged, sample);
-  return progress.is_proven(demand, record_.history);
+  return demand;
 }
 
 /*
@@ -520,7 +531,8 @@ void Ledger::begin_anew(const BinlogSample &sample) {
   save();
 }
 
-bool Ledger::nothing_own_since_settled(const BinlogSample &sample) const {
+bool Ledger::nothing_own_since_settled(BinlogProgress &progress,
+                                       const BinlogSample &sample) const {
   if (!settled_in_this_run_) return false;
   // A GTID can be written once more.
   const BinlogSample &settled = *settled_in_this_run_;
@@ -530,6 +542,10 @@ bool Ledger::nothing_own_since_settled(const BinlogSample &sample) const {
         sample.log.path, settled.end.offset, sample.end.offset);
     return since.is_whole && since.writers.empty();
   }
+  // Of an encrypted log the headers say nothing.
+  if (sample.gtids == settled.gtids && !sample.log.gtids_before &&
+      sample.end != settled.end)
+    return progress.read_owed(demand_for(sample)).empty();
   return settled_in_this_run_ &&
          written_since(settled_in_this_run_->gtids, sample.gtids,
                        writers(sample.gtids, record_.received))

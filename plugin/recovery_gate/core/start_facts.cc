@@ -1,5 +1,7 @@
 #include "recovery_gate/start_facts.h"
 
+#include <algorithm>
+
 #include "recovery_gate/binlog_file.h"
 #include "recovery_gate/owed.h"
 
@@ -104,9 +106,14 @@ Ledger::Inheritance inherit(const Ledger &ledger, const std::string &unknown,
     facts->settled_place = found.since->position;
     facts->settled_gtids = found.since->gtids;
   }
-  if (facts->crashed && !facts->unsettled.empty()) {
+  const bool is_unreadable =
+      std::any_of(starts.begin(), starts.end(),
+                  [](const LogStart &log) { return !log.gtids_before; });
+  // In an encrypted log nothing but its events shows a GTID that was written twice.
+  if (facts->crashed && (!facts->unsettled.empty() ||
+                         (is_unreadable && found.since && decryptor))) {
     count_whole_ones(logs, decryptor, facts);
-    found.settled |= facts->unsettled.empty();
+    found.settled = facts->unsettled.empty();
   }
   found.settled &= facts->unguarded.empty() && facts->doubt.empty();
   return found;
