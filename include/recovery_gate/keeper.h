@@ -8,8 +8,11 @@
 #include <boost/thread/condition_variable.hpp>
 #include <boost/thread/mutex.hpp>
 #include <boost/thread/thread.hpp>
+#include <set>
+#include <string>
 
 #include "recovery_gate/clock.h"
+#include "recovery_gate/journal.h"
 
 namespace recovery_gate {
 
@@ -21,6 +24,7 @@ class Kept {
      thread's interruption was requested first (Boost.Thread). Keeper's thread
      only, as are all but unblock(). */
   virtual bool begin() = 0;
+  /* May throw; the next one makes up for it. */
   virtual void look() = 0;
   virtual void end() = 0;
   /* Has begin() look whether an interruption was requested. Any thread. */
@@ -29,8 +33,8 @@ class Kept {
 
 class Keeper {
  public:
-  /* `kept` must outlive the keeper. */
-  Keeper(Kept &kept, milliseconds interval);
+  /* `kept` and `journal` must outlive the keeper. */
+  Keeper(Kept &kept, Journal &journal, milliseconds interval);
   ~Keeper();
   Keeper(const Keeper &) = delete;
   Keeper &operator=(const Keeper &) = delete;
@@ -44,19 +48,32 @@ class Keeper {
   void hurry() noexcept;
   static constexpr milliseconds hurry_interval{5};
 
+  /* A look that fails is told once, with its reason, and so is that looks work
+     again: after this many that did. What fails now and then does not fill the
+     error log. */
+  static constexpr int looks_that_work_again = 100;
+  /* Of one time of failing; more reasons than these are left out. */
+  static constexpr std::size_t most_reasons = 10;
+
   /* Ends the thread and returns when it is gone. May be called at any time, more
      than once, but not from two threads at once. */
   void stop() noexcept;
 
  private:
   void run();
+  void look();
+  void failed(const char *reason) noexcept;
+  void worked() noexcept;
   void pause();
 
   Kept &kept_;
+  Journal &journal_;
   const milliseconds interval_;
   boost::mutex mutex_;  // guards the next
   int quick_looks_ = 0;
   boost::condition_variable hurried_;
+  std::set<std::string> reasons_;  // told; the thread's only, as is the next
+  int worked_ = 0;                 // looks in a row
   boost::thread thread_;
 };
 

@@ -96,7 +96,7 @@ class GateService final : public Host, private Kept {
   ServerBinlog binlog_{replicas_};
   Systemd systemd_;
   StatusLine status_line_{clock, systemd_};  // the keeper's thread only
-  Keeper keeper_{*this, Ledger::look_interval};
+  Keeper keeper_{*this, log, Ledger::look_interval};
   std::string unknown_;  // why it is not known what earlier starts owe, or empty
   Semisync semisync_{clock, log, replicas_,
                      [this] { return ledger_.record().history; }};

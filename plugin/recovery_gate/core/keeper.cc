@@ -4,6 +4,7 @@
 
 #include <boost/chrono/duration.hpp>
 #include <exception>
+#include <new>
 
 namespace recovery_gate {
 namespace {
@@ -26,8 +27,8 @@ class Begun {
 
 }  // namespace
 
-Keeper::Keeper(Kept &kept, milliseconds interval)
-    : kept_(kept), interval_(interval) {}
+Keeper::Keeper(Kept &kept, Journal &journal, milliseconds interval)
+    : kept_(kept), journal_(journal), interval_(interval) {}
 
 Keeper::~Keeper() { stop(); }
 
@@ -63,15 +64,46 @@ void Keeper::pause() {
       boost::chrono::milliseconds(hurry_interval.count()));
 }
 
+void Keeper::look() {
+  try {
+    kept_.look();
+  } catch (const std::bad_alloc &) {
+    return failed("out of memory");
+  } catch (const std::exception &failure) {
+    return failed(failure.what());
+  }
+  worked();
+}
+
+void Keeper::failed(const char *reason) noexcept try {
+  worked_ = 0;
+  if (reasons_.size() >= most_reasons || reasons_.count(reason) != 0) return;
+  journal_.error(std::string("recovery_gate.state is not kept up to date: ") +
+                 reason +
+                 ". It is tried again. Until it works, the gate may close after a "
+                 "crash or a shutdown though nothing is owed; an administrator "
+                 "can then open it. Should the server lack memory, disk space or "
+                 "file descriptors, give it more; if no line follows that says "
+                 "that it works again, restart the server when a replica has "
+                 "everything");
+  reasons_.insert(reason);
+} catch (const std::bad_alloc &) {
+  // It is told when the next look fails.
+}
+
+void Keeper::worked() noexcept try {
+  if (reasons_.empty() || ++worked_ < looks_that_work_again) return;
+  journal_.note("recovery_gate.state is kept up to date again");
+  reasons_.clear();
+} catch (const std::bad_alloc &) {
+  // It is told after the next look.
+}
+
 void Keeper::run() {
   Begun begun(kept_);
   if (!begun) return;
   for (;;) {
-    try {
-      kept_.look();
-    } catch (const std::exception &) {
-      // The next look makes up for it.
-    }
+    look();
     pause();
   }
 }

@@ -23,7 +23,7 @@ class FakeKept final : public Kept {
   void server_gives_up_starting() {
     happen([this] { gives_up_ = true; });
   }
-  /* The next looks fail, each with one of these. */
+  /* The next looks fail with this. */
   void fail_with(std::function<void()> failure, int looks) {
     happen([&] {
       failure_ = std::move(failure);
@@ -109,8 +109,9 @@ class FakeKept final : public Kept {
 
 TEST(Keeper, LooksAgainAndAgainInAThreadOfItsOwn) {
   FakeKept kept;
+  FakeJournal journal;
   kept.server_has_started();
-  Keeper keeper(kept, at_once);
+  Keeper keeper(kept, journal, at_once);
   keeper.start();
   ASSERT_TRUE(kept.has_looked(5));
   EXPECT_NE(kept.thread(), std::this_thread::get_id());
@@ -119,8 +120,9 @@ TEST(Keeper, LooksAgainAndAgainInAThreadOfItsOwn) {
 
 TEST(Keeper, WaitsBetweenTwoLooks) {
   FakeKept kept;
+  FakeJournal journal;
   kept.server_has_started();
-  Keeper keeper(kept, an_hour);
+  Keeper keeper(kept, journal, an_hour);
   keeper.start();
   ASSERT_TRUE(kept.has_looked(1));
   keeper.stop();
@@ -129,7 +131,8 @@ TEST(Keeper, WaitsBetweenTwoLooks) {
 
 TEST(Keeper, DoesNotLookBeforeTheServerHasStarted) {
   FakeKept kept;
-  Keeper keeper(kept, at_once);
+  FakeJournal journal;
+  Keeper keeper(kept, journal, at_once);
   keeper.start();
   ASSERT_TRUE(kept.thread_waits_for_the_server());
   EXPECT_EQ(kept.looks(), 0);
@@ -139,7 +142,8 @@ TEST(Keeper, DoesNotLookBeforeTheServerHasStarted) {
 
 TEST(Keeper, NeitherLooksNorEndsWhatDidNotBegin) {
   FakeKept kept;
-  Keeper keeper(kept, at_once);
+  FakeJournal journal;
+  Keeper keeper(kept, journal, at_once);
   keeper.start();
   ASSERT_TRUE(kept.thread_waits_for_the_server());
   kept.server_gives_up_starting();
@@ -151,7 +155,8 @@ TEST(Keeper, NeitherLooksNorEndsWhatDidNotBegin) {
 
 TEST(Keeper, StopsWhileTheServerIsStillStarting) {
   FakeKept kept;
-  Keeper keeper(kept, at_once);
+  FakeJournal journal;
+  Keeper keeper(kept, journal, at_once);
   keeper.start();
   ASSERT_TRUE(kept.thread_waits_for_the_server());
   keeper.stop();
@@ -162,8 +167,9 @@ TEST(Keeper, StopsWhileTheServerIsStillStarting) {
 
 TEST(Keeper, StopsBetweenTwoLooks) {
   FakeKept kept;
+  FakeJournal journal;
   kept.server_has_started();
-  Keeper keeper(kept, an_hour);
+  Keeper keeper(kept, journal, an_hour);
   keeper.start();
   ASSERT_TRUE(kept.has_looked(1));
   keeper.stop();
@@ -173,8 +179,9 @@ TEST(Keeper, StopsBetweenTwoLooks) {
 
 TEST(Keeper, StopsWhereverItIs) {
   FakeKept kept;
+  FakeJournal journal;
   kept.server_has_started();
-  Keeper keeper(kept, at_once);
+  Keeper keeper(kept, journal, at_once);
   keeper.start();
   keeper.stop();
   EXPECT_TRUE(kept.thread_has_ended());
@@ -183,8 +190,9 @@ TEST(Keeper, StopsWhereverItIs) {
 
 TEST(Keeper, LooksNoMoreOnceItHasStopped) {
   FakeKept kept;
+  FakeJournal journal;
   kept.server_has_started();
-  Keeper keeper(kept, at_once);
+  Keeper keeper(kept, journal, at_once);
   keeper.start();
   ASSERT_TRUE(kept.has_looked(1));
   keeper.stop();
@@ -200,9 +208,10 @@ TEST(Keeper, LooksAgainAfterALookThatFailed) {
       [] { throw std::runtime_error("the GTIDs cannot be read"); }};
   for (const auto &failure : failures) {
     FakeKept kept;
+    FakeJournal journal;
     kept.fail_with(failure, 3);
     kept.server_has_started();
-    Keeper keeper(kept, at_once);
+    Keeper keeper(kept, journal, at_once);
     keeper.start();
     EXPECT_TRUE(kept.has_looked(5));
     keeper.stop();
@@ -210,11 +219,136 @@ TEST(Keeper, LooksAgainAfterALookThatFailed) {
   }
 }
 
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+std::function<void()> failing_with(const std::string &reason) {
+  return [reason] { throw std::runtime_error(reason); };
+}
+
+/* Looks until it has looked that many times, and stops. */
+void keep(FakeKept &kept, FakeJournal &journal, int looks) {
+  Keeper keeper(kept, journal, at_once);
+  kept.server_has_started();
+  keeper.start();
+  EXPECT_TRUE(kept.has_looked(looks));
+}
+
+TEST(Keeper, SaysOnceThatLooksFailAndWhatThatMeans) {
+  FakeKept kept;
+  FakeJournal journal;
+  kept.fail_with(failing_with("the GTIDs cannot be read"), 1000000);
+  keep(kept, journal, 1000);
+  EXPECT_THAT(journal.lines(),
+              ElementsAre(tells("recovery_gate.state is not kept up to date",
+                                "the GTIDs cannot be read", "tried again",
+                                "though nothing is owed")));
+  EXPECT_THAT(journal.errors(), SizeIs(1));
+}
+
+TEST(Keeper, CallsTheLackOfMemoryByItsName) {
+  FakeKept kept;
+  FakeJournal journal;
+  kept.fail_with([] { throw std::bad_alloc(); }, 1);
+  keep(kept, journal, 2);
+  EXPECT_THAT(journal.errors(), ElementsAre(tells("date: out of memory.")));
+}
+
+TEST(Keeper, SaysNothingWhileLooksWork) {
+  FakeKept kept;
+  FakeJournal journal;
+  keep(kept, journal, 3 * Keeper::looks_that_work_again);
+  EXPECT_THAT(journal.lines(), IsEmpty());
+}
+
+TEST(Keeper, SaysOnceThatLooksWorkAgain) {
+  FakeKept kept;
+  FakeJournal journal;
+  kept.fail_with(failing_with("no"), 3);
+  keep(kept, journal, 3 * Keeper::looks_that_work_again);
+  EXPECT_THAT(journal.lines(), ElementsAre(tells("not kept up to date: no."),
+                                           tells("up to date again")));
+  EXPECT_THAT(journal.notes(), SizeIs(1));
+}
+
+TEST(Keeper, SaysItAgainWhenLooksFailAfterTheyWorked) {
+  FakeKept kept;
+  FakeJournal journal;
+  int look = 0;
+  kept.fail_with(
+      [&look] {
+        if (++look == 1 || look == Keeper::looks_that_work_again + 2)
+          throw std::runtime_error("no");
+      },
+      1000000);
+  keep(kept, journal, Keeper::looks_that_work_again + 3);
+  EXPECT_THAT(journal.lines(), ElementsAre(tells("up to date: no."),
+                                           tells("up to date again"),
+                                           tells("up to date: no.")));
+}
+
+TEST(Keeper, DoesNotSayThatItWorksWhenItFailsNowAndThen) {
+  FakeKept kept;
+  FakeJournal journal;
+  int look = 0;
+  kept.fail_with(
+      [&look] {
+        if (++look % 2 == 0) throw std::runtime_error("no");
+      },
+      1000000);
+  keep(kept, journal, 10 * Keeper::looks_that_work_again);
+  EXPECT_THAT(journal.lines(), ElementsAre(tells("up to date: no.")));
+}
+
+TEST(Keeper, SaysEachOtherReasonOnce) {
+  FakeKept kept;
+  FakeJournal journal;
+  int look = 0;
+  kept.fail_with(
+      [&look] {
+        throw std::runtime_error(++look % 2 == 0 ? "no room" : "no rights");
+      },
+      1000000);
+  keep(kept, journal, 100);
+  EXPECT_THAT(journal.lines(),
+              ElementsAre(tells("no rights"), tells("no room")));
+}
+
+TEST(Keeper, DoesNotFillTheLogWithReasonsThatAreAllDifferent) {
+  FakeKept kept;
+  FakeJournal journal;
+  int look = 0;
+  kept.fail_with(
+      [&look] { throw std::runtime_error("at " + std::to_string(++look)); },
+      1000000);
+  keep(kept, journal, 1000);
+  EXPECT_THAT(journal.lines(), SizeIs(Keeper::most_reasons));
+}
+
+TEST(Keeper, SaysLaterWhatItHadNoMemoryToSay) {
+  FakeKept kept;
+  FakeJournal journal;
+  journal.run_out_of_memory_at_the_next_line();
+  kept.fail_with(failing_with("no"), 2);
+  keep(kept, journal, 3);
+  EXPECT_THAT(journal.lines(), ElementsAre(tells("up to date: no.")));
+  journal.forget();
+
+  journal.run_out_of_memory_after(1);
+  FakeKept again;
+  again.fail_with(failing_with("no"), 1);
+  keep(again, journal, Keeper::looks_that_work_again + 3);
+  EXPECT_THAT(journal.lines(), ElementsAre(tells("up to date: no."),
+                                           tells("up to date again")));
+}
+
 TEST(Keeper, WaitsAlsoAfterALookThatFailed) {
   FakeKept kept;
+  FakeJournal journal;
   kept.fail_with([] { throw std::bad_alloc(); }, 1);
   kept.server_has_started();
-  Keeper keeper(kept, an_hour);
+  Keeper keeper(kept, journal, an_hour);
   keeper.start();
   ASSERT_TRUE(kept.has_looked(1));
   keeper.stop();
@@ -224,8 +358,9 @@ TEST(Keeper, WaitsAlsoAfterALookThatFailed) {
 
 TEST(Keeper, StopsTwice) {
   FakeKept kept;
+  FakeJournal journal;
   kept.server_has_started();
-  Keeper keeper(kept, an_hour);
+  Keeper keeper(kept, journal, an_hour);
   keeper.start();
   ASSERT_TRUE(kept.has_looked(1));
   keeper.stop();
@@ -237,16 +372,18 @@ TEST(Keeper, StopsTwice) {
 
 TEST(Keeper, StopsWithoutAStart) {
   FakeKept kept;
-  Keeper keeper(kept, at_once);
+  FakeJournal journal;
+  Keeper keeper(kept, journal, at_once);
   keeper.stop();
   EXPECT_EQ(kept.unblocked(), 0) << "there was nobody to unblock";
 }
 
 TEST(Keeper, StopsWhenItIsDestroyed) {
   FakeKept kept;
+  FakeJournal journal;
   kept.server_has_started();
   {
-    Keeper keeper(kept, an_hour);
+    Keeper keeper(kept, journal, an_hour);
     keeper.start();
     ASSERT_TRUE(kept.has_looked(1));
   }
@@ -255,8 +392,9 @@ TEST(Keeper, StopsWhenItIsDestroyed) {
 
 TEST(Keeper, StopsEvenForAThreadThatIsInterrupted) {
   FakeKept kept;
+  FakeJournal journal;
   kept.server_has_started();
-  Keeper keeper(kept, an_hour);
+  Keeper keeper(kept, journal, an_hour);
   keeper.start();
   ASSERT_TRUE(kept.has_looked(1));
   std::promise<void> interrupted;
