@@ -71,9 +71,20 @@ struct Record {
 
 bool operator==(const Record &a, const Record &b);
 
+/* What can be in a file's place and is no file. To open a named pipe blocks, a
+   device may do anything, and a link may lead anywhere: they are left alone. */
+enum NoFile : int {
+  IS_FOLDER = -1,
+  IS_LINK = -2,
+  IS_PIPE = -3,
+  IS_SOCKET = -4,
+  IS_DEVICE = -5,
+};
+
 /*
-  The file operations that the state file needs. Each returns 0 or an errno.
-  Tests pass in one that fails at any call and forgets what was not synced.
+  The file operations that the state file needs. Each returns 0, an errno, or
+  what is in the file's place. Tests pass in one that fails at any call and
+  forgets what was not synced.
 */
 class FileLayer {
  public:
@@ -82,9 +93,10 @@ class FileLayer {
   /* ENOENT when there is no such file. Not more than 1 MiB is read; a longer
      file is EFBIG. */
   virtual int read(const std::string &path, std::string *content) = 0;
-  /* Creates or truncates the file, writes and syncs it. */
+  /* Creates the file, or another one in its place, writes and syncs it. */
   virtual int write_synced(const std::string &path,
                            const std::string &content) = 0;
+  /* Replaces a file. */
   virtual int rename(const std::string &from, const std::string &to) = 0;
   virtual int sync_folder(const std::string &folder) = 0;
 };
@@ -112,7 +124,8 @@ class StateFile {
     Returns an empty string once the content is safe on disk, or why it may not
     be; the old content is then still there, or the new one. What load() could
     not make sense of is kept beside it, with the ending ".damaged"; of an
-    overlong file, its first MiB.
+    overlong file, its first MiB. It stays where it is while there is something
+    with that name that is no file.
   */
   std::string save(const Record &record);
 

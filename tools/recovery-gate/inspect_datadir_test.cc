@@ -1,6 +1,7 @@
 #include "inspect_datadir.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,6 +78,14 @@ TEST_F(DataDirectoryTest, SeesTheLocksOfAServerThatRuns) {
     EXPECT_THAT(found.who, HasSubstr(std::to_string(server.process())));
   }
   EXPECT_EQ(find_occupant(directory, options).who, "") << "they have ended";
+}
+
+TEST_F(DataDirectoryTest, DoesNotWaitForTheOtherEndOfANamedPipe) {
+  std::filesystem::remove(folder.file("ibdata1"));
+  ASSERT_EQ(::mkfifo(folder.file("ibdata1").c_str(), 0600), 0);
+  ::alarm(60);  // instead of a test that hangs
+  EXPECT_EQ(find_occupant(directory, options).who, "");
+  ::alarm(0);
 }
 
 TEST_F(DataDirectoryTest, LooksForTheLocksWhereTheServerHasItsFiles) {

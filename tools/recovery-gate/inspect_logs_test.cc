@@ -1,5 +1,8 @@
 #include "inspect_logs.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "inspect_fakes.h"
 #include "inspect_forecast.h"
 #include "quiet_files.h"
@@ -207,6 +210,17 @@ TEST_F(LogsTest, CannotForetellForEncryptedLogsUnlessNothingCameSince) {
   EXPECT_EQ(foretell(directory, found, read_state(directory), {}).closed,
             false)
       << "a Stop event";
+}
+
+TEST(QuietFiles, DoesNotWaitForTheOtherEndOfANamedPipe) {
+  const TestDataDirectory folder;
+  ASSERT_EQ(::mkfifo(folder.file("recovery_gate.state").c_str(), 0600), 0);
+  ::alarm(60);  // instead of a test that hangs
+  QuietFiles files;
+  std::optional<Record> record;
+  EXPECT_THAT(StateFile(files, folder.path()).load(&record),
+              HasSubstr("it is a named pipe"));
+  ::alarm(0);
 }
 
 TEST(QuietFiles, ReadsLikeTheServerAndWritesNothing) {

@@ -1,6 +1,5 @@
 #include "recovery_gate/byte_source.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,8 +18,7 @@ FileSource::~FileSource() {
 
 std::string FileSource::open(const std::string &path) {
   path_ = path;
-  // O_NONBLOCK: whoever opens a named pipe waits for its other end.
-  file_ = open_quietly(path, O_NONBLOCK);
+  file_ = open_quietly(path);
   struct stat status;
   if (file_ < 0 || ::fstat(file_, &status) != 0)
     return "cannot open " + path + ": " + std::strerror(errno);

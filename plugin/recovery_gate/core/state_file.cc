@@ -1,6 +1,7 @@
 #include "recovery_gate/state_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -129,6 +130,50 @@ ServerIds parse_ids(std::string_view text, Lines *lines) {
   return ids;
 }
 
+/* 0 for a file, and for what is none a NoFile. */
+int kind_of(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      return 0;
+    case S_IFDIR:
+      return IS_FOLDER;
+    case S_IFLNK:
+      return IS_LINK;
+    case S_IFIFO:
+      return IS_PIPE;
+    case S_IFSOCK:
+      return IS_SOCKET;
+    default:
+      return IS_DEVICE;
+  }
+}
+
+/* Looked at before anything is opened: that alone may block, or do something. */
+int look_at(const std::string &path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0 ? kind_of(status.st_mode) : errno;
+}
+
+const char *name_of(int no_file) {
+  switch (no_file) {
+    case IS_FOLDER:
+      return "a folder";
+    case IS_LINK:
+      return "a symbolic link";
+    case IS_PIPE:
+      return "a named pipe";
+    case IS_SOCKET:
+      return "a socket";
+    default:
+      return "a device";
+  }
+}
+
+std::string reason(int error, const std::string &what) {
+  if (error >= 0) return std::strerror(error);
+  return what + " is " + name_of(error) + " and no file, and has to be moved away";
+}
+
 int close_after(int fd, int error) {
   if (::close(fd) != 0 && error == 0) return errno;
   return error;
@@ -248,11 +293,14 @@ std::string decode(const std::string &content, Record *record) {
 }
 
 int PosixFiles::read(const std::string &path, std::string *content) {
-  const int fd = open_quietly(path);
+  if (const int error = look_at(path)) return error;
+  const int fd = open_quietly(path, O_NOFOLLOW);
   if (fd < 0) return errno;
+  struct stat status;
+  int error = ::fstat(fd, &status) == 0 ? kind_of(status.st_mode) : errno;
+  if (error != 0) return close_after(fd, error);
   content->assign(largest_file + 1, '\0');
   std::size_t filled = 0;
-  int error = 0;
   for (;;) {
     const ssize_t got =
         ::read(fd, content->data() + filled, content->size() - filled);
@@ -269,13 +317,19 @@ int PosixFiles::read(const std::string &path, std::string *content) {
 
 int PosixFiles::write_synced(const std::string &path,
                              const std::string &content) {
-  const int fd = ::open(path.c_str(),
-                        O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0660);
+  const int there = look_at(path);
+  if (there != 0 && there != ENOENT) return there;
+  // A new one: that of before may have another name too, in a backup.
+  if (there == 0 && ::unlink(path.c_str()) != 0) return errno;
+  const int fd =
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
   if (fd < 0) return errno;
   return close_after(fd, write_all(fd, content));
 }
 
 int PosixFiles::rename(const std::string &from, const std::string &to) {
+  const int there = look_at(to);
+  if (there != 0 && there != ENOENT) return there;
   return std::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
 }
 
@@ -299,7 +353,7 @@ std::string StateFile::load(std::optional<Record> *record) {
   if (error != 0) {
     if (error == EFBIG) damaged_ = content;
     return "the state file " + path_ + " cannot be read: " +
-           std::strerror(error);
+           reason(error, "it");
   }
   Record read;
   const std::string wrong = decode(content, &read);
@@ -312,9 +366,10 @@ std::string StateFile::load(std::optional<Record> *record) {
 }
 
 std::string StateFile::save(const Record &record) {
-  const auto failed = [this](const char *doing, int error) {
+  const auto failed = [this](const char *doing, int error,
+                             const std::string &what) {
     return std::string("cannot ") + doing + " " + path_ + ": " +
-           std::strerror(error);
+           reason(error, what);
   };
   const std::string beside = path_ + ".new";
   if (const int error = files_.write_synced(beside, encode(record))) {
@@ -322,18 +377,20 @@ std::string StateFile::save(const Record &record) {
     // to write. An empty one needs no room, and closes it.
     std::string content;
     if (files_.read(path_, &content) == ENOENT) files_.write_synced(path_, "");
-    return failed("write", error);
+    return failed("write", error, beside);
   }
   if (!damaged_.empty()) {
     // For a person to look at; the gate does without it. A copy, so that there
     // is no moment without a state file.
-    files_.write_synced(path_ + ".damaged", damaged_);
+    const std::string aside = path_ + ".damaged";
+    const int error = files_.write_synced(aside, damaged_);
+    if (error < 0) return failed("replace", error, aside);
     damaged_.clear();
   }
   if (const int error = files_.rename(beside, path_))
-    return failed("replace", error);
+    return failed("replace", error, path_);
   if (const int error = files_.sync_folder(folder_))
-    return failed("make sure of", error);
+    return failed("make sure of", error, folder_);
   return {};
 }
 

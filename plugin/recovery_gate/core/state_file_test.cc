@@ -1,6 +1,9 @@
 #include "recovery_gate/state_file.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <boost/crc.hpp>
 #include <cstdio>
@@ -660,15 +663,161 @@ TEST_F(StateFileOnDisk, IsReadUpToItsLargestSize) {
   EXPECT_EQ(content, std::string(1 << 20, 'x'));
 }
 
-TEST_F(StateFileOnDisk, IsOnAFullDiskWhatItWas) {
-  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no full disk here";
+TEST_F(StateFileOnDisk, DoesNotWriteIntoAnotherNameOfAFile) {
+  std::ofstream(path() + ".new") << "of a crash";
+  std::filesystem::create_hard_link(path() + ".new", folder_ + "/backup");
   ASSERT_THAT(StateFile(files_, folder_).save(owing), IsEmpty());
-  std::filesystem::create_symlink("/dev/full", path() + ".new");
-  EXPECT_THAT(StateFile(files_, folder_).save(settled()),
-              tells("cannot write", "No space left"));
-  std::optional<Record> record;
-  EXPECT_THAT(load(&record), IsEmpty());
-  EXPECT_EQ(record, owing);
+  std::string content;
+  EXPECT_EQ(files_.read(folder_ + "/backup", &content), 0);
+  EXPECT_EQ(content, "of a crash");
+}
+
+/* What was put in the way of a file is neither opened nor gone. */
+class StateFileOutOfPlace : public StateFileOnDisk {
+ protected:
+  StateFileOutOfPlace() { ::alarm(60); }  // instead of a test that hangs
+  ~StateFileOutOfPlace() override { ::alarm(0); }
+
+  struct Thing {
+    const char *name;
+    mode_t type;
+    std::function<void(const std::string &)> put;
+  };
+
+  std::vector<Thing> things() const {
+    const std::string elsewhere = folder_ + "/elsewhere";
+    std::ofstream(elsewhere) << encode(settled());
+    return {
+        {"a named pipe", S_IFIFO,
+         [](const std::string &path) {
+           ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+         }},
+        {"a folder", S_IFDIR,
+         [](const std::string &path) {
+           ASSERT_TRUE(std::filesystem::create_directory(path));
+         }},
+        {"a socket", S_IFSOCK, put_socket},
+        {"a symbolic link", S_IFLNK,
+         [](const std::string &path) {
+           std::filesystem::create_symlink("nowhere", path);
+         }},
+        {"a symbolic link", S_IFLNK,
+         [elsewhere](const std::string &path) {
+           std::filesystem::create_symlink(elsewhere, path);
+         }},
+        {"a symbolic link", S_IFLNK,
+         [](const std::string &path) {
+           std::filesystem::create_symlink("/dev/full", path);
+         }},
+    };
+  }
+
+  static void put_socket(const std::string &path) {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    ASSERT_LT(path.size(), sizeof address.sun_path);
+    path.copy(address.sun_path, path.size());
+    const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_GE(listener, 0);
+    EXPECT_EQ(::bind(listener, reinterpret_cast<const sockaddr *>(&address),
+                     sizeof address),
+              0);
+    ::close(listener);
+  }
+
+  static void expect_still_there(const Thing &thing, const std::string &path) {
+    struct stat status;
+    ASSERT_EQ(::lstat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & S_IFMT, thing.type);
+  }
+};
+
+TEST_F(StateFileOutOfPlace, IsSaidAndNeitherReadNorReplaced) {
+  for (const Thing &thing : things()) {
+    SCOPED_TRACE(thing.name);
+    thing.put(path());
+    StateFile state(files_, folder_);
+    std::optional<Record> record = owing;
+    EXPECT_THAT(state.load(&record),
+                tells("recovery_gate.state cannot be read: it is ", thing.name,
+                      "moved away"));
+    EXPECT_FALSE(record);
+    EXPECT_THAT(state.save(owing),
+                tells("cannot replace", "recovery_gate.state is ", thing.name,
+                      "moved away"));
+    expect_still_there(thing, path());
+    std::filesystem::remove(path());
+    EXPECT_THAT(state.save(owing), IsEmpty());
+    std::filesystem::remove(path());
+  }
+}
+
+TEST_F(StateFileOutOfPlace, IsSaidAndLeftWhereTheNewContentGoes) {
+  ASSERT_THAT(StateFile(files_, folder_).save(owing), IsEmpty());
+  for (const Thing &thing : things()) {
+    SCOPED_TRACE(thing.name);
+    const std::string beside = path() + ".new";
+    thing.put(beside);
+    StateFile state(files_, folder_);
+    EXPECT_THAT(state.save(settled()),
+                tells("cannot write", "recovery_gate.state.new is ", thing.name,
+                      "moved away"));
+    expect_still_there(thing, beside);
+    std::optional<Record> record;
+    EXPECT_THAT(load(&record), IsEmpty());
+    EXPECT_EQ(record, owing);
+    std::filesystem::remove(beside);
+  }
+}
+
+TEST_F(StateFileOutOfPlace, IsSaidAndLeftWhereADamagedFileIsKept) {
+  for (const Thing &thing : things()) {
+    SCOPED_TRACE(thing.name);
+    const std::string aside = path() + ".damaged";
+    std::ofstream(path()) << "garbage";
+    thing.put(aside);
+    StateFile state(files_, folder_);
+    std::optional<Record> record;
+    ASSERT_NE(state.load(&record), "");
+    EXPECT_THAT(state.save(owing),
+                tells("cannot replace", "recovery_gate.state.damaged is ",
+                      thing.name, "moved away"));
+    expect_still_there(thing, aside);
+    EXPECT_THAT(load(&record), tells("not a state file"))
+        << "it is the only one that there is of it";
+    std::filesystem::remove(aside);
+    EXPECT_THAT(state.save(owing), IsEmpty());
+    EXPECT_EQ(std::filesystem::file_size(aside), 7u);
+    std::filesystem::remove(aside);
+  }
+}
+
+TEST_F(StateFileOutOfPlace, DoesNotChangeWhatALinkLeadsTo) {
+  const std::string elsewhere = folder_ + "/elsewhere";
+  for (const char *name : {"", ".new", ".damaged"}) {
+    SCOPED_TRACE(name);
+    std::ofstream(path()) << "garbage";
+    StateFile state(files_, folder_);
+    std::optional<Record> record;
+    ASSERT_NE(state.load(&record), "");
+    std::ofstream(elsewhere) << "mine";
+    std::filesystem::remove(path() + name);
+    std::filesystem::create_symlink(elsewhere, path() + name);
+    EXPECT_NE(state.save(owing), "");
+    EXPECT_EQ(std::filesystem::file_size(elsewhere), 4u);
+    std::filesystem::remove(path() + name);
+    std::filesystem::remove(path());
+  }
+}
+
+TEST(StateFile, CallsADeviceByItsName) {
+  std::string content;
+  EXPECT_EQ(PosixFiles().read("/dev/zero", &content), IS_DEVICE);
+  EXPECT_EQ(PosixFiles().write_synced("/dev/null", "content"), IS_DEVICE);
+  FaultyFiles files;
+  files.write_error = IS_DEVICE;
+  EXPECT_THAT(StateFile(files, "data").save(owing),
+              tells("recovery_gate.state.new is a device"));
 }
 
 TEST_F(StateFileOnDisk, SaysWhenTheFolderIsGone) {
