@@ -57,12 +57,33 @@ void assign(FileName &name, my_off_t &offset, const BinlogPosition &position) {
 
 int tell_nobody(THD *, bool, const char *, my_off_t) { return 0; }
 
+/* The server waits by the machine's clock, and somebody may set that back: a
+   time-out would come late by as much. Nobody else waits for this condition. */
+void wait_by_monotonic_clock(THD *thd) {
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  mysql_cond_destroy(&thd->COND_wakeup_ready);
+  mysql_cond_init(key_COND_wakeup_ready, &thd->COND_wakeup_ready, &attributes);
+  pthread_condattr_destroy(&attributes);
+}
+
+struct timespec monotonic_deadline(milliseconds time) {
+  struct timespec deadline;
+  clock_gettime(CLOCK_MONOTONIC, &deadline);
+  const auto nanoseconds = deadline.tv_nsec + (time.count() % 1000) * 1000000;
+  deadline.tv_sec += time.count() / 1000 + nanoseconds / 1000000000;
+  deadline.tv_nsec = nanoseconds % 1000000000;
+  return deadline;
+}
+
 /* A THD for the calling thread, in the process list and counted: shutdown
    kills it and waits until it is gone. */
 THD *create_waiting_thd() {
   my_thread_init();
   THD *thd = create_thd();
   thd->security_ctx->user = const_cast<char *>("recovery gate");
+  wait_by_monotonic_clock(thd);
   return thd;
 }
 
@@ -380,8 +401,7 @@ SemisyncView Semisync::wait_once(const SemisyncView &seen,
     if (next == Instant::max()) {
       mysql_cond_wait(&thd->COND_wakeup_ready, &LOCK_binlog(semisync()));
     } else {
-      struct timespec deadline;
-      set_timespec_nsec(deadline, (next - now).count() * 1000000ULL);
+      const struct timespec deadline = monotonic_deadline(next - now);
       mysql_cond_timedwait(&thd->COND_wakeup_ready, &LOCK_binlog(semisync()),
                            &deadline);
     }
