@@ -2,6 +2,7 @@
 #include <my_global.h>
 #include <fcntl.h>
 #include <log.h>
+#include <rpl_mi.h>
 #include <slave.h>
 #include <sql_class.h>
 #include <sys/stat.h>
@@ -96,12 +97,42 @@ std::uint32_t ServerBinlog::server_id() {
       __atomic_load_n(&global_system_variables.server_id, __ATOMIC_RELAXED));
 }
 
+namespace {
+
 /* RESET SLAVE ALL removes the file, STOP SLAVE does not. That of the named
    connections is always there, and empty when there are none. */
-bool ServerBinlog::receives() {
+bool has_primary() {
   struct stat status;
   return ::access(master_info_file, F_OK) == 0 ||
          (::stat("multi-master.info", &status) == 0 && status.st_size > 0);
+}
+
+}  // namespace
+
+/* Only its replication's SQL threads write what the server receives. */
+bool ServerBinlog::receives() {
+  // Whoever holds it may wait for those who wait for the ledger, which waits for
+  // this; and a STOP SLAVE may take long. The next look is soon.
+  if (mysql_mutex_trylock(&LOCK_active_mi) != 0) return receives_;
+  if (master_info_index == nullptr) {
+    if (!abort_loop) receives_ = !opt_skip_slave_start && has_primary();
+  } else if (!abort_loop) {  // else its entries may be gone
+    bool runs = false;
+    HASH &all = master_info_index->master_info_hash;
+    for (ulong i = 0; i < all.records; ++i) {
+      const auto *link =
+          reinterpret_cast<const Master_info *>(my_hash_element(&all, i));
+      const std::string name(link->connection_name.str,
+                             link->connection_name.length);
+      const ulong run = link->rli.slave_run_id;
+      runs |= link->rli.slave_running != MYSQL_SLAVE_NOT_RUN ||
+              run != runs_seen_[name];
+      runs_seen_[name] = run;
+    }
+    receives_ = runs;
+  }
+  mysql_mutex_unlock(&LOCK_active_mi);
+  return receives_;
 }
 
 BinlogSample ServerBinlog::sample() {

@@ -5,6 +5,9 @@
 #ifndef RECOVERY_GATE_BINLOG_PROGRESS_H
 #define RECOVERY_GATE_BINLOG_PROGRESS_H
 
+#include <map>
+#include <string>
+
 #include "recovery_gate/ledger.h"
 #include "replicas.h"
 
@@ -43,6 +46,9 @@ class ServerBinlog final : public BinlogProgress {
   std::uint64_t log_number_ = 0;
   LogStart log_;
   std::uint64_t log_read_for_ = 0;
+
+  bool receives_ = false;
+  std::map<std::string, unsigned long> runs_seen_;  // of each link's SQL thread
 };
 
 }  // namespace recovery_gate
