@@ -84,6 +84,9 @@ struct StartFacts {
      the binary log's GTID position there. Empty in a server without logs. */
   BinlogPosition recovered_end;
   std::string recovered_path;  // of that log
+  /* Bytes in the newest log before recovery, and whether that has cut some off. */
+  std::uint64_t size_before_recovery = 0;
+  bool was_cut = false;
   std::optional<std::uint32_t> recovered_identity;  // see binlog_identity()
   std::string recovered_gtid;
   /* The end of the log that was opened at this start: a semi-sync replica

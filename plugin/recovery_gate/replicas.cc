@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
+#include <stdexcept>
 
 #include "binlog_decryption.h"
 #include "binlog_progress.h"
@@ -189,7 +190,13 @@ BinlogPosition Replicas::observe() {
     }
   }
   if (!seen.ended.empty() || !proof_.knows_all(seen.resets, seen.connections)) {
-    read_binlog_state(&seen.end, &seen.gtids);
+    try {
+      read_binlog_state(&seen.end, &seen.gtids);
+    } catch (const std::runtime_error &) {
+      Lock sessions(sessions_mutex_);
+      ended_.insert(ended_.begin(), seen.ended.begin(), seen.ended.end());
+      throw;
+    }
     seen.applied = applied_in(seen);
   }
   // What is known of those that have ended was of the binary log before.

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
+#include <stdexcept>
 #include <utility>
 
 #include "semisync.h"
@@ -197,26 +198,38 @@ SemisyncView Semisync::judge_replicas(std::function<bool()> cancelled) {
 void Semisync::judge_replicas(SemisyncView *view,
                               std::function<bool()> cancelled) {
   boost::lock_guard<boost::mutex> judging(judging_mutex_);
-  if (!proven_ && view->proof_lost.empty()) {
-    const BinlogPosition reply = replicas_.observe();
-    Demand demand = awaited_.demand;
-    demand.acknowledged = has_reached(reply, awaited_.position);
-    was_acknowledged_ |= demand.acknowledged;
-    const Answer answer =
-        replicas_.ask(demand, history_(), std::move(cancelled), 0);
-    const bool proven = answer.proven && was_acknowledged_;
-    if (!proven && answer.reply_is_void) {
-      replicas_.forget(reply);
-      BinlogLock lock;
-      register_position();  // it may be sent to the next one right now
-    }
-    replicas_.tell(answer, milliseconds(0));
-    boost::lock_guard<boost::mutex> lock(findings_mutex_);
-    proven_by_ = answer.by;
-    standings_ = answer.replicas;
-    proven_ = proven;
+  try {
+    find_out(view, std::move(cancelled));
+    cannot_find_out_.clear();
+  } catch (const std::runtime_error &failure) {
+    if (cannot_find_out_ != failure.what())
+      journal_.error(std::string("what replicas have cannot be found out (") +
+                     failure.what() + "): the gate stays closed, and it is tried "
+                                      "again");
+    cannot_find_out_ = failure.what();
   }
   add_findings(view);
+}
+
+void Semisync::find_out(SemisyncView *view, std::function<bool()> cancelled) {
+  if (proven_ || !view->proof_lost.empty()) return;
+  const BinlogPosition reply = replicas_.observe();
+  Demand demand = awaited_.demand;
+  demand.acknowledged = has_reached(reply, awaited_.position);
+  was_acknowledged_ |= demand.acknowledged;
+  const Answer answer =
+      replicas_.ask(demand, history_(), std::move(cancelled), 0);
+  const bool proven = answer.proven && was_acknowledged_;
+  if (!proven && answer.reply_is_void) {
+    replicas_.forget(reply);
+    BinlogLock lock;
+    register_position();  // it may be sent to the next one right now
+  }
+  replicas_.tell(answer, milliseconds(0));
+  boost::lock_guard<boost::mutex> lock(findings_mutex_);
+  proven_by_ = answer.by;
+  standings_ = answer.replicas;
+  proven_ = proven;
 }
 
 std::string Semisync::proof_lost() {

@@ -77,6 +77,7 @@ class Semisync final : public Acknowledgements {
   SemisyncView look_locked();
   void add_findings(SemisyncView *view);
   void judge_replicas(SemisyncView *view, std::function<bool()> cancelled);
+  void find_out(SemisyncView *view, std::function<bool()> cancelled);
   std::string proof_lost();
   BinlogPosition last_commit();
   void register_position();
@@ -108,8 +109,9 @@ class Semisync final : public Acknowledgements {
   std::string proof_lost_;
   BinlogPosition replaced_commit_;  // what semi-sync had as the last commit
 
-  boost::mutex judging_mutex_;  // guards the next
+  boost::mutex judging_mutex_;  // guards the next two
   bool was_acknowledged_ = false;  // by whomever
+  std::string cannot_find_out_;  // why; empty when it can
   std::atomic<bool> proven_{false};
   boost::mutex findings_mutex_;  // guards the next two
   std::string proven_by_;

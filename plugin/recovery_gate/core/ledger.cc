@@ -178,7 +178,11 @@ void Ledger::decided(const Obligation &owed, const BinlogSample &start,
   // Before a server has a record, it may have had replicas if it had logs.
   if (!found.had_record) record_.served = found.had_logs;
   settled_counts_ = found.unsettled.since_settled;
-  add_earlier(found.cut_off, &record_.history.earlier);
+  // Other logs than those that the server wrote before: log_bin was changed, RESET
+  // MASTER was run without this plugin, a folder was restored. Or their end is gone.
+  if (found.had_record && !settled_counts_ && record_.settled)
+    begin_history(record_.settled->gtids);
+  if (found.was_cut) begin_history(start.gtids);
   start_ = last_ = start;
   own_ids_ = {start.log.server_id};
   receives_ = start.receives;
@@ -214,9 +218,9 @@ void Ledger::lost_proof() {
 
 void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
   Lock lock(mutex_);
+  note_server_id(progress.server_id());
   const BinlogPosition acknowledged = progress.acknowledged();
   const BinlogProgress::End end = progress.end();
-  note_server_id(progress.server_id());
   note_acknowledged(acknowledged);
   const bool receives = progress.receives();
   const bool promoted = receives_ && !receives;
@@ -511,13 +515,8 @@ void Ledger::begin_anew(const BinlogSample &sample) {
     journal_.warning("the binary log was reset before a replica was known to have "
                      "acknowledged all that it held; that is given up");
   if (record_.obligation.open()) record_.obligation.provable = false;
-  // Whoever was sent the old log may name its numbers for those of the new one.
-  History &history = record_.history;
-  if (record_.served) add_earlier(last_->gtids, &history.earlier);
-  history.known = true;
-  history.replica_ids.clear();
-  history.replicas.clear();
-  history.behind.clear();
+  begin_history(last_->gtids);
+  record_.history.known = true;
   record_.acknowledged = {};
   record_.running_since = sample.end;
   record_.running_identity = sample.identity;
@@ -529,6 +528,16 @@ void Ledger::begin_anew(const BinlogSample &sample) {
   // the log counts.
   if (sample.gtids != beginning.gtids) record_.settled.reset();
   save();
+}
+
+/* Whoever was sent the log that has ended, with these GTIDs last, may name its numbers
+   for those of the one that begins. */
+void Ledger::begin_history(const GtidState &ended) {
+  History &history = record_.history;
+  if (record_.served) add_earlier(ended, &history.earlier);
+  history.replica_ids.clear();
+  history.replicas.clear();
+  history.behind.clear();
 }
 
 bool Ledger::nothing_own_since_settled(BinlogProgress &progress,

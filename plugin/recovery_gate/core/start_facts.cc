@@ -1,6 +1,8 @@
 #include "recovery_gate/start_facts.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "recovery_gate/binlog_file.h"
 #include "recovery_gate/owed.h"
@@ -18,6 +20,12 @@ std::vector<LogStart> starts_of(std::vector<std::string> paths,
   std::vector<LogStart> starts = read_log_starts(paths, doubt);
   if (has_own) starts.push_back(start.log);
   return starts;
+}
+
+std::uint64_t size_of(const std::string &path) {
+  std::error_code unknown;
+  const auto size = std::filesystem::file_size(path, unknown);
+  return unknown ? 0 : size;
 }
 
 /* A start must not wait for more than this to be read. */
@@ -49,6 +57,7 @@ void note_last_end(const std::vector<std::string> &logs, StartFacts *facts) {
   if (logs.empty()) return;
   const BinlogFileFacts newest = read_binlog_header(logs.back());
   facts->crashed = newest.in_use;
+  facts->size_before_recovery = size_of(logs.back());
   if (!newest.error.empty()) facts->doubt = newest.error;
 }
 
@@ -59,6 +68,7 @@ void note_recovered_end(const std::string &newest_log, StartFacts *facts) {
     if (facts->doubt.empty()) facts->doubt = log.error;
     return;
   }
+  facts->was_cut = size_of(newest_log) < facts->size_before_recovery;
   facts->recovered_path = newest_log;
   facts->recovered_end = {without_folder(newest_log), log.end_of_events};
   facts->recovered_identity = binlog_identity(newest_log, log.end_of_events);
@@ -73,6 +83,7 @@ Ledger::Inheritance inherit(const Ledger &ledger, const std::string &unknown,
   const std::vector<LogStart> starts =
       starts_of(ledger.relevant_logs(logs), start, &doubt);
   Ledger::Inheritance found = ledger.recovered(starts, start, facts->crashed);
+  found.was_cut = facts->was_cut;
   facts->carried_over = found.obligation;
   facts->crashed |= found.obligation.debt == Debt::CRASH;
   facts->unclean = found.unclean;

@@ -1,12 +1,13 @@
 #include "recovery_gate/waiter.h"
 
-#include <new>
+#include <exception>
 #include <thread>
 
 namespace recovery_gate {
 namespace {
 
-constexpr milliseconds out_of_memory_pause{100};
+// For want of memory, mostly.
+constexpr milliseconds pause_after_failure{100};
 
 class Attachment {
  public:
@@ -60,8 +61,8 @@ void Waiter::run() {
       if (orders.keep_waiting) continue;
       if (gate_.is_open()) host_.opened();
       return;
-    } catch (const std::bad_alloc &) {
-      std::this_thread::sleep_for(out_of_memory_pause);
+    } catch (const std::exception &) {
+      std::this_thread::sleep_for(pause_after_failure);
       view = SemisyncView();
     }
 }
