@@ -15,8 +15,9 @@ struct History {
   /* False: it is not known whether there was another one before; no GTID that a
      replica names is believed. */
   bool known = true;
-  /* Up to these numbers an earlier history may have had other transactions. */
-  GtidState earlier;
+  /* Up to these numbers an earlier history may have had other transactions; but
+     not up to the others, which it has in common with this one. */
+  GtidState earlier, common;
   /* The replicas that have connected in this history, by server id, and for each
      domain and replica the number that it had when it did so first, if not 0: what
      it names beyond that, it has from this history. */
@@ -28,12 +29,18 @@ struct History {
   ServerIds behind;
 };
 
+/* The history goes on from where these were the last transactions, and another went
+   on from there up to those at least. */
+void branch_off(const GtidState &common, const GtidState &ended,
+                History *history);
+
 /* Takes down that replicas were there, if they were not before, and which are
    behind. Returns whether there was anything new. */
 bool add_arrivals(const History &arrived, History *history);
 
 inline bool operator==(const History &a, const History &b) {
   return a.known == b.known && a.earlier == b.earlier &&
+         a.common == b.common &&
          a.replica_ids == b.replica_ids && a.replicas == b.replicas &&
          a.behind == b.behind;
 }

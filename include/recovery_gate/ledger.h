@@ -115,6 +115,8 @@ class Ledger {
     std::string lost_track;
     /* Nor is any log from before it. */
     bool lost_all = false;
+    /* The logs that the last run wrote begin as they did. */
+    bool is_same_series = false;
     /* Recovery has cut off the end of the last log. */
     bool was_cut = false;
     /* There was a binary log before this start. */
@@ -179,7 +181,7 @@ class Ledger {
   ServerIds writers(const GtidState &gtids, bool receives) const;
   bool take(const BinlogSample &sample);
   void note_vanished(const BinlogSample &sample);
-  void begin_history(const GtidState &ended);
+  void begin_history(const GtidState &common, const GtidState &ended);
   bool was_begun_anew(const BinlogSample &sample) const;
   void begin_anew(const BinlogSample &sample);
   Demand demand_for(const BinlogSample &sample) const;

@@ -1,6 +1,34 @@
 #include "recovery_gate/history.h"
 
+#include <algorithm>
+
 namespace recovery_gate {
+namespace {
+
+// More than can be written before anybody takes it down.
+constexpr std::uint64_t unseen_numbers = 100000;
+
+}  // namespace
+
+void branch_off(const GtidState &common, const GtidState &ended,
+                History *history) {
+  const bool is_first = history->known && history->earlier.empty();
+  for (const auto &[source, number] : ended) {
+    std::uint64_t &highest = history->earlier[source];
+    highest = std::max(highest, number + unseen_numbers);
+  }
+  if (is_first) {
+    history->common = common;
+  } else {
+    GtidState still_common;
+    for (const auto &[source, number] : history->common) {
+      const auto again = common.find(source);
+      if (again != common.end())
+        still_common[source] = std::min(number, again->second);
+    }
+    history->common = std::move(still_common);
+  }
+}
 
 bool add_arrivals(const History &arrived, History *history) {
   ServerIds added;

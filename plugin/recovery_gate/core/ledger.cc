@@ -20,16 +20,6 @@ constexpr milliseconds retry_interval{10 * 1000};
 constexpr std::size_t most_gtids_kept = 500;
 // What is written in a tenth of a second is less.
 constexpr std::uint64_t longest_walk = 64 << 20;
-// More than can be written between two looks.
-constexpr std::uint64_t unseen_numbers = 100000;
-
-/* What a history that ended had, or may have had, that nobody saw. */
-void add_earlier(const GtidState &ended, GtidState *earlier) {
-  for (const auto &[source, number] : ended) {
-    std::uint64_t &highest = (*earlier)[source];
-    highest = std::max(highest, number + unseen_numbers);
-  }
-}
 
 /* Do numbers that a replica names mean something only from where it came in? */
 bool is_in_question(const History &history) {
@@ -143,6 +133,7 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
       !is_still_there(found.obligation, logs))
     found.obligation.provable = false;
   found.unclean = !record_.running_since.empty();
+  found.is_same_series = found.unclean && is_accounted_for(record_, logs);
   found.lost_all =
       logs.size() < 2 ||
       !has_reached(record_.running_since,
@@ -181,8 +172,9 @@ void Ledger::decided(const Obligation &owed, const BinlogSample &start,
   // Other logs than those that the server wrote before: log_bin was changed, RESET
   // MASTER was run without this plugin, a folder was restored. Or their end is gone.
   if (found.had_record && !settled_counts_ && record_.settled)
-    begin_history(record_.settled->gtids);
-  if (found.was_cut) begin_history(start.gtids);
+    begin_history(found.is_same_series ? start.gtids : GtidState(),
+                  record_.settled->gtids);
+  if (found.was_cut) begin_history(start.gtids, start.gtids);
   start_ = last_ = start;
   own_ids_ = {start.log.server_id};
   receives_ = start.receives;
@@ -352,7 +344,11 @@ void Ledger::follow(BinlogProgress &progress, const BinlogProgress::End &end,
     worth_writing_ = true;
   }
   if (same_log) {
-    if (pending_) return;
+    if (pending_) {
+      // So that it is known what there was when the log is begun anew.
+      if (last_->end != end.position) take(progress.sample());
+      return;
+    }
     if (record_.settled && record_.settled->position == end.position) {
       worth_writing_ |= record_.received != receives_;
       record_.received = receives_;  // nothing was written since
@@ -515,7 +511,7 @@ void Ledger::begin_anew(const BinlogSample &sample) {
     journal_.warning("the binary log was reset before a replica was known to have "
                      "acknowledged all that it held; that is given up");
   if (record_.obligation.open()) record_.obligation.provable = false;
-  begin_history(last_->gtids);
+  begin_history({}, last_->gtids);
   record_.history.known = true;
   record_.acknowledged = {};
   record_.running_since = sample.end;
@@ -530,11 +526,11 @@ void Ledger::begin_anew(const BinlogSample &sample) {
   save();
 }
 
-/* Whoever was sent the log that has ended, with these GTIDs last, may name its numbers
-   for those of the one that begins. */
-void Ledger::begin_history(const GtidState &ended) {
+/* Whoever was sent the log that has ended may name its numbers for those of the one
+   that begins. */
+void Ledger::begin_history(const GtidState &common, const GtidState &ended) {
   History &history = record_.history;
-  if (record_.served) add_earlier(ended, &history.earlier);
+  if (record_.served) branch_off(common, ended, &history);
   history.replica_ids.clear();
   history.replicas.clear();
   history.behind.clear();
@@ -551,14 +547,15 @@ bool Ledger::nothing_own_since_settled(BinlogProgress &progress,
         sample.log.path, settled.end.offset, sample.end.offset);
     return since.is_whole && since.writers.empty();
   }
-  // Of an encrypted log the headers say nothing.
-  if (sample.gtids == settled.gtids && !sample.log.gtids_before &&
-      sample.end != settled.end)
-    return progress.read_owed(demand_for(sample)).empty();
-  return settled_in_this_run_ &&
-         written_since(settled_in_this_run_->gtids, sample.gtids,
-                       writers(sample.gtids, record_.received))
-             .empty();
+  const Demand demand = demand_for(sample);
+  if (!written_since(settled.gtids, sample.gtids, demand.own).empty())
+    return false;
+  // Or it stands in a log whose headers say nothing, or that has ended since, or
+  // among what was received.
+  const bool may_be_there = sample.gtids == settled.gtids
+                                ? sample.end != settled.end
+                                : record_.received;
+  return !may_be_there || progress.read_owed(demand).empty();
 }
 
 /* All that the server had, once it was given another: a session keeps the one that

@@ -9,6 +9,7 @@ namespace recovery_gate {
 namespace {
 
 using std::chrono::seconds;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -497,18 +498,104 @@ TEST_F(LedgerTest, WritesNothingWhileNothingHappens) {
   EXPECT_EQ(binlog.samples(), samples);
 }
 
-TEST_F(LedgerTest, WritesAndAsksNothingWhileNothingIsAcknowledged) {
+TEST_F(LedgerTest, WritesNothingWhileNothingIsAcknowledged) {
   settle_down();
   binlog.write_own();
   look();
-  const int samples = binlog.samples();
   const int before = files.writes;
   for (int i = 0; i < 20; ++i) {
     binlog.write_own();
     look_after(Ledger::look_interval);
   }
   EXPECT_EQ(files.writes, before);
-  EXPECT_EQ(binlog.samples(), samples);
+}
+
+/* What a replica has proven is another matter than what was acknowledged. */
+TEST_F(LedgerTest, SettlesNothingByAnAcknowledgementThatProvesNothing) {
+  settle_down();
+  const BinlogPosition settled = on_disk().settled->position;
+  binlog.set_proves(false);
+  binlog.write_own();
+  acknowledge_all();
+  settle_down();
+  EXPECT_EQ(on_disk().settled->position, settled);
+  EXPECT_EQ(binlog.demand().stretch.from, settled);
+  EXPECT_EQ(binlog.demand().stretch.to, binlog.position());
+  EXPECT_EQ(to_string(binlog.demand().written), "0-1-1");
+  EXPECT_TRUE(binlog.demand().acknowledged);
+  crash();
+  start();
+  EXPECT_FALSE(gate->is_open());
+}
+
+TEST_F(LedgerTest, KeepsOnRecordThatNumbersWereInUseBeforeAReset) {
+  binlog.set_serves(true);
+  write_and_settle();
+  for (int i = 0; i < 9; ++i) binlog.write_own();
+  settle_down();
+  reset_binlog();
+  settle_down();
+  EXPECT_EQ(to_string(on_disk().history.earlier), "0-1-100010");
+  EXPECT_TRUE(on_disk().history.known);
+  binlog.arrive(2, 10);
+  settle_down();
+  EXPECT_EQ(on_disk().history.replica_ids, ServerIds{2});
+  EXPECT_EQ(to_string(on_disk().history.replicas), "0-2-10");
+  // Where it was first is what counts.
+  binlog.arrive(2, 19);
+  settle_down();
+  EXPECT_EQ(to_string(on_disk().history.replicas), "0-2-10");
+}
+
+TEST_F(LedgerTest, KnowsThatNobodyHasTheNumbersOfALogThatNobodyWasSent) {
+  binlog.set_serves(false);
+  binlog.write_own();
+  settle_down();
+  reset_binlog();
+  settle_down();
+  EXPECT_THAT(on_disk().history.earlier, IsEmpty());
+}
+
+TEST_F(LedgerTest, BeginsAHistoryWhenTheLogsAreOthers) {
+  binlog.set_serves(true);
+  write_and_settle();
+  shut_down();
+  binlog.rename_logs_to("other");
+  start();
+  EXPECT_EQ(to_string(on_disk().history.earlier), "0-1-100001");
+}
+
+TEST_F(LedgerTest, OwesWhatWasWrittenTwiceAfterAProperShutdownToo) {
+  write_and_settle();
+  binlog.write_again(1);
+  settle_down();
+  shut_down();
+  EXPECT_EQ(on_disk().obligation.debt, Debt::SHUTDOWN);
+}
+
+TEST_F(LedgerTest, OwesWhatStandsTwiceAmongWhatWasReceived) {
+  write_and_settle();
+  binlog.write_again(1);
+  binlog.write(2);
+  Owed owed;
+  owed.domains[0].writers = {1};
+  binlog.set_owed(owed);
+  const BinlogPosition settled = on_disk().settled->position;
+  settle_down();
+  binlog.rotate();
+  settle_down();
+  EXPECT_EQ(on_disk().settled->position, settled);
+}
+
+TEST_F(LedgerTest, StillOwesADomainThatWasDeletedFromTheLog) {
+  write_and_settle();
+  binlog.write(1, 7);
+  settle_down();
+  binlog.delete_domain(7);
+  settle_down();
+  EXPECT_EQ(on_disk().obligation.debt, Debt::CARRIED_OVER);
+  EXPECT_EQ(on_disk().obligation.recovered_gtid, "7-1-1");
+  EXPECT_THAT(journal.warnings(), Contains(tells("7-1-1", "DELETE_DOMAIN_ID")));
 }
 
 TEST_F(LedgerTest, WritesNothingForWhatAReplicaReceives) {

@@ -29,16 +29,23 @@ std::uint64_t highest_in(const GtidState &state, std::uint32_t domain) {
   return highest;
 }
 
-/* Above this number, what a replica names shows what else it has. */
-std::uint64_t believed_above(const History &history, std::uint32_t domain,
-                             std::uint32_t replica) {
+/* Above this number, what a replica names shows what else it has; and up to the one
+   that all histories have in common. */
+bool is_believed(const History &history, std::uint32_t domain,
+                 std::uint32_t replica, const OwedDomain &owed) {
+  if (history.known &&
+      owed.last.sequence <= highest_in(history.common, domain))
+    return true;
   const std::uint64_t earlier =
       history.known ? highest_in(history.earlier, domain) : any_number;
-  if (history.replica_ids.count(replica) == 0) return earlier;
-  const auto arrived = history.replicas.find({domain, replica});
-  return arrived == history.replicas.end()
-             ? 0
-             : std::min(earlier, arrived->second);
+  std::uint64_t above = earlier;
+  if (history.replica_ids.count(replica) != 0) {
+    const auto arrived = history.replicas.find({domain, replica});
+    above = arrived == history.replicas.end()
+                ? 0
+                : std::min(earlier, arrived->second);
+  }
+  return owed.first.sequence > above;
 }
 
 /*
@@ -434,8 +441,7 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
   if (!owed.broken.empty() && may_have_skipped)
     return lacks(shows_not(now, domain, owed) + ": " + owed.broken,
                  advice_to_compare(owed));
-  std::uint64_t above = believed_above(history, domain, now.server_id);
-  if (owed.first.sequence <= above)
+  if (!is_believed(history, domain, now.server_id, owed))
     return lacks(shows_not(now, domain, owed) +
                      (history.known
                           ? ": this server's binary log was begun anew, and the "

@@ -229,6 +229,7 @@ std::string encode(const Record &record) {
       yes_or_no(record.received) + "\nserved " + yes_or_no(record.served) +
       "\nhistory-known " + yes_or_no(record.history.known) +
       "\nearlier-gtid " + to_string(record.history.earlier) +
+      "\ncommon-gtid " + to_string(record.history.common) +
       "\nreplica-ids " + ids_text(record.history.replica_ids) +
       "\nreplica-gtid " + to_string(record.history.replicas) +
       "\nbehind-ids " + ids_text(record.history.behind) + "\n";
@@ -282,6 +283,7 @@ std::string decode(const std::string &content, Record *record) {
     read.served = lines.yes_or_no("served");
     read.history.known = lines.yes_or_no("history-known");
     read.history.earlier = lines.gtids("earlier-gtid");
+    read.history.common = lines.gtids("common-gtid");
     read.history.replica_ids = parse_ids(lines.value("replica-ids"), &lines);
     read.history.replicas = lines.gtids("replica-gtid");
     read.history.behind = parse_ids(lines.value("behind-ids"), &lines);

@@ -166,6 +166,7 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
   Record example = full();
   example.other_server_ids = {7};
   example.history.earlier = {{{0, 1}, 100057}};
+  example.history.common = {{{0, 1}, 4}};
   example.history.replica_ids = {2, 3};
   example.history.replicas = {{{0, 3}, 11}};
   example.history.behind = {3};
@@ -192,10 +193,11 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
             "served yes\n"
             "history-known yes\n"
             "earlier-gtid 0-1-100057\n"
+            "common-gtid 0-1-4\n"
             "replica-ids 2,3\n"
             "replica-gtid 0-3-11\n"
             "behind-ids 3\n"
-            "crc32 b335dd52\n");
+            "crc32 210a9f9a\n");
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
@@ -222,6 +224,7 @@ TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
                           "served yes\n"
                           "history-known yes\n"
                           "earlier-gtid \n"
+                          "common-gtid \n"
                           "replica-ids \n"
                           "replica-gtid \n"
                           "behind-ids \n"));
