@@ -565,6 +565,27 @@ TEST_F(LedgerTest, BeginsAHistoryWhenTheLogsAreOthers) {
   EXPECT_EQ(to_string(on_disk().history.earlier), "0-1-100001");
 }
 
+/* With init_rpl_role=SLAVE recovery cuts off what the engine had not flushed, though
+   a replica has it. */
+TEST_F(LedgerTest, MustNotBeThePrimaryWhenRecoveryCutOffWhatAReplicaHas) {
+  binlog.set_serves(true);
+  write_and_settle();
+  const std::uint64_t end = binlog.position().offset;
+  const GtidState left = binlog.gtids();
+  write_and_settle();
+  binlog.truncate(end, left);
+  crash();
+  start();
+  EXPECT_EQ(gate->snapshot().state, GateState::CLOSED_OVERRIDE);
+  EXPECT_THAT(journal.warnings(), Contains(tells("cut", "0-1-2", "must not be the primary")));
+  // Its number will be used again.
+  EXPECT_EQ(to_string(on_disk().history.earlier), "0-1-100002");
+  EXPECT_EQ(to_string(on_disk().history.common), "0-1-1");
+  shut_down();
+  start();
+  EXPECT_EQ(gate->snapshot().state, GateState::CLOSED_OVERRIDE);
+}
+
 TEST_F(LedgerTest, OwesWhatWasWrittenTwiceAfterAProperShutdownToo) {
   write_and_settle();
   binlog.write_again(1);
