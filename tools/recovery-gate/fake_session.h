@@ -90,6 +90,9 @@ class FakeSession final : public Session {
     } else if (sql.rfind("SET GLOBAL", 0) == 0) {
       if (set_error) return set_error;
       if (on_set) on_set();
+    } else if (sql.rfind("SHOW ENGINE", 0) == 0) {
+      rows->columns = {"Type", "Name", "Status"};
+      rows->rows = {{"RECOVERY_GATE", "", page}};
     } else if (sql == "SHOW WARNINGS") {
       rows->columns = {"Level", "Code", "Message"};
       if (!note.empty()) rows->rows = {{"Note", "1105", note}};
@@ -102,7 +105,7 @@ class FakeSession final : public Session {
   Variables gate = closed_gate();
   ServerError connect_error, status_error, set_error;
   std::function<void()> on_set;
-  std::string note;
+  std::string note, page;
   Rows surroundings;
   int connections = 0;
   std::vector<std::string> queries;

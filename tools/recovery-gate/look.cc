@@ -3,6 +3,8 @@
 #include <errmsg.h>
 #include <mysqld_error.h>
 
+#include <sstream>
+
 namespace recovery_gate::tool {
 
 const char *const no_plugin_text =
@@ -73,6 +75,26 @@ Look Observer::failed(ServerError error) {
   return {turned_away ? Look::Kind::TURNED_AWAY : Look::Kind::UNREACHABLE,
           {},
           std::move(error)};
+}
+
+void add_replicas(Session &session, Look *look) {
+  if (look->kind != Look::Kind::GATE || look->gate.waiting_for != "ACK") return;
+  Rows answer;
+  if (session.query("SHOW ENGINE RECOVERY_GATE STATUS", &answer)) return;
+  std::istringstream page(answer.value(0, "Status").value_or(""));
+  // A label, and what belongs to it on lines without one.
+  std::string label;
+  for (std::string line; std::getline(page, line);) {
+    const auto colon = line.find(':');
+    const bool has_label = !line.empty() && line.front() != ' ' &&
+                           colon != std::string::npos;
+    if (has_label) label = line.substr(0, colon);
+    const auto text = line.find_first_not_of(' ', has_label ? colon + 1 : 0);
+    if (text == std::string::npos) continue;
+    if (label == "Replicas" && !has_label)
+      look->replicas.push_back(line.substr(text));
+    if (label == "What to do") look->advice = line.substr(text);
+  }
 }
 
 void add_look(Json *result, const Look &look) {

@@ -5,6 +5,9 @@
 #ifndef RECOVERY_GATE_TOOL_LOOK_H
 #define RECOVERY_GATE_TOOL_LOOK_H
 
+#include <string>
+#include <vector>
+
 #include "connection.h"
 #include "gate_status.h"
 
@@ -22,6 +25,10 @@ struct Look {
   Kind kind = Kind::UNREACHABLE;
   GateStatus gate;
   ServerError error;
+  /* Of the server's own page, see add_replicas(): a line for each semi-sync replica
+     that is connected, and what can be done. */
+  std::vector<std::string> replicas = {};
+  std::string advice = {};
 
   bool is_open() const { return kind == Kind::GATE && gate.open; }
 };
@@ -52,6 +59,10 @@ class Observer {
   Session &session_;
   bool connected_ = false;
 };
+
+/* Asks a closed gate that waits for replicas which are connected what it knows of
+   them. An account that may not see the server's page learns nothing more. */
+void add_replicas(Session &session, Look *look);
 
 /* {"gate": ...} or {"error": ...}, to be added to a result. */
 void add_look(Json *result, const Look &look);

@@ -57,7 +57,9 @@ Json status_json(ExitCode code, const Look &look, const Surroundings &around) {
   json["server"] = {{"version", around.version},
                     {"server_id", number_or_null(around.server_id)},
                     {"account", around.account}};
-  json["what_to_do"] = what_to_do(look.gate);
+  json["replicas"] = look.replicas;
+  json["what_to_do"] =
+      look.advice.empty() ? what_to_do(look.gate) : look.advice;
   return json;
 }
 
@@ -82,7 +84,7 @@ void add_status(CLI::App &tool, Invocation &invocation) {
 }
 
 ExitCode show_status(Session &session, const std::string &where, bool json) {
-  const Look look = Observer(session).look();
+  Look look = Observer(session).look();
   switch (look.kind) {
     case Look::Kind::UNREACHABLE:
       return fail(json, ExitCode::UNREACHABLE, look.error.text,
@@ -93,6 +95,7 @@ ExitCode show_status(Session &session, const std::string &where, bool json) {
     case Look::Kind::GATE:
       break;
   }
+  add_replicas(session, &look);
   const Surroundings around = look.kind == Look::Kind::GATE
                                   ? surroundings_of(session)
                                   : Surroundings();

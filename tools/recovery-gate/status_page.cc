@@ -130,8 +130,11 @@ std::string status_page(const Look &look, const Surroundings &around,
     return page;
   }
   page += gate_page(look.gate, around);
+  for (const std::string &replica : look.replicas)
+    page += entry("Replica", replica);
   page += entry("Server", server_line(around, where));
-  const std::string advice = what_to_do(look.gate);
+  const std::string advice =
+      look.advice.empty() ? what_to_do(look.gate) : look.advice;
   if (!advice.empty()) page += entry("What to do", advice);
   return page;
 }

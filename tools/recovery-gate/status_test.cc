@@ -101,6 +101,23 @@ TEST(Status, AnAccountThatIsTurnedAwaySeesThatItIsClosed) {
   EXPECT_EQ(json["error"]["code"], 1047);
 }
 
+TEST(Status, WhatTheReplicasHaveAndWhatToDo) {
+  FakeSession server;
+  FakeSession::set(&server.gate, "waiting_for", "ACK");
+  server.page =
+      "State:            CLOSED (ACK)\n"
+      "Replicas:         1 semi-sync replica connected\n"
+      "                  server_id 2 at db2: proves nothing: it lacks 0-1-8\n"
+      "Held now:         0\n"
+      "What to do:       Replica 2: rebuild it.\n";
+  EXPECT_THAT(shown(server).output,
+              AllOf(HasSubstr("\nReplica:      server_id 2 at db2: proves"),
+                    HasSubstr("\nWhat to do:   Replica 2: rebuild it.\n")));
+  const Json json = Json::parse(shown(server, true).output);
+  EXPECT_EQ(json["replicas"].size(), 1u);
+  EXPECT_EQ(json["what_to_do"], "Replica 2: rebuild it.");
+}
+
 TEST(Status, AsJson) {
   FakeSession server;
   server.surroundings = surroundings("AUTO", "300");
