@@ -169,6 +169,7 @@ class Ledger {
   void note_server_id(std::uint32_t id);
   void note_acknowledged(const BinlogPosition &acknowledged);
   void note_replicas(BinlogProgress &progress);
+  void note_other_history(const GtidState &named);
   void note_received(bool receives);
   void follow(BinlogProgress &progress, const BinlogProgress::End &end,
               const BinlogPosition &acknowledged);

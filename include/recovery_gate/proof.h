@@ -91,6 +91,9 @@ struct ReplicaObservation {
   GtidState gtids;
   /* gtid_slave_pos */
   GtidPosition applied;
+  std::uint32_t own_server_id = 0;
+  /* Somebody may have replied who is not among these, since it is just ending. */
+  bool is_incomplete = false;
 };
 
 /* What is asked. */
@@ -170,6 +173,7 @@ class Proof {
     BinlogPosition met;
     GtidState gtids;
     GtidPosition applied;
+    std::uint32_t own_server_id = 0;
     /* From here on it has or is sent everything, but in the domains below. */
     BinlogPosition from;
     bool from_oldest = false;  // from the oldest log on
@@ -210,6 +214,7 @@ class Proof {
   std::map<std::uint64_t, Known> gone_authors_;  // those of them that are
   /* Those that were there at the observation before. */
   std::map<std::uint64_t, Known> gone_;
+  std::set<std::uint64_t> unseen_;  // those of them that nobody saw before
   History arrivals_;
   std::optional<Stretch> read_stretch_;
   Owed read_;

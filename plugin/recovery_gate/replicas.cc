@@ -67,6 +67,8 @@ ReplicaConnection connection_of(THD *thd) {
 
 struct Served {
   std::vector<ReplicaConnection> replicas;
+  /* One that is no more, or not yet, being served. */
+  bool one_between = false;
 };
 
 my_bool note_if_served(THD *thd, Served *served) {
@@ -74,6 +76,9 @@ my_bool note_if_served(THD *thd, Served *served) {
   // SHOW BINLOG EVENTS has a place in the log too.
   if (thd->current_linfo && thd->get_command() == COM_BINLOG_DUMP)
     served->replicas.push_back(connection_of(thd));
+  else if ((thd->security_ctx->master_access & REPL_SLAVE_ACL) != NO_ACL &&
+           asks_for_semisync(thd))
+    served->one_between = true;
   mysql_mutex_unlock(&thd->LOCK_thd_data);
   return 0;
 }
@@ -165,10 +170,8 @@ BinlogPosition Replicas::observe() {
   Lock lock(observing_);
   ReplicaObservation seen;
   seen.resets = mysql_bin_log.get_reset_master_count();
-  {
-    Lock sessions(sessions_mutex_);
-    seen.ended.swap(ended_);
-  }
+  seen.own_server_id =
+      static_cast<std::uint32_t>(global_system_variables.server_id);
   seen.reply = Semisync::last_reply();
   // What nobody can have been sent of this log was sent of another, before it was
   // begun anew. It would hide all that is acknowledged from now on.
@@ -180,9 +183,11 @@ BinlogPosition Replicas::observe() {
   Served served;
   server_threads.iterate(note_if_served, &served);
   seen.connections = std::move(served.replicas);
+  seen.is_incomplete = served.one_between;
   if (!seen.connections.empty()) serves_ = true;
   {
     Lock sessions(sessions_mutex_);
+    seen.ended.swap(ended_);
     for (ReplicaConnection &connection : seen.connections) {
       const auto login = logins_.find(connection.id);
       connection.of_this_log =

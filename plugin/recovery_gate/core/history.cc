@@ -31,6 +31,10 @@ void branch_off(const GtidState &common, const GtidState &ended,
 }
 
 bool add_arrivals(const History &arrived, History *history) {
+  for (const auto &[source, number] : arrived.earlier) {
+    std::uint64_t &highest = history->earlier[source];
+    highest = std::max(highest, number);
+  }
   ServerIds added;
   for (const std::uint32_t id : arrived.replica_ids)
     if (history->replica_ids.insert(id).second) added.insert(id);

@@ -134,8 +134,12 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
     found.obligation.provable = false;
   found.unclean = !record_.running_since.empty();
   found.is_same_series = found.unclean && is_accounted_for(record_, logs);
+  const bool is_another =
+      !logs.empty() &&
+      without_folder(logs.front().path) == record_.running_since.file &&
+      !found.is_same_series;
   found.lost_all =
-      logs.size() < 2 ||
+      logs.size() < 2 || is_another ||
       !has_reached(record_.running_since,
                    {without_folder(logs.front().path), 0});
   if (found.unclean && !is_accounted_for(record_, logs))
@@ -306,6 +310,7 @@ void Ledger::note_replicas(BinlogProgress &progress) {
     worth_writing_ = true;
   }
   History arrivals = progress.arrivals();
+  if (!arrivals.earlier.empty()) note_other_history(arrivals.earlier);
   if (!is_in_question(record_.history)) {
     arrivals.replica_ids.clear();
     arrivals.replicas.clear();
@@ -313,6 +318,26 @@ void Ledger::note_replicas(BinlogProgress &progress) {
   if (!add_arrivals(arrivals, &record_.history)) return;
   worth_writing_ = true;
   write_not_before_ = clock_.now();
+}
+
+/* A replica has named what this server must have written, and its log lacks: the log
+   was put back to what it was before, and may name other transactions so. */
+void Ledger::note_other_history(const GtidState &named) {
+  bool is_known = true;
+  for (const auto &[source, number] : named) {
+    const auto earlier = record_.history.earlier.find(source);
+    is_known &= earlier != record_.history.earlier.end() &&
+                earlier->second >= number;
+  }
+  if (is_known) return;
+  record_.served = true;
+  begin_history({}, named);
+  worth_writing_ = true;
+  write_not_before_ = clock_.now();
+  journal_.warning(
+      "a replica has named GTID " + to_string(named) + ", which has this server's "
+      "id and is not in its binary log: another history of this server has had it. "
+      "What replicas name counts from where they first connect from now on");
 }
 
 void Ledger::note_received(bool receives) {

@@ -151,8 +151,12 @@ void Proof::observe(const ReplicaObservation &seen) {
     else
       known->second.now = connection;
   }
+  unseen_.clear();
   for (const EndedReplica &ended : seen.ended)
-    if (known_.count(ended.connection.id) == 0) meet(ended.connection, seen);
+    if (known_.count(ended.connection.id) == 0) {
+      meet(ended.connection, seen);
+      unseen_.insert(ended.connection.id);
+    }
   take_gone(seen);
   note_reply(seen);
 }
@@ -201,6 +205,7 @@ void Proof::meet(const ReplicaConnection &connection,
   replica.met = replica.from = seen.end;
   replica.gtids = seen.gtids;
   replica.applied = seen.applied;
+  replica.own_server_id = seen.own_server_id;
   std::set<std::uint32_t> domains;
   for (const auto &[source, number] : seen.gtids) domains.insert(source.domain);
   for (const auto &[domain, gtid] : connection.position) {
@@ -209,8 +214,13 @@ void Proof::meet(const ReplicaConnection &connection,
     // A server that has not logged what it applied serves from there all the same.
     const bool is_own_place =
         applied != seen.applied.end() && applied->second == gtid;
-    if (!contains(seen.gtids, gtid) && !is_own_place)
-      replica.unserved.insert(domain);
+    if (contains(seen.gtids, gtid)) continue;
+    if (!is_own_place) replica.unserved.insert(domain);
+    // Of this server, and not in its log: there was another history.
+    if (gtid.server_id == seen.own_server_id) {
+      std::uint64_t &number = arrivals_.earlier[{domain, gtid.server_id}];
+      number = std::max(number, gtid.sequence);
+    }
   }
   History arrived;
   arrived.replica_ids = {connection.server_id};
@@ -231,7 +241,12 @@ void Proof::meet(const ReplicaConnection &connection,
   each connection replies only go forward.
 */
 void Proof::note_reply(const ReplicaObservation &seen) {
+  // It is looked at once more when all is there.
+  if (seen.is_incomplete && seen.reply != reply_) return;
   if (seen.reply == reply_) {
+    for (const std::uint64_t id : unseen_)
+      if (gone_.count(id) != 0 && gone_.at(id).now.semisync)
+        authors_.push_back(id);
     for (const std::uint64_t id : authors_) {
       const auto gone = gone_.find(id);
       if (gone != gone_.end()) gone_authors_.insert(*gone);
@@ -348,6 +363,8 @@ void Proof::judge(Known *replica, const Demand &demand, const History &history,
         "Compare it with this server, then open the gate with SET GLOBAL "
         "recovery_gate_open_now=ON";
     replica->lacks_since = from;
+    if (replica->now.uses_gtid)
+      arrivals_.behind.insert(replica->now.server_id);
     return;
   }
   if (!has_or_gets(replica, owed, history, reader, &named_all)) {
@@ -418,7 +435,8 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
                          ", or rebuild it from a backup of this server");
       // Served from the first number that this server wrote after it.
       *named_all = false;
-      if (owed.broken.empty() && owed.writers.size() == 1 &&
+      if (owed.broken.empty() &&
+          owed.writers == ServerIds{replica->own_server_id} &&
           owed.first.sequence > gtid.sequence)
         return true;
       return lacks("its position, GTID " + to_string(gtid) +
@@ -435,9 +453,10 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
     if (gtid.sequence < owed.last.sequence) *named_all = false;
   }
   // Behind some of them: what it has of those, it has to show by what it named. In
-  // a file there is nothing that could hide another, unless it began with GTIDs.
+  // a file there is nothing that could hide another, unless it began with GTIDs; and
+  // it may have another server id since.
   const bool may_have_skipped =
-      now.uses_gtid || history.behind.count(now.server_id) != 0;
+      now.uses_gtid || !history.behind.empty();
   if (!owed.broken.empty() && may_have_skipped)
     return lacks(shows_not(now, domain, owed) + ": " + owed.broken,
                  advice_to_compare(owed));

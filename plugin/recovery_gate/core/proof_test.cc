@@ -45,6 +45,7 @@ class ProofTest : public testing::Test {
     demand.written = {{{0, 1}, 5}};
     seen.end = header;
     seen.gtids = {{{0, 1}, 5}};
+    seen.own_server_id = 1;
   }
 
   static void add(OwedCollector *collector, Gtid gtid, bool is_own) {
@@ -226,6 +227,38 @@ TEST_F(ProofTest, IsGivenByNumbersThatAllHistoriesHaveInCommon) {
   history.common = {{{0, 1}, 5}};
   connect(2, "0-1-5");
   EXPECT_TRUE(ask().proven);
+}
+
+TEST_F(ProofTest, IsNotGivenByWhatWasAppliedWhenTheServerHasAnotherIdSince) {
+  seen.applied = at("0-9-3");
+  seen.own_server_id = 7;
+  connect(2, "0-9-3");
+  EXPECT_FALSE(ask_after(header).proven);
+}
+
+TEST_F(ProofTest, TellsOfAnotherHistoryThatAReplicaNames) {
+  connect(2, "0-1-15");
+  leave(0, {});
+  EXPECT_FALSE(ask().proven);
+  EXPECT_EQ(to_string(proof.take_arrivals().earlier), "0-1-15");
+}
+
+TEST_F(ProofTest, WaitsWhileSomebodyIsJustEnding) {
+  connect(2, "0-1-3");
+  ask();
+  seen.is_incomplete = true;
+  EXPECT_FALSE(ask_after(header).proven);
+  seen.is_incomplete = false;
+  EXPECT_TRUE(ask().proven);
+}
+
+TEST_F(ProofTest, IsTakenBackWhenAnUnseenReplicaMayHaveRepliedToo) {
+  reader.owed.domains.at(0).broken = "it is";
+  connect(2, "0-1-3");
+  EXPECT_TRUE(ask_after(header).proven);
+  connect(3, "0-1-5");
+  leave(1, header);
+  EXPECT_FALSE(ask().proven);
 }
 
 TEST_F(ProofTest, TellsWhereReplicasCameIn) {
