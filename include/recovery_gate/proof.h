@@ -57,8 +57,6 @@ struct ReplicaConnection {
   GtidPosition position;
   /* START SLAVE UNTIL */
   bool stops_early = false;
-  /* gtid_ignore_duplicates */
-  bool ignores_duplicates = false;
   /* replicate_events_marked_for_skip=FILTER_ON_MASTER */
   bool leaves_out_marked = false;
   /* It logged in after the last RESET MASTER: what it is sent is in this log. */

@@ -55,8 +55,6 @@ ReplicaConnection connection_of(THD *thd) {
             &connection.position);
   }
   connection.stops_early = user_variable(thd, "slave_until_gtid") != nullptr;
-  connection.ignores_duplicates =
-      is_on(user_variable(thd, "slave_gtid_ignore_duplicates"));
   connection.leaves_out_marked =
       (thd->variables.option_bits & OPTION_SKIP_REPLICATION) != 0;
   if (thd->current_linfo)

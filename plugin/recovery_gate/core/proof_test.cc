@@ -372,12 +372,12 @@ TEST_F(ProofTest, IsGivenByWhoLeavesOutWhatIsMarkedWhenNothingIs) {
 
 /* A replica of two primaries: what it has of the other's domain is no matter. */
 TEST_F(ProofTest, IsGivenWhateverAReplicaHasInADomainThatThisLogLacks) {
-  connect(2, "0-1-3,7-9-100").ignores_duplicates = true;
+  connect(2, "0-1-3,7-9-100");
   EXPECT_TRUE(ask_after(header).proven);
 }
 
 TEST_F(ProofTest, IsNotGivenByAPositionThatThisLogLacks) {
-  connect(2, "0-9-100").ignores_duplicates = true;
+  connect(2, "0-9-100");
   const Answer answer = ask_after(header);
   EXPECT_FALSE(answer.proven);
   EXPECT_THAT(answer.replicas.at(0).why, HasSubstr("0-9-100"));
