@@ -71,12 +71,14 @@ struct Served {
 
 my_bool note_if_served(THD *thd, Served *served) {
   mysql_mutex_lock(&thd->LOCK_thd_data);
-  // SHOW BINLOG EVENTS has a place in the log too.
-  if (thd->current_linfo && thd->get_command() == COM_BINLOG_DUMP)
-    served->replicas.push_back(connection_of(thd));
-  else if ((thd->security_ctx->master_access & REPL_SLAVE_ACL) != NO_ACL &&
-           asks_for_semisync(thd))
-    served->one_between = true;
+  // SHOW BINLOG EVENTS has a place in the log too. And of a session that runs
+  // statements the variables are its own affair.
+  if (thd->get_command() == COM_BINLOG_DUMP) {
+    if (thd->current_linfo)
+      served->replicas.push_back(connection_of(thd));
+    else if (asks_for_semisync(thd))
+      served->one_between = true;
+  }
   mysql_mutex_unlock(&thd->LOCK_thd_data);
   return 0;
 }
