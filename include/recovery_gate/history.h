@@ -27,7 +27,14 @@ struct History {
      did not show that they lack it. A file and a position that one of them names
      later do not either. */
   ServerIds behind;
+  /* What this server had applied and not logged when a replica named it, which was
+     then served from behind what this server wrote up to that number. */
+  GtidState passed_over;
 };
+
+/* More than can be written before anybody takes it down: so many numbers of any
+   domain may have been in use before. */
+inline constexpr std::uint64_t unseen_numbers = 100000;
 
 /* The history goes on from where these were the last transactions, and another went
    on from there up to those at least. */
@@ -42,7 +49,8 @@ inline bool operator==(const History &a, const History &b) {
   return a.known == b.known && a.earlier == b.earlier &&
          a.common == b.common &&
          a.replica_ids == b.replica_ids && a.replicas == b.replicas &&
-         a.behind == b.behind;
+         a.behind == b.behind &&
+         a.passed_over == b.passed_over;
 }
 
 }  // namespace recovery_gate

@@ -71,6 +71,8 @@ struct EndedReplica {
   ReplicaConnection connection;
   /* The last reply of all then: what came later is not from this one. */
   BinlogPosition reply;
+  /* How often the binary log had been begun anew. */
+  std::uint64_t resets = 0;
 };
 
 /* What there is to see at one moment. */
@@ -105,8 +107,9 @@ struct Demand {
   /* Whose transactions are the server's own, besides those under the id that a log
      names: for the reader. */
   ServerIds own;
-  /* Its end was acknowledged, by whomever. */
+  /* Its end was acknowledged, by whomever: by this reply, as it was observed. */
   bool acknowledged = false;
+  BinlogPosition reply;
 };
 
 enum class Standing {
@@ -207,6 +210,9 @@ class Proof {
   std::uint64_t resets_ = 0;
   std::map<std::uint64_t, Known> known_;
   BinlogPosition reply_;
+  /* There was another one at the last observation, and not everybody was there to
+     have sent it. */
+  bool is_undecided_ = false;
   /* Who may have sent it, the last of them perhaps gone. */
   std::vector<std::uint64_t> authors_;
   std::map<std::uint64_t, Known> gone_authors_;  // those of them that are

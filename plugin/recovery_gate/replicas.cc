@@ -159,6 +159,7 @@ bool Replicas::left(THD *thd) {
   if (login == logins_.end()) return false;
   if (was_replica) {
     ended.connection.of_this_log = login->second == resets;
+    ended.resets = resets;
     ended_.push_back(std::move(ended));
     serves_ = true;
   }

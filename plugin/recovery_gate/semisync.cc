@@ -216,6 +216,7 @@ void Semisync::find_out(SemisyncView *view, std::function<bool()> cancelled) {
   const BinlogPosition reply = replicas_.observe();
   Demand demand = awaited_.demand;
   demand.acknowledged = has_reached(reply, awaited_.position);
+  demand.reply = reply;
   was_acknowledged_ |= demand.acknowledged;
   const Answer answer =
       replicas_.ask(demand, history_(), std::move(cancelled), 0);

@@ -3,13 +3,6 @@
 #include <algorithm>
 
 namespace recovery_gate {
-namespace {
-
-// More than can be written before anybody takes it down.
-constexpr std::uint64_t unseen_numbers = 100000;
-
-}  // namespace
-
 void branch_off(const GtidState &common, const GtidState &ended,
                 History *history) {
   const bool is_first = history->known && history->earlier.empty();
@@ -17,6 +10,8 @@ void branch_off(const GtidState &common, const GtidState &ended,
     std::uint64_t &highest = history->earlier[source];
     highest = std::max(highest, number + unseen_numbers);
   }
+  // What began and ended between two looks has been there all the same.
+  if (ended.empty()) history->earlier.emplace(GtidSource{0, 0}, unseen_numbers);
   if (is_first) {
     history->common = common;
   } else {
@@ -43,7 +38,13 @@ bool add_arrivals(const History &arrived, History *history) {
       history->replicas.emplace(replica, number);
   const std::size_t behind = history->behind.size();
   history->behind.insert(arrived.behind.begin(), arrived.behind.end());
-  return !added.empty() || history->behind.size() != behind;
+  bool passed_over = false;
+  for (const auto &[source, number] : arrived.passed_over) {
+    std::uint64_t &highest = history->passed_over[source];
+    passed_over |= number > highest;
+    highest = std::max(highest, number);
+  }
+  return !added.empty() || history->behind.size() != behind || passed_over;
 }
 
 }  // namespace recovery_gate

@@ -406,6 +406,7 @@ bool Ledger::is_proven(BinlogProgress &progress,
                        const BinlogSample &sample) {
   Demand demand = demand_for(sample);
   demand.acknowledged = reaches(acknowledged, sample);
+  demand.reply = acknowledged;
   return progress.is_proven(demand, record_.history);
 }
 
@@ -600,6 +601,7 @@ void Ledger::settle(const BinlogSample &sample) {
   // All before this is on a replica, whatever the history was.
   record_.history.known = true;
   record_.history.behind.clear();
+  record_.history.passed_over.clear();
   settled_in_this_run_ = sample;
 }
 

@@ -164,6 +164,12 @@ void OwedCollector::add(const Transaction &transaction, bool is_own,
     else if (gtid.sequence < highest)
       breaks("the numbers of domain " + std::to_string(gtid.domain) +
              " go back to GTID " + to_string(gtid) + " in this binary log");
+    else if (gtid != domain.first && gtid.sequence > highest + 1)
+      // What this server applied there, and did not log, made its numbers go on; and
+      // who has that is served from there.
+      breaks("numbers before GTID " + to_string(gtid) +
+             " are not in this binary log, and a replica that has those from "
+             "elsewhere need not have what comes before them");
     if (is_own) {
       domain.last = gtid;
       domain.writers.insert(gtid.server_id);

@@ -36,8 +36,11 @@ bool is_believed(const History &history, std::uint32_t domain,
   if (history.known &&
       owed.last.sequence <= highest_in(history.common, domain))
     return true;
-  const std::uint64_t earlier =
-      history.known ? highest_in(history.earlier, domain) : any_number;
+  std::uint64_t earlier = any_number;
+  if (history.known)
+    earlier = history.earlier.empty()
+                  ? 0
+                  : std::max(highest_in(history.earlier, domain), unseen_numbers);
   std::uint64_t above = earlier;
   if (history.replica_ids.count(replica) != 0) {
     const auto arrived = history.replicas.find({domain, replica});
@@ -142,7 +145,9 @@ bool Proof::knows_all(std::uint64_t resets,
 
 void Proof::observe(const ReplicaObservation &seen) {
   Lock lock(mutex_);
-  gone_.clear();
+  // Until it is known who sent the reply that was new at the last observation, it
+  // may be one that was gone by then.
+  if (!is_undecided_) gone_.clear();
   if (seen.resets != resets_) begin_anew(seen);
   for (const ReplicaConnection &connection : seen.connections) {
     const auto known = known_.find(connection.id);
@@ -152,11 +157,13 @@ void Proof::observe(const ReplicaObservation &seen) {
       known->second.now = connection;
   }
   unseen_.clear();
-  for (const EndedReplica &ended : seen.ended)
-    if (known_.count(ended.connection.id) == 0) {
-      meet(ended.connection, seen);
-      unseen_.insert(ended.connection.id);
-    }
+  for (const EndedReplica &ended : seen.ended) {
+    if (known_.count(ended.connection.id) != 0) continue;
+    ReplicaConnection connection = ended.connection;
+    connection.of_this_log &= ended.resets == seen.resets;
+    meet(connection, seen);
+    unseen_.insert(connection.id);
+  }
   take_gone(seen);
   note_reply(seen);
 }
@@ -165,14 +172,16 @@ void Proof::observe(const ReplicaObservation &seen) {
    was there before may still acknowledge that. */
 void Proof::begin_anew(const ReplicaObservation &seen) {
   resets_ = seen.resets;
-  for (auto &[id, replica] : known_) {
+  gone_.merge(known_);
+  for (auto &[id, replica] : gone_) {
     replica.now.of_this_log = false;
     replica.now.sent = {};
     replica.replied = {};
-    gone_.emplace(id, std::move(replica));
+    replica.lacks_since.reset();
   }
   known_.clear();
   authors_.clear();
+  gone_authors_.clear();
   arrivals_ = {};
   read_stretch_.reset();
   reply_ = {};
@@ -215,9 +224,14 @@ void Proof::meet(const ReplicaConnection &connection,
     const bool is_own_place =
         applied != seen.applied.end() && applied->second == gtid;
     if (contains(seen.gtids, gtid)) continue;
-    if (!is_own_place) replica.unserved.insert(domain);
+    if (is_own_place) {
+      std::uint64_t &highest = arrivals_.passed_over[{domain, gtid.server_id}];
+      highest = std::max(highest, gtid.sequence);
+    } else {
+      replica.unserved.insert(domain);
+    }
     // Of this server, and not in its log: there was another history.
-    if (gtid.server_id == seen.own_server_id) {
+    if (connection.of_this_log && gtid.server_id == seen.own_server_id) {
       std::uint64_t &number = arrivals_.earlier[{domain, gtid.server_id}];
       number = std::max(number, gtid.sequence);
     }
@@ -232,7 +246,8 @@ void Proof::meet(const ReplicaConnection &connection,
         : named == connection.position.end() ? 0
                                                : named->second.sequence;
   }
-  add_arrivals(arrived, &arrivals_);
+  // What it named before the log was begun anew says nothing of what it has since.
+  if (connection.of_this_log) add_arrivals(arrived, &arrivals_);
   known_.emplace(connection.id, std::move(replica));
 }
 
@@ -242,7 +257,8 @@ void Proof::meet(const ReplicaConnection &connection,
 */
 void Proof::note_reply(const ReplicaObservation &seen) {
   // It is looked at once more when all is there.
-  if (seen.is_incomplete && seen.reply != reply_) return;
+  is_undecided_ = seen.is_incomplete && seen.reply != reply_;
+  if (is_undecided_) return;
   if (seen.reply == reply_) {
     for (const std::uint64_t id : unseen_)
       if (gone_.count(id) != 0 && gone_.at(id).now.semisync)
@@ -292,21 +308,24 @@ Answer Proof::ask(const Demand &demand, const History &history,
   Answer answer;
   std::map<std::uint64_t, bool> proves;
   const auto consider = [&](std::uint64_t id, Known *replica) {
-    judge(replica, demand, history, reader);
+    // What it was sent, and where, is of another log.
+    if (replica->now.of_this_log) judge(replica, demand, history, reader);
     proves[id] = covers(replica, demand, reader);
   };
   for (auto &[id, replica] : known_) consider(id, &replica);
   for (auto &[id, replica] : gone_authors_) consider(id, &replica);
 
+  // Whose reply it is may not be known yet; or it was followed by another.
+  const bool is_reply_known = demand.acknowledged && demand.reply == reply_;
   const bool acknowledged =
-      demand.acknowledged && !authors_.empty() &&
+      is_reply_known && !authors_.empty() &&
       std::all_of(authors_.begin(), authors_.end(),
                   [&](std::uint64_t id) { return proves[id]; });
   for (auto &[id, replica] : known_) {
     if (!replica.now.semisync) continue;
     ReplicaStanding standing = this->standing(replica);
     const bool has_named_all =
-        replica.named_all && replica.now.of_this_log && !replica.lacks_since &&
+        proves[id] && replica.named_all &&
         (demand.stretch.to == replica.met ||
          has_reached(replica.met, demand.stretch.to));
     const bool has_acknowledged =
@@ -337,7 +356,7 @@ Answer Proof::ask(const Demand &demand, const History &history,
                 ", and has or was sent everything before that";
   }
   answer.proven |= acknowledged;
-  answer.reply_is_void = demand.acknowledged && !acknowledged;
+  answer.reply_is_void = is_reply_known && !acknowledged;
   return answer;
 }
 
@@ -469,14 +488,17 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
                             "was begun anew, with numbers that were in use "
                             "before"),
                  advice_to_compare(owed));
+  std::uint64_t passed_over = std::max(highest_in(history.passed_over, domain),
+                                       highest_in(arrivals_.passed_over, domain));
   const auto applied = replica->applied.find(domain);
-  if (may_have_skipped && applied != replica->applied.end() &&
-      !contains(replica->gtids, applied->second) &&
-      owed.first.sequence <= applied->second.sequence)
-    return lacks(shows_not(now, domain, owed) + ": a replica may have been served from "
-                     "behind that when it named GTID " +
-                     to_string(applied->second) +
-                     ", which this server applied and has not in its binary log",
+  if (applied != replica->applied.end() &&
+      !contains(replica->gtids, applied->second))
+    passed_over = std::max(passed_over, applied->second.sequence);
+  if (may_have_skipped && owed.first.sequence <= passed_over)
+    return lacks(shows_not(now, domain, owed) + ": a replica may have been served "
+                     "from behind that, when it named what this server had applied "
+                     "and has not in its binary log, up to number " +
+                     std::to_string(passed_over),
                  advice_to_compare(owed));
   return true;
 }
@@ -523,6 +545,18 @@ bool Proof::covers(Known *replica, const Demand &demand, OwedReader &reader) {
                    "If it has transactions that this server lacks, make it the "
                    "primary. Else set its position back, or rebuild it from a "
                    "backup of this server");
+  }
+  // The same number once more is not among those.
+  for (const auto &[source, number] : demand.before) {
+    if (replica->unserved.count(source.domain) == 0) continue;
+    const Owed &owed = read(demand.stretch, demand.before, reader);
+    if (owed.unknown.empty() && owed.domains.count(source.domain) == 0) continue;
+    return lacks("its position in domain " + std::to_string(source.domain) +
+                     " is not in this server's binary log, so it is not sent what "
+                     "this server writes there",
+                 "If it has transactions that this server lacks, make it the "
+                 "primary. Else set its position back, or rebuild it from a "
+                 "backup of this server");
   }
   if (now.leaves_out_marked) {
     const Owed &owed = read(demand.stretch, demand.before, reader);

@@ -78,6 +78,7 @@ class ProofTest : public testing::Test {
     proof.observe(seen);
     seen.ended.clear();
     demand.acknowledged = has_reached(seen.reply, header);
+    demand.reply = seen.reply;
     return proof.ask(demand, history, reader);
   }
   Answer ask_after(const BinlogPosition &reply) {
@@ -600,6 +601,7 @@ class RandomHistory {
         demand.written[{0, 1}] = log_[i].gtid.sequence;
       }
     demand.acknowledged = has_reached(reply_, place(log_.size()));
+    demand.reply = reply_;
     Reader reader(*this);
     if (!proof_.ask(demand, {}, reader).proven) return;
     proven_once |= !owed.empty();

@@ -232,7 +232,8 @@ std::string encode(const Record &record) {
       "\ncommon-gtid " + to_string(record.history.common) +
       "\nreplica-ids " + ids_text(record.history.replica_ids) +
       "\nreplica-gtid " + to_string(record.history.replicas) +
-      "\nbehind-ids " + ids_text(record.history.behind) + "\n";
+      "\nbehind-ids " + ids_text(record.history.behind) +
+      "\npassed-gtid " + to_string(record.history.passed_over) + "\n";
   return content + checksum_line(content);
 }
 
@@ -287,6 +288,7 @@ std::string decode(const std::string &content, Record *record) {
     read.history.replica_ids = parse_ids(lines.value("replica-ids"), &lines);
     read.history.replicas = lines.gtids("replica-gtid");
     read.history.behind = parse_ids(lines.value("behind-ids"), &lines);
+    read.history.passed_over = lines.gtids("passed-gtid");
   }
   lines.value("crc32");
   if (!lines.is_right() || !lines.is_at_end()) return "it is damaged";

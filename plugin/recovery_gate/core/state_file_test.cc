@@ -147,6 +147,7 @@ TEST(StateFileBytes, AreReadAsTheyWereWritten) {
         record.history.replica_ids = {2, 3};
         record.history.replicas = {{{0, 2}, 41}, {{7, 2}, 1}};
         record.history.behind = {2, 9};
+        record.history.passed_over = {{{0, 9}, 8}};
       },
   };
   for (const auto &change : changes)
@@ -170,6 +171,7 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
   example.history.replica_ids = {2, 3};
   example.history.replicas = {{{0, 3}, 11}};
   example.history.behind = {3};
+  example.history.passed_over = {{{0, 9}, 8}};
   EXPECT_EQ(encode(example),
             "recovery-gate-state 3\n"
             "obligation carried-over\n"
@@ -197,7 +199,8 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
             "replica-ids 2,3\n"
             "replica-gtid 0-3-11\n"
             "behind-ids 3\n"
-            "crc32 210a9f9a\n");
+            "passed-gtid 0-9-8\n"
+            "crc32 5dcc67fe\n");
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
@@ -227,7 +230,8 @@ TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
                           "common-gtid \n"
                           "replica-ids \n"
                           "replica-gtid \n"
-                          "behind-ids \n"));
+                          "behind-ids \n"
+                          "passed-gtid \n"));
 }
 
 /* What the version before did not say is in doubt. */
