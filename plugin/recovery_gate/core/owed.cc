@@ -92,10 +92,10 @@ class Reader {
       problem_ = "reading the binary log was broken off";
     else if (!result.error.empty())
       problem_ = result.error;
-    else if (result.tail == Tail::DAMAGED ||
-             (result.tail == Tail::TORN && file == stretch_.to.file &&
-              options.to && result.end_of_events < *options.to))
+    else if (result.tail == Tail::DAMAGED)
       problem_ = path + ": " + result.tail_reason;
+    else if (options.to && result.end_of_events < *options.to)
+      problem_ = path + " ends before " + std::to_string(*options.to);
   }
 
   const OwedSearch &search_;

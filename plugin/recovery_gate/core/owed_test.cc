@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "../binlog/test_log.h"
+
 namespace recovery_gate {
 namespace {
 
@@ -93,6 +97,97 @@ TEST_F(OwedCollectorTest, SeesWhatReplicasMayHaveLeftOut) {
 TEST_F(OwedCollectorTest, DoesNotCountWhatRecoveryDiscarded) {
   add({0, 1, 5}, true, false, TransactionKind::UNFINISHED);
   EXPECT_TRUE(collector.take().empty());
+}
+
+TEST_F(OwedCollectorTest, SeesWhereSomethingWasAppliedAndNotLogged) {
+  add({0, 1, 5}, true);
+  add({0, 1, 9}, true);
+  EXPECT_THAT(collector.take().domains.at(0).broken, HasSubstr("before GTID 0-1-9"));
+}
+
+TEST_F(OwedCollectorTest, TakesTheFirstNumberAsItComes) {
+  add({0, 1, 900}, true);
+  add({0, 1, 901}, true);
+  EXPECT_THAT(collector.take().domains.at(0).broken, IsEmpty());
+}
+
+TEST_F(OwedCollectorTest, CountsOnUnderAnotherIdOfItsOwn) {
+  add({0, 1, 5}, true);
+  add({0, 7, 6}, true);
+  const Owed owed = collector.take();
+  EXPECT_EQ(owed.domains.at(0).writers, (ServerIds{1, 7}));
+  EXPECT_THAT(owed.domains.at(0).broken, IsEmpty());
+  EXPECT_EQ(to_string(owed.gtids()), "0-1-5,0-7-6");
+}
+
+/* Two logs, with 0-1-1 to 0-1-3 and 0-1-4 to 0-1-5. */
+class ReadOwedTest : public testing::Test {
+ protected:
+  ReadOwedTest() {
+    first.gtid_list({}).transaction(1).transaction(2).transaction(3).rotate(
+        "bin.000002");
+    second.gtid_list({{{0, 1}, 3}}).transaction(4).transaction(5);
+    write();
+  }
+  void write() {
+    search.logs = {folder.write("bin.000001", first.bytes()),
+                   folder.write("bin.000002", second.bytes())};
+  }
+  Owed read(const BinlogPosition &from) {
+    return read_owed(search, {from, {"bin.000002", second.size()}}, {});
+  }
+
+  TestFolder folder;
+  TestLog first, second;
+  OwedSearch search;
+};
+
+TEST_F(ReadOwedTest, ReadsAStretchOverSeveralLogs) {
+  const OwedDomain domain = read({}).domains.at(0);
+  EXPECT_EQ(to_string(domain.first), "0-1-1");
+  EXPECT_EQ(to_string(domain.last), "0-1-5");
+  EXPECT_EQ(domain.begin, (BinlogPosition{"bin.000001", first.offset(2)}));
+  EXPECT_THAT(domain.broken, IsEmpty());
+}
+
+TEST_F(ReadOwedTest, BeginsInsideALogAndEndsInsideAnother) {
+  const Owed owed = read_owed(search, {{"bin.000001", first.offset(5)},
+                              {"bin.000002", second.offset(5)}}, {});
+  EXPECT_EQ(to_string(owed.domains.at(0).first), "0-1-2");
+  EXPECT_EQ(to_string(owed.domains.at(0).last), "0-1-4");
+}
+
+TEST_F(ReadOwedTest, FindsNothingAtTheEnd) {
+  EXPECT_TRUE(read({"bin.000002", second.size()}).empty());
+}
+
+TEST_F(ReadOwedTest, ReadsNoMoreThanItMay) {
+  search.most = second.size() - second.offset(2);
+  EXPECT_THAT(read({"bin.000002", second.offset(2)}).unknown, IsEmpty());
+  search.most -= 1;
+  EXPECT_THAT(read({"bin.000002", second.offset(2)}).unknown,
+              HasSubstr("too much"));
+}
+
+TEST_F(ReadOwedTest, IsBrokenOffOnDemand) {
+  for (int number = 6; number < 5000; ++number)
+    second.transaction(static_cast<std::uint64_t>(number), 1);
+  write();
+  search.cancelled = [] { return true; };
+  EXPECT_THAT(read({}).unknown, HasSubstr("broken off"));
+}
+
+TEST_F(ReadOwedTest, DoesNotCountATransactionWithoutItsEnd) {
+  second.gtid(6).rows();
+  write();
+  EXPECT_EQ(to_string(read({}).domains.at(0).last), "0-1-5");
+}
+
+TEST_F(ReadOwedTest, KnowsNothingOfWhatIsNotThere) {
+  const BinlogPosition end{"bin.000002", second.size() + 100};
+  EXPECT_THAT(read_owed(search, {{}, end}, {}).unknown, HasSubstr("bin.000002"));
+  std::filesystem::remove(search.logs[0]);
+  EXPECT_THAT(read({}).unknown, HasSubstr("bin.000001"));
 }
 
 TEST(ReadOwed, SaysThatItKnowsNothingWhenALogIsMissing) {

@@ -253,6 +253,107 @@ TEST_F(ProofTest, WaitsWhileSomebodyIsJustEnding) {
   EXPECT_TRUE(ask().proven);
 }
 
+/* It has left when all others can be seen. */
+TEST_F(ProofTest, IsNotGivenByAReplyOfWhoLeftWhileSomebodyWasJustEnding) {
+  reader.owed.domains.at(0).broken = "it is";
+  connect(3, "0-1-5");
+  connect(2, "0-1-3");
+  ask();
+  leave(0, header);
+  seen.is_incomplete = true;
+  EXPECT_FALSE(ask_after(header).proven);
+  seen.is_incomplete = false;
+  EXPECT_FALSE(ask().proven);
+}
+
+TEST_F(ProofTest, IsNotGivenByWhoSentTheReplyBefore) {
+  reader.owed.domains.at(0).broken = "it is";
+  connect(2, "0-1-3").sent = {"bin.000001", 4};
+  ask_after({"bin.000001", 4});
+  connect(3, "0-1-5");
+  seen.is_incomplete = true;
+  const Answer answer = ask_after(header);
+  EXPECT_FALSE(answer.proven);
+  EXPECT_FALSE(answer.reply_is_void) << "it is not known whose it is";
+  seen.is_incomplete = false;
+  EXPECT_TRUE(ask().reply_is_void);
+}
+
+TEST_F(ProofTest, IsNotGivenByAReplyThatAnotherHasReplaced) {
+  connect(2, "0-1-3");
+  ask_after(header);
+  demand.reply = {"bin.000002", 400};
+  EXPECT_FALSE(proof.ask(demand, history, reader).proven);
+}
+
+TEST_F(ProofTest, TellsOfNoArrivalsFromBeforeTheLogWasBegunAnew) {
+  connect(2, "");
+  connect(3, "");
+  connect(4, "0-1-15");
+  ask();
+  proof.take_arrivals();
+  seen.resets = 1;
+  for (ReplicaConnection &connection : seen.connections)
+    connection.of_this_log = false;
+  ask();
+  EXPECT_EQ(proof.take_arrivals(), History());
+}
+
+TEST_F(ProofTest, TellsOfNoArrivalsOfWhoLeftBeforeTheLogWasBegunAnew) {
+  connect(2, "");
+  leave(0, {});
+  seen.resets = 1;
+  ask();
+  EXPECT_EQ(proof.take_arrivals(), History());
+}
+
+TEST_F(ProofTest, ReadsNothingForWhoWasThereBeforeTheLogWasBegunAnew) {
+  connect(2, "0-1-3");
+  ask_after(header);
+  leave(0, header);
+  ask();
+  const int reads = reader.reads;
+  seen.resets = 1;
+  seen.reply = {};
+  ask();
+  EXPECT_EQ(reader.reads, reads);
+}
+
+TEST_F(ProofTest, IsNotGivenByTheLastOfASeriesOfWhichAReplicaDropsSome) {
+  OwedCollector collector({{{0, 1}, 3}});
+  add(&collector, {0, 9, 4}, true);
+  add(&collector, {0, 1, 5}, true);
+  reader.owed = collector.take();
+  demand.written = {{{0, 9}, 4}, {{0, 1}, 5}};
+  connect(9, "0-1-5");
+  EXPECT_FALSE(ask_after(header).proven);
+}
+
+TEST_F(ProofTest, IsNotGivenByWhoIsNotSentTheSameNumberOnceMore) {
+  seen.end = {"bin.000001", 400};
+  connect(2, "0-9-100");
+  demand.written = {{{7, 1}, 1}};
+  EXPECT_FALSE(ask_after(header).proven);
+}
+
+TEST_F(ProofTest, RemembersWhatReplicasWereServedFromBehind) {
+  seen.applied = at("0-9-4");
+  connect(9, "0-9-4");
+  ask();
+  history = proof.take_arrivals();
+  EXPECT_EQ(to_string(history.passed_over), "0-9-4");
+  seen.applied = at("0-1-5");  // the server's own, which came back to it
+  seen.connections.clear();
+  connect(9, "0-1-5");
+  EXPECT_FALSE(ask_after(header).proven);
+}
+
+TEST_F(ProofTest, IsNotGivenByNumbersOfAnEarlierHistoryInAnyDomain) {
+  history.earlier = {{{7, 1}, 100010}};
+  connect(2, "0-1-5");
+  EXPECT_FALSE(ask_after(header).proven);
+}
+
 TEST_F(ProofTest, IsTakenBackWhenAnUnseenReplicaMayHaveRepliedToo) {
   reader.owed.domains.at(0).broken = "it is";
   connect(2, "0-1-3");
