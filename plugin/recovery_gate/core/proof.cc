@@ -473,9 +473,10 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
   }
   // Behind some of them: what it has of those, it has to show by what it named. In
   // a file there is nothing that could hide another, unless it began with GTIDs; and
-  // it may have another server id since.
+  // it may have another server id since. And of a file in another history it is only
+  // told by numbers that go up.
   const bool may_have_skipped =
-      now.uses_gtid || !history.behind.empty();
+      now.uses_gtid || !history.behind.empty() || !history.earlier.empty();
   if (!owed.broken.empty() && may_have_skipped)
     return lacks(shows_not(now, domain, owed) + ": " + owed.broken,
                  advice_to_compare(owed));

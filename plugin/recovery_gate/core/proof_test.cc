@@ -253,6 +253,15 @@ TEST_F(ProofTest, WaitsWhileSomebodyIsJustEnding) {
   EXPECT_TRUE(ask().proven);
 }
 
+TEST_F(ProofTest, IsNotGivenByAFileAndAPositionWhereNumbersDoNotTellHistories) {
+  reader.owed.domains.at(0).broken = "it is";
+  connect(2, "").uses_gtid = false;
+  history.earlier = {{{0, 1}, 100010}};
+  history.replica_ids = {2};
+  history.replicas = {{{0, 2}, 2}};
+  EXPECT_FALSE(ask_after(header).proven);
+}
+
 /* It has left when all others can be seen. */
 TEST_F(ProofTest, IsNotGivenByAReplyOfWhoLeftWhileSomebodyWasJustEnding) {
   reader.owed.domains.at(0).broken = "it is";
