@@ -26,9 +26,9 @@
 #include <string>
 #include <string_view>
 
-#include "recovery_gate/binlog_reader.h"
-#include "recovery_gate/byte_source.h"
-#include "recovery_gate/transaction_scanner.h"
+#include "recovery_gate/binlog/binlog_reader.h"
+#include "recovery_gate/binlog/byte_source.h"
+#include "recovery_gate/binlog/transaction_scanner.h"
 
 namespace {
 

@@ -10,7 +10,7 @@
 
 #include "expect.h"
 #include "log_parts.h"
-#include "recovery_gate/binlog_events.h"
+#include "recovery_gate/binlog/binlog_events.h"
 
 namespace recovery_gate::fuzz {
 namespace {

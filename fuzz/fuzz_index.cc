@@ -8,7 +8,7 @@
 #include <string>
 
 #include "expect.h"
-#include "recovery_gate/binlog_index.h"
+#include "recovery_gate/binlog/binlog_index.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
                                       std::size_t size) {

@@ -13,8 +13,8 @@
 
 #include "expect.h"
 #include "log_parts.h"
-#include "recovery_gate/binlog_reader.h"
-#include "recovery_gate/transaction_scanner.h"
+#include "recovery_gate/binlog/binlog_reader.h"
+#include "recovery_gate/binlog/transaction_scanner.h"
 #include "toy_cipher.h"
 
 namespace recovery_gate::fuzz {

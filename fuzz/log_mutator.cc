@@ -10,7 +10,7 @@
 #include <random>
 
 #include "log_parts.h"
-#include "recovery_gate/binlog_events.h"
+#include "recovery_gate/binlog/binlog_events.h"
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t *data, std::size_t size,
                                         std::size_t max_size);

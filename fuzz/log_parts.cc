@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "recovery_gate/binlog_events.h"
+#include "recovery_gate/binlog/binlog_events.h"
 #include "toy_cipher.h"
 
 namespace recovery_gate::fuzz {

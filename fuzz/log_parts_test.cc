@@ -6,7 +6,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "recovery_gate/transaction_scanner.h"
+#include "recovery_gate/binlog/transaction_scanner.h"
 #include "toy_cipher.h"
 
 namespace recovery_gate::fuzz {

@@ -6,7 +6,7 @@
 #ifndef RECOVERY_GATE_FUZZ_TOY_CIPHER_H
 #define RECOVERY_GATE_FUZZ_TOY_CIPHER_H
 
-#include "recovery_gate/binlog_reader.h"
+#include "recovery_gate/binlog/binlog_reader.h"
 
 namespace recovery_gate::fuzz {
 

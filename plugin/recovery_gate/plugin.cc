@@ -6,11 +6,11 @@
 #include <sql_class.h>
 #include <sql_i_s.h>
 
-#include "door.h"
-#include "recovery_hooks.h"
-#include "status.h"
-#include "variables.h"
-#include "xids_table.h"
+#include "server/login_hook.h"
+#include "server/recovery_hooks.h"
+#include "server/status_variables.h"
+#include "server/system_variables.h"
+#include "server/xids_table.h"
 
 using namespace recovery_gate;
 

@@ -63,7 +63,7 @@ function(add_server_plugin name)
     # The server keeps what this would have to compare with to itself.
     target_compile_options(${name} PRIVATE -fno-sanitize=vptr)
   endif()
-  target_link_libraries(${name} PRIVATE recovery_gate_core ${RECOVERY_GATE_MYSQLSERVICES}
+  target_link_libraries(${name} PRIVATE recovery_gate_door ${RECOVERY_GATE_MYSQLSERVICES}
     $<TARGET_NAME_IF_EXISTS:PkgConfig::RECOVERY_GATE_SYSTEMD>)
   # nodelete: the gate's thread and statics outlive UNINSTALL SONAME.
   target_link_options(${name} PRIVATE

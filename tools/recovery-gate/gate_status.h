@@ -13,7 +13,7 @@
 
 #include "connection.h"
 #include "output.h"
-#include "recovery_gate/binlog_position.h"
+#include "recovery_gate/binlog/binlog_position.h"
 
 namespace recovery_gate::tool {
 

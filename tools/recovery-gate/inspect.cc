@@ -7,7 +7,7 @@
 #include "inspect_page.h"
 #include "inspect_verdict.h"
 #include "output.h"
-#include "recovery_gate/binlog_file.h"
+#include "recovery_gate/binlog/binlog_file.h"
 
 namespace recovery_gate::tool {
 namespace {

@@ -16,8 +16,8 @@
 
 #include "option_files.h"
 #include "quiet_files.h"
-#include "recovery_gate/binlog_reader.h"
-#include "recovery_gate/quiet_open.h"
+#include "recovery_gate/binlog/binlog_reader.h"
+#include "recovery_gate/binlog/quiet_open.h"
 
 namespace recovery_gate::tool {
 namespace {

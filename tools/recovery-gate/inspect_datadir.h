@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "recovery_gate/binlog_index.h"
-#include "recovery_gate/gate.h"
+#include "recovery_gate/binlog/binlog_index.h"
+#include "recovery_gate/gate/gate.h"
 
 namespace recovery_gate::tool {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "recovery_gate/settlement.h"
+#include "recovery_gate/ledger/settlement.h"
 
 namespace recovery_gate::tool {
 namespace {

@@ -17,8 +17,8 @@
 
 #include "inspect_logs.h"
 #include "inspect_replica.h"
-#include "recovery_gate/binlog_index.h"
-#include "recovery_gate/state_file.h"
+#include "recovery_gate/binlog/binlog_index.h"
+#include "recovery_gate/ledger/state_file.h"
 
 namespace recovery_gate::tool {
 

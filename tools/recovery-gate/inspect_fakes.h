@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <string>
 
-#include "../../plugin/recovery_gate/binlog/test_folder.h"
+#include "testing/test_folder.h"
 #include "inspect_verdict.h"
 
 namespace recovery_gate::tool {

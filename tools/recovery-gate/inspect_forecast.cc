@@ -1,9 +1,9 @@
 #include "inspect_forecast.h"
 
 #include "quiet_files.h"
-#include "recovery_gate/journal.h"
-#include "recovery_gate/ledger.h"
-#include "recovery_gate/start_facts.h"
+#include "recovery_gate/base/journal.h"
+#include "recovery_gate/ledger/ledger.h"
+#include "recovery_gate/ledger/start.h"
 
 namespace recovery_gate::tool {
 namespace {

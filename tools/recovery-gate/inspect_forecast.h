@@ -14,8 +14,8 @@
 
 #include "inspect_datadir.h"
 #include "inspect_logs.h"
-#include "recovery_gate/gate.h"
-#include "recovery_gate/state_file.h"
+#include "recovery_gate/gate/gate.h"
+#include "recovery_gate/ledger/state_file.h"
 
 namespace recovery_gate::tool {
 

@@ -6,7 +6,7 @@
 #include <charconv>
 #include <map>
 
-#include "recovery_gate/binlog_file.h"
+#include "recovery_gate/binlog/binlog_file.h"
 
 namespace recovery_gate::tool {
 namespace {

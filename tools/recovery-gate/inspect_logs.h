@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "recovery_gate/binlog_index.h"
-#include "recovery_gate/binlog_position.h"
-#include "recovery_gate/gtid_state.h"
-#include "recovery_gate/settlement.h"
-#include "recovery_gate/transaction_scanner.h"
+#include "recovery_gate/binlog/binlog_index.h"
+#include "recovery_gate/binlog/binlog_position.h"
+#include "recovery_gate/binlog/gtid_state.h"
+#include "recovery_gate/ledger/settlement.h"
+#include "recovery_gate/binlog/transaction_scanner.h"
 
 namespace recovery_gate::tool {
 

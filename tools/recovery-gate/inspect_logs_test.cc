@@ -6,7 +6,7 @@
 #include "inspect_fakes.h"
 #include "inspect_forecast.h"
 #include "quiet_files.h"
-#include "recovery_gate/binlog_file.h"
+#include "recovery_gate/binlog/binlog_file.h"
 
 namespace recovery_gate::tool {
 namespace {

@@ -18,9 +18,9 @@
 #include <string>
 #include <vector>
 
-#include "recovery_gate/binlog_events.h"
-#include "recovery_gate/binlog_position.h"
-#include "recovery_gate/gtid_state.h"
+#include "recovery_gate/binlog/binlog_events.h"
+#include "recovery_gate/binlog/binlog_position.h"
+#include "recovery_gate/binlog/gtid_state.h"
 
 namespace recovery_gate::tool {
 

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "recovery_gate/quiet_open.h"
+#include "recovery_gate/binlog/quiet_open.h"
 
 namespace recovery_gate::tool {
 

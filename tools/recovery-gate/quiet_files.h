@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "recovery_gate/state_file.h"
+#include "recovery_gate/ledger/state_file.h"
 
 namespace recovery_gate::tool {
 

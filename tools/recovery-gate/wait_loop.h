@@ -9,7 +9,7 @@
 
 #include "exit_codes.h"
 #include "look.h"
-#include "recovery_gate/clock.h"
+#include "recovery_gate/base/clock.h"
 
 namespace recovery_gate::tool {
 

@@ -1,4 +1,4 @@
-#include "recovery_gate/binlog_events.h"
+#include "recovery_gate/binlog/binlog_events.h"
 
 #include <fmt/format.h>
 #include <zlib.h>

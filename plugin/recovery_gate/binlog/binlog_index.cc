@@ -1,4 +1,4 @@
-#include "recovery_gate/binlog_index.h"
+#include "recovery_gate/binlog/binlog_index.h"
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
-#include "recovery_gate/binlog_index.h"
+#include "recovery_gate/binlog/binlog_index.h"
 
 #include <gmock/gmock.h>
 
-#include "test_log.h"
+#include "testing/test_log.h"
 
 namespace recovery_gate {
 namespace {

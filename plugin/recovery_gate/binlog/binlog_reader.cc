@@ -1,4 +1,4 @@
-#include "recovery_gate/binlog_reader.h"
+#include "recovery_gate/binlog/binlog_reader.h"
 
 #include <fmt/format.h>
 #include <zlib.h>

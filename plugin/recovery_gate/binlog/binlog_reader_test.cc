@@ -1,11 +1,11 @@
-#include "recovery_gate/binlog_reader.h"
+#include "recovery_gate/binlog/binlog_reader.h"
 
 #include <gmock/gmock.h>
 
 #include <cerrno>
 #include <memory>
 
-#include "test_log.h"
+#include "testing/test_log.h"
 
 namespace recovery_gate {
 namespace {

@@ -1,4 +1,4 @@
-#include "recovery_gate/byte_source.h"
+#include "recovery_gate/binlog/byte_source.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "recovery_gate/quiet_open.h"
+#include "recovery_gate/binlog/quiet_open.h"
 
 namespace recovery_gate {
 

@@ -1,4 +1,4 @@
-#include "recovery_gate/byte_source.h"
+#include "recovery_gate/binlog/byte_source.h"
 
 #include <gmock/gmock.h>
 #include <stdlib.h>

@@ -8,8 +8,8 @@
 #include <new>
 #include <random>
 
-#include "recovery_gate/transaction_scanner.h"
-#include "test_log.h"
+#include "recovery_gate/binlog/transaction_scanner.h"
+#include "testing/test_log.h"
 
 namespace {
 std::size_t largest_allocation = 0;

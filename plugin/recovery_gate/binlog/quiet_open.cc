@@ -1,4 +1,4 @@
-#include "recovery_gate/quiet_open.h"
+#include "recovery_gate/binlog/quiet_open.h"
 
 #include <fcntl.h>
 

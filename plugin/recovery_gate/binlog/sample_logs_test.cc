@@ -11,9 +11,9 @@
 #include <map>
 #include <sstream>
 
-#include "recovery_gate/binlog_index.h"
-#include "recovery_gate/transaction_scanner.h"
-#include "test_log.h"
+#include "recovery_gate/binlog/binlog_index.h"
+#include "recovery_gate/binlog/transaction_scanner.h"
+#include "testing/test_log.h"
 
 namespace recovery_gate {
 namespace {

@@ -1,4 +1,4 @@
-#include "recovery_gate/transaction_scanner.h"
+#include "recovery_gate/binlog/transaction_scanner.h"
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
-#include "recovery_gate/transaction_scanner.h"
+#include "recovery_gate/binlog/transaction_scanner.h"
 
 #include <gmock/gmock.h>
 
-#include "test_log.h"
+#include "testing/test_log.h"
 
 namespace recovery_gate {
 namespace {

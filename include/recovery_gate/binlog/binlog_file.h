@@ -1,0 +1,83 @@
+/*
+  The little that the gate reads from a binary log file: whether it was closed
+  properly, who wrote it, what came before it, and where its last complete event
+  ends.
+
+  Format: sql/log_event.h and sql/log_event.cc of the server. A file starts
+  with four magic bytes, then events follow one another; each begins with a
+  header of 19 bytes: time stamp (4), type (1), server id (4), length of the
+  whole event (4), end position (4), flags (2), all little-endian. The first
+  event is a format description event (type 15); flag 0x1 in it is set while
+  the server has the log open and cleared when the server closes it. Its last
+  five bytes are the checksum algorithm of the events that follow (0 none,
+  1 CRC-32) and its own checksum. The next event is a Gtid_list (type 163): number
+  of entries in 28 bits of four bytes, then for each the domain (4), server id
+  (4) and sequence number (8). In an encrypted log a Start_encryption event (type
+  164) comes in between and hides it. The length of an event is readable in an
+  encrypted log too (sql/log_event.cc, decrypt_event).
+*/
+#ifndef RECOVERY_GATE_BINLOG_FILE_H
+#define RECOVERY_GATE_BINLOG_FILE_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "recovery_gate/binlog/gtid_state.h"
+
+namespace recovery_gate {
+
+struct BinlogFileFacts {
+  /* Empty, or why the file could not be read as a binary log; the other
+     members then mean nothing. */
+  std::string error;
+  /* The server that wrote it did not close it: it crashed. */
+  bool in_use = false;
+  /* The id of the server that wrote it, when it began to. */
+  std::uint32_t server_id = 0;
+  /* The last transactions before this log; nothing when that cannot be read, as
+     in an encrypted log. */
+  std::optional<GtidState> gtids_before;
+  /* Bytes in the file. */
+  std::uint64_t size = 0;
+  /* End of the last complete event. Less than `size` when the crash tore the
+     last event apart. */
+  std::uint64_t end_of_events = 0;
+};
+
+/* Reads the first events only; end_of_events is left 0. */
+BinlogFileFacts read_binlog_header(const std::string &path);
+
+/* Walks over all events by their headers. Memory use does not depend on the
+   file's size. */
+BinlogFileFacts read_binlog_end(const std::string &path);
+
+struct BinlogStretch {
+  /* An event begins at the end of the stretch, or would. */
+  bool is_whole = false;
+  /* The servers whose transactions begin in it. */
+  ServerIds writers;
+};
+
+/* Walks over the events from `from`, where one begins, to `to`, or to the end of
+   the last complete event, by their headers. Of an encrypted log only is_whole
+   means anything. */
+BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
+                          std::optional<std::uint64_t> to = std::nullopt);
+/* Where the first event of every log begins. */
+inline constexpr std::uint64_t start_of_events = 4;
+
+/*
+  A checksum that tells this log, up to `offset`, from any other of the same
+  name, as after RESET MASTER or in a restored data directory: that of the format
+  description event, without the flag that changes, and of the last bytes before
+  `offset`. Nothing when there is no such log or it does not reach that far.
+*/
+std::optional<std::uint32_t> binlog_identity(const std::string &path,
+                                             std::uint64_t offset);
+/* The same of an open file. Leaves its position alone. */
+std::optional<std::uint32_t> binlog_identity(int file, std::uint64_t offset);
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_BINLOG_FILE_H

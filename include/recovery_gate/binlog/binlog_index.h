@@ -1,0 +1,64 @@
+/*
+  The list of a server's binary logs, and which of them crash recovery reads.
+*/
+#ifndef RECOVERY_GATE_BINLOG_INDEX_H
+#define RECOVERY_GATE_BINLOG_INDEX_H
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "recovery_gate/binlog/binlog_reader.h"
+#include "recovery_gate/binlog/transaction_scanner.h"
+
+namespace recovery_gate {
+
+/* As in the server (FN_REFLEN), which ignores what is longer. */
+inline constexpr std::size_t longest_index_line = 511;
+inline constexpr std::size_t largest_index = 16 * 1024 * 1024;
+
+struct BinlogIndex {
+  /* Paths that can be opened, oldest first. */
+  std::vector<std::string> logs;
+  /* The last line has no end: it was not written as a whole, perhaps. It is the
+     last of `logs`. */
+  bool is_torn = false;
+};
+
+/*
+  Reads an index file, one path a line. A relative path is relative to
+  `data_directory`, from where the server runs; an empty line ends the list, as in
+  the server. Returns an empty string, or why there is no list: the file cannot be
+  read, is larger than largest_index, or a line is too long or holds a zero byte.
+  Whether the logs exist is not looked at.
+*/
+std::string read_binlog_index(const std::string &path,
+                              const std::string &data_directory,
+                              BinlogIndex *index);
+
+struct RecoveryLogs {
+  /* The last log was not closed: the server is running, or it crashed, and its
+     next start recovers. */
+  bool in_use = false;
+  /* What the next start reads, oldest first, the last log included; this one
+     alone if it was closed. */
+  std::vector<std::string> logs;
+  /* What the scan of the last log has found. */
+  ScanResult last;
+};
+
+/*
+  Finds out where crash recovery begins: at the log that the last checkpoint in
+  the last log names, if that log was not closed. Scans the last log; of the
+  others it only looks whether they can be opened. Returns an empty string, or why
+  recovery would fail or what it reads cannot be known: a log is not there any
+  more, the last one is not one, or is encrypted and there is no decryptor, or what
+  it names is not in the index; `logs->last` is then what the scan has found, if
+  there was one. An empty index is no error; nothing is recovered then.
+*/
+std::string find_recovery_logs(const BinlogIndex &index,
+                               EventDecryptor *decryptor, RecoveryLogs *logs);
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_BINLOG_INDEX_H

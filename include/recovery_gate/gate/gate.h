@@ -1,0 +1,187 @@
+/*
+  The gate: decides at each start whether clients have to wait, for what, and
+  when they may come in.
+
+  One Gate lives as long as the plugin. The story of one start:
+
+    Gate gate(clock, journal);      STARTING: nobody can be connected yet
+    gate.configure(settings);       at any time, also later
+    gate.decide(mode, facts, view); once, after crash recovery: open or closed
+    gate.observe(view);             while closed, each time semi-sync changed
+    gate.knock(visitor);            for every client that has authenticated;
+                                    one that is told HOLD goes to hold()
+
+  All members may be called from any thread. knock() takes no lock once the
+  gate is open. Nothing here blocks, reads a clock of its own, or touches the
+  server; everything throws std::bad_alloc at worst, and the gate is unchanged
+  and closed then.
+*/
+#ifndef RECOVERY_GATE_GATE_H
+#define RECOVERY_GATE_GATE_H
+
+#include <atomic>
+#include <boost/thread/mutex.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recovery_gate/gate/acknowledgements.h"
+#include "recovery_gate/gate/admission.h"
+#include "recovery_gate/base/bell.h"
+#include "recovery_gate/binlog/binlog_position.h"
+#include "recovery_gate/base/clock.h"
+#include "recovery_gate/gate/gate_state.h"
+#include "recovery_gate/binlog/gtid_state.h"
+#include "recovery_gate/base/journal.h"
+#include "recovery_gate/ledger/start_facts.h"
+
+namespace recovery_gate {
+
+/* recovery_gate_mode */
+enum class Mode { OFF, AUTO, ALWAYS };
+
+/* recovery_gate_timeout_action */
+enum class TimeoutAction { WARN, SHUTDOWN, OPEN };
+
+/* What may be changed while the server runs. */
+struct Settings {
+  std::chrono::seconds timeout{0};  // 0: none
+  TimeoutAction timeout_action = TimeoutAction::WARN;
+  milliseconds connect_wait{0};  // 0: nobody is held
+  std::uint32_t max_held = 0;    // 0: half of the visitor's slots
+  std::string admit_users;
+};
+
+/* Everything there is to show, taken at one moment. */
+struct GateSnapshot {
+  GateState state = GateState::STARTING;
+  milliseconds in_state{0};  // since when that is the state
+  CloseReason reason = CloseReason::NONE;
+  std::string why;  // it was closed; empty when it was not
+  BinlogPosition recovered_end;
+  std::string recovered_gtid;
+  BinlogPosition to_acknowledge;  // empty when there was nothing to wait for
+  GtidState unsettled;
+  /* The semi-sync replicas that are connected, and what each has shown; while
+     closed. */
+  std::vector<ReplicaStanding> replicas;
+  std::uint64_t held = 0;                    // right now
+  std::uint64_t admitted = 0, rejected = 0;  // while closed
+  milliseconds closed_for{0};
+};
+
+class Gate {
+ public:
+  enum class Verdict { ADMIT, HOLD, TURN_AWAY };
+
+  /* What becomes of a client that is held. */
+  struct Judgement {
+    Verdict verdict = Verdict::TURN_AWAY;
+    /* When it is HOLD: as long as nothing changes, until then. */
+    Instant until{0};
+    /* ... and what for, for the process list; static. */
+    const char *waits_for = "";
+  };
+
+  /* What the one who called observe() has to do next. */
+  struct Orders {
+    bool keep_waiting = true;  // false: it is open, or the server shuts down
+    bool shut_down = false;    // stop the server; true once
+  };
+
+  /* Both must outlive the gate. */
+  Gate(const Clock &clock, Journal &journal);
+
+  void configure(const Settings &settings);
+
+  /* Leaves STARTING. A second call is ignored. */
+  void decide(Mode mode, const StartFacts &facts, const SemisyncView &view);
+
+  /* Takes semi-sync's state into account, and the time that has passed. For
+     the one thread that follows the orders. */
+  Orders observe(const SemisyncView &view);
+
+  /* Takes semi-sync's state into account: what is shown next is true now. */
+  void refresh(const SemisyncView &view);
+
+  /* When observe() has to be called again although nothing has changed;
+     nothing: never. */
+  std::optional<Instant> next_look() const;
+
+  /* A replica logged in: it will be served, or not, a moment later, and
+     nothing announces which. */
+  void replica_arrived();
+
+  /* recovery_gate_open_now. `who` is for the error log. False when there was
+     nothing to open: it was open, or the server is still starting. */
+  bool open_by_hand(const std::string &who);
+
+  /* What was found at decide() to be owed, also when recovery_gate_mode is OFF
+     and the gate is open all the same. */
+  Obligation obligation() const;
+
+  /* HOLD: the visitor has taken one of the places for those that are held, and
+     has to give it back once, through one of the three below. */
+  Verdict knock(const Visitor &visitor);
+
+  /* For one that is held since `since`. Any other verdict than HOLD gives its
+     place back. Takes no lock once the gate is open: all who were held come at
+     once then. */
+  Judgement judge_held(const Visitor &visitor, Instant since);
+  /* One that is held goes of its own accord ... */
+  void leave();
+  /* ... or is turned away before its time. */
+  void turn_away_held();
+  /* Rings when judge_held() may have another verdict, but for the time. */
+  std::shared_ptr<const Ring> next_change() { return change_.next_ring(); }
+
+  bool is_open() const { return open_.load(std::memory_order_acquire); }
+
+  /* The text of the error that a turned away client gets. */
+  std::string turned_away_text() const;
+  /* By how much the error may be late in a crowd, for a client that was not held:
+     by what it would have waited if it had been, but one to ten seconds. */
+  milliseconds longest_delay() const;
+
+  GateSnapshot snapshot() const;
+
+ private:
+  std::uint32_t places(const Visitor &visitor) const;
+  bool owes() const;
+  CloseReason close_reason() const;
+  std::string why_it_owes() const;
+  std::string recovered_text() const;
+  void enter(GateState next);
+  void follow(const SemisyncView &view);
+  Orders mind_the_time();
+  std::string waited(GateState state) const;
+  std::string promise_given_up() const;
+  milliseconds closed_for() const;
+
+  const Clock &clock_;
+  Journal &journal_;
+  std::atomic<bool> open_{false};
+  std::atomic<std::uint64_t> held_{0};  // raised under mutex_ only
+  Bell change_;
+
+  mutable boost::mutex mutex_;  // guards all below
+  GateState state_ = GateState::STARTING;
+  CloseReason reason_ = CloseReason::NONE;
+  StartFacts facts_;
+  Settings settings_;
+  AdmissionPolicy policy_;
+  std::uint64_t admitted_ = 0, rejected_ = 0;
+  std::string why_closed_;
+  std::vector<ReplicaStanding> standings_;
+  std::string proven_by_;
+  Instant closed_at_{0}, entered_at_{0}, remind_at_{0};
+  milliseconds reminder_interval_{0};
+  std::optional<Instant> look_again_at_;
+  std::optional<TimeoutAction> timed_out_with_;
+};
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_GATE_H

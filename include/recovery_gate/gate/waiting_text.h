@@ -1,0 +1,29 @@
+/*
+  What a closed gate waits for, in words: the same in the error log and in the
+  line that a service manager shows.
+*/
+#ifndef RECOVERY_GATE_WAITING_TEXT_H
+#define RECOVERY_GATE_WAITING_TEXT_H
+
+#include <string>
+#include <vector>
+
+#include "recovery_gate/binlog/binlog_position.h"
+#include "recovery_gate/gate/gate_state.h"
+#include "recovery_gate/ledger/proof.h"
+
+namespace recovery_gate {
+
+/* "waiting for REPLICA: ..." for a closed state, full_name() for others.
+   `replicas` are the semi-sync replicas that are connected. */
+std::string waiting_text(GateState state, const BinlogPosition &to_acknowledge,
+                         const BinlogPosition &recovered_end,
+                         const std::vector<ReplicaStanding> &replicas);
+
+/* What an operator can do about it: sentences. */
+std::string what_to_do(GateState state,
+                       const std::vector<ReplicaStanding> &replicas);
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_WAITING_TEXT_H

@@ -1,0 +1,58 @@
+/*
+  The history that a binary log tells, as far as GTIDs of it can be told from the
+  same numbers in another one: after RESET MASTER they begin again, and what
+  recovery cut off, a replica may have.
+*/
+#ifndef RECOVERY_GATE_HISTORY_H
+#define RECOVERY_GATE_HISTORY_H
+
+#include "recovery_gate/binlog/gtid_state.h"
+
+namespace recovery_gate {
+
+/* Which numbers mean something. */
+struct History {
+  /* False: it is not known whether there was another one before; no GTID that a
+     replica names is believed. */
+  bool known = true;
+  /* Up to these numbers an earlier history may have had other transactions; but
+     not up to the others, which it has in common with this one. */
+  GtidState earlier, common;
+  /* The replicas that have connected in this history, by server id, and for each
+     domain and replica the number that it had when it did so first, if not 0: what
+     it names beyond that, it has from this history. */
+  ServerIds replica_ids;
+  GtidState replicas;
+  /* Replicas that were served from behind something that is owed, since their GTIDs
+     did not show that they lack it. A file and a position that one of them names
+     later do not either. */
+  ServerIds behind;
+  /* What this server had applied and not logged when a replica named it, which was
+     then served from behind what this server wrote up to that number. */
+  GtidState passed_over;
+};
+
+/* More than can be written before anybody takes it down: so many numbers of any
+   domain may have been in use before. */
+inline constexpr std::uint64_t unseen_numbers = 100000;
+
+/* The history goes on from where these were the last transactions, and another went
+   on from there up to those at least. */
+void branch_off(const GtidState &common, const GtidState &ended,
+                History *history);
+
+/* Takes down that replicas were there, if they were not before, and which are
+   behind. Returns whether there was anything new. */
+bool add_arrivals(const History &arrived, History *history);
+
+inline bool operator==(const History &a, const History &b) {
+  return a.known == b.known && a.earlier == b.earlier &&
+         a.common == b.common &&
+         a.replica_ids == b.replica_ids && a.replicas == b.replicas &&
+         a.behind == b.behind &&
+         a.passed_over == b.passed_over;
+}
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_HISTORY_H

@@ -1,0 +1,226 @@
+/*
+  What this server owes, from one start to the next: keeps recovery_gate.state
+  true.
+
+  The story of one start:
+
+    Ledger ledger(clock, journal, state_file);
+    ledger.load(...);          before recovery
+    ledger.recovered(...);     after it: what is unsettled?
+    ledger.decided(...);       before the first client
+    ledger.look(...);          every look_interval
+    ledger.opened(...);        when a closed gate was opened
+    ledger.shutting_down(...)  when all sessions have ended
+
+  All members may be called from any thread. What they change is on disk when
+  they return, except for look(), which writes a few times a second at most and
+  nothing when nothing happened. When it cannot be written, the error log says so
+  and it is tried again: what is on disk meanwhile says more is owed than is.
+*/
+#ifndef RECOVERY_GATE_LEDGER_H
+#define RECOVERY_GATE_LEDGER_H
+
+#include <atomic>
+#include <boost/thread/mutex.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recovery_gate/binlog/binlog_position.h"
+#include "recovery_gate/base/clock.h"
+#include "recovery_gate/base/journal.h"
+#include "recovery_gate/ledger/proof.h"
+#include "recovery_gate/ledger/settlement.h"
+#include "recovery_gate/ledger/state_file.h"
+
+namespace recovery_gate {
+
+/* The end of the binary log, and all that is known of it there. */
+struct BinlogSample {
+  BinlogPosition end;
+  /* Another number for each log file, also when it has the name of one that was
+     deleted. */
+  std::uint64_t log_number = 0;
+  std::uint32_t identity = 0;  // see binlog_identity()
+  /* Exactly what the log holds up to there. */
+  GtidState gtids;
+  LogStart log;  // the one that is being written
+  /* What replication applies is written here, so that it may come from
+     elsewhere. */
+  bool receives = false;
+  /* How often the binary log was begun anew since the server started. */
+  std::uint64_t resets = 0;
+};
+
+/* How far the binary log has come, and how far replicas have acknowledged it. */
+class BinlogProgress {
+ public:
+  virtual ~BinlogProgress() = default;
+
+  struct End {
+    BinlogPosition position;
+    std::uint64_t log_number = 0;  // as in BinlogSample
+    std::uint64_t resets = 0;      // as in BinlogSample
+  };
+  virtual End end() = 0;
+  /* The last position that a semi-sync replica acknowledged, or began at, since
+     the server started or its binary log was reset; empty when there is none. */
+  virtual BinlogPosition acknowledged() = 0;
+  /* Is a replica known to have all that is demanded? See Proof. */
+  virtual bool is_proven(const Demand &demand, const History &history) = 0;
+  /* What is in the stretch, read from the binary log. */
+  virtual Owed read_owed(const Demand &demand) = 0;
+  /* See Proof::take_arrivals(). */
+  virtual History arrivals() = 0;
+  /* Is somebody being sent the binary log, semi-sync or not, or was since the last
+     call? */
+  virtual bool serves() = 0;
+  /* The id under which the server writes now. */
+  virtual std::uint32_t server_id() = 0;
+  virtual bool receives() = 0;  // as in BinlogSample
+  /* May wait for a commit that is being written; end() must not. */
+  virtual BinlogSample sample() = 0;
+};
+
+class Ledger {
+ public:
+  static constexpr milliseconds look_interval{100};
+
+  /* All must outlive the ledger. */
+  Ledger(const Clock &clock, Journal &journal, StateFile &file);
+
+  /* What earlier starts left behind. `crashed`: the newest log was not closed,
+     which is put on record at once, since a start that is given up later closes
+     it. Returns an empty string, or why it cannot be known. */
+  std::string load(bool crashed, const BinlogPosition &newest_log);
+
+  struct Inheritance {
+    Obligation obligation;
+    Unsettled unsettled;
+    /* The place from which that was counted, when it was not the first log. */
+    std::optional<Settled> since;
+    /* Whose transactions are the server's own, besides those under the id that a
+       log names. */
+    ServerIds own;
+    /* False for a server that never ran with the plugin. */
+    bool had_record = false;
+    /* Nothing in these logs is owed: all is acknowledged, or what a server has
+       that never ran with the plugin, and that its clients saw long ago. */
+    bool settled = false;
+    /* The last run with the plugin was not ended by a proper shutdown. */
+    bool unclean = false;
+    /* Not empty: the log that the server wrote last is not among these, so
+       nobody knows what it held. */
+    std::string lost_track;
+    /* Nor is any log from before it. */
+    bool lost_all = false;
+    /* The logs that the last run wrote begin as they did. */
+    bool is_same_series = false;
+    /* Recovery has cut off the end of the last log. */
+    bool was_cut = false;
+    /* There was a binary log before this start. */
+    bool had_logs = false;
+    /* What was settled, and so is on a replica, and is not in these logs any more:
+       recovery has cut it off. */
+    GtidState cut_off;
+  };
+  /* Of the logs in the binary log index, those that recovered() has to know. */
+  std::vector<std::string> relevant_logs(
+      const std::vector<std::string> &paths) const;
+
+  /* Recovery is over, and left these logs; the last is the one just opened, of
+     which `start` is the sample. */
+  Inheritance recovered(const std::vector<LogStart> &logs,
+                        const BinlogSample &start, bool crashed) const;
+
+  /* `owed` is what the gate is closed for, or would be if it were not switched
+     off. `settled`: nothing that this server wrote before `start` is owed. `found`
+     is what recovered() returned. */
+  void decided(const Obligation &owed, const BinlogSample &start, bool settled,
+               const Inheritance &found);
+
+  /* It was closed and is open, with an acknowledgement or without. */
+  void opened();
+  /* What is owed can be proven no more. */
+  void lost_proof();
+  /* Something is on record that closes the next start. Takes no lock. */
+  bool owes() const { return owes_; }
+  /* Where replicas are when they connect matters, since their numbers may be of
+     another history. Takes no lock. */
+  bool wants_arrivals() const { return wants_arrivals_; }
+  /* An administrator gives up all that is owed, also behind an open gate. Takes
+     no lock: the next look does it. */
+  void give_up() { given_up_ = true; }
+
+  /* Takes progress down. While the gate is closed nothing is settled here. */
+  void look(BinlogProgress &progress, bool gate_is_open);
+
+  /* The last look: no session is left that could write. The paths are those of
+     all logs, oldest first; `unreadable` is why they are not known, or empty. */
+  void shutting_down(BinlogProgress &progress, bool gate_is_open,
+                     const std::vector<std::string> &log_paths,
+                     const std::string &gtid_position, std::string unreadable);
+
+  /* A copy. */
+  Record record() const;
+
+ private:
+  void note_server_id(std::uint32_t id);
+  void note_acknowledged(const BinlogPosition &acknowledged);
+  void note_replicas(BinlogProgress &progress);
+  void note_other_history(const GtidState &named);
+  void note_received(bool receives);
+  void follow(BinlogProgress &progress, const BinlogProgress::End &end,
+              const BinlogPosition &acknowledged);
+  bool is_proven(BinlogProgress &progress, const BinlogPosition &acknowledged,
+                 const BinlogSample &sample);
+  bool reaches(const BinlogPosition &acknowledged, const BinlogSample &sample);
+  bool is_proof(const BinlogPosition &acknowledged,
+                const BinlogSample &sample) const;
+  ServerIds own_of(const Settled &settled) const;
+  ServerIds writers(const GtidState &gtids, bool receives) const;
+  bool take(const BinlogSample &sample);
+  void note_vanished(const BinlogSample &sample);
+  void begin_history(const GtidState &common, const GtidState &ended);
+  bool was_begun_anew(const BinlogSample &sample) const;
+  void begin_anew(const BinlogSample &sample);
+  Demand demand_for(const BinlogSample &sample) const;
+  bool nothing_own_since_settled(BinlogProgress &progress,
+                                 const BinlogSample &sample) const;
+  ServerIds ids_of_sessions() const;
+  void settle(const BinlogSample &sample);
+  void discharge();
+  bool save();
+  void save_if_due();
+
+  const Clock &clock_;
+  Journal &journal_;
+  std::atomic<bool> owes_{false}, given_up_{false}, wants_arrivals_{false};
+
+  mutable boost::mutex mutex_;  // guards all below
+  StateFile &file_;
+  Record record_;
+  // Nothing: no file, one that is damaged, or nobody knows.
+  std::optional<Record> on_disk_;
+  bool had_record_ = false;
+  std::optional<BinlogSample> start_;
+  /* Ids under which this run of the server wrote. */
+  ServerIds own_ids_;
+  /* The settled place, when it is in this run of the server. */
+  std::optional<BinlogSample> settled_in_this_run_;
+  /* The one on record is in these logs, or was purged. */
+  bool settled_counts_ = false;
+  std::optional<BinlogSample> last_;
+  /* Waits for an acknowledgement. */
+  std::optional<BinlogSample> pending_;
+  BinlogPosition refused_, refused_for_;  // what did not reach far enough last
+  bool receives_ = false;  // at the last look
+  bool worth_writing_ = false;
+  bool cannot_write_ = false;
+  Instant write_not_before_{0};
+};
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_LEDGER_H

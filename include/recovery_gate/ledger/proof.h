@@ -1,0 +1,229 @@
+/*
+  Which replica is known to have what this server owes?
+
+  An acknowledgement says that a replica has received what it was sent on that
+  connection, up to there. It says nothing of what it was not sent: of what comes
+  before the place from which it is served, and of what is left out for it. For
+  that there is only what the replica named when it connected, and a GTID proves
+  no more than that it has this one transaction, and none that this server put
+  before it in another order, or in another history of the same numbers.
+
+  So each connection gets a place from which on it has, or is sent, everything
+  that this server wrote itself: where it began, or earlier, when what it names
+  cannot be had without what comes before. Whoever acknowledges something on a
+  connection with such a place has everything from there to what it acknowledged.
+  The server keeps one last reply of all replicas. It is believed when all that can
+  have sent it would prove the same.
+
+  One Proof lives as long as the plugin; the gate and the ledger ask the same one.
+  All members may be called from any thread. They touch no server; ask() may have
+  binary logs read, and calls the reader with a lock held.
+*/
+#ifndef RECOVERY_GATE_PROOF_H
+#define RECOVERY_GATE_PROOF_H
+
+#include <boost/thread/mutex.hpp>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "recovery_gate/binlog/binlog_position.h"
+#include "recovery_gate/binlog/gtid_state.h"
+#include "recovery_gate/ledger/history.h"
+#include "recovery_gate/ledger/owed.h"
+
+namespace recovery_gate {
+
+/* Domain -> GTID: where a replica says that it is. */
+using GtidPosition = std::map<std::uint32_t, Gtid>;
+
+/* "0-1-58,1-2-7", one for each domain. False, and `*position` is unchanged, for
+   any other text. */
+bool parse(std::string_view text, GtidPosition *position);
+
+/* A connection that is being served the binary log, as it was seen last. */
+struct ReplicaConnection {
+  std::uint64_t id = 0;  // the server's number for the connection
+  std::uint32_t server_id = 0;
+  std::string host;
+  /* It acknowledges. */
+  bool semisync = false;
+  /* It named GTIDs, and is served from behind them; else a file and a position. */
+  bool uses_gtid = false;
+  GtidPosition position;
+  /* START SLAVE UNTIL */
+  bool stops_early = false;
+  /* replicate_events_marked_for_skip=FILTER_ON_MASTER */
+  bool leaves_out_marked = false;
+  /* It logged in after the last RESET MASTER: what it is sent is in this log. */
+  bool of_this_log = true;
+  /* It was sent nothing that ends after this. */
+  BinlogPosition sent;
+};
+
+/* One that has ended. */
+struct EndedReplica {
+  /* As it was; how far it was sent the binary log need not be known. */
+  ReplicaConnection connection;
+  /* The last reply of all then: what came later is not from this one. */
+  BinlogPosition reply;
+  /* How often the binary log had been begun anew. */
+  std::uint64_t resets = 0;
+};
+
+/* What there is to see at one moment. */
+struct ReplicaObservation {
+  /* How often the binary log was begun anew since the server started. */
+  std::uint64_t resets = 0;
+  /* The furthest position of all that replicas acknowledged or began at; empty:
+     none. Taken before the connections. */
+  BinlogPosition reply;
+  std::vector<ReplicaConnection> connections;
+  /* Those that have ended since the last observation, seen or not. */
+  std::vector<EndedReplica> ended;
+  /* The end of the binary log and what is in it, taken after the connections;
+     needed when knows_all() says so. */
+  BinlogPosition end;
+  GtidState gtids;
+  /* gtid_slave_pos */
+  GtidPosition applied;
+  std::uint32_t own_server_id = 0;
+  /* Somebody may have replied who is not among these, since it is just ending. */
+  bool is_incomplete = false;
+};
+
+/* What is asked. */
+struct Demand {
+  /* What a replica has to have, of this server's own. */
+  Stretch stretch;
+  /* The last transactions where it begins. */
+  GtidState before;
+  /* The last of each source in it, as far as they are known without reading. */
+  GtidState written;
+  /* Whose transactions are the server's own, besides those under the id that a log
+     names: for the reader. */
+  ServerIds own;
+  /* Its end was acknowledged, by whomever: by this reply, as it was observed. */
+  bool acknowledged = false;
+  BinlogPosition reply;
+};
+
+enum class Standing {
+  /* It has everything that is asked for. */
+  PROVEN,
+  /* It will have, once it acknowledges. */
+  NOT_YET,
+  /* Nothing that it acknowledges on this connection proves it. */
+  NEVER,
+};
+
+const char *to_string(Standing standing);
+
+struct ReplicaStanding {
+  std::uint64_t connection = 0;
+  std::uint32_t server_id = 0;
+  std::string host;
+  BinlogPosition sent;
+  Standing standing = Standing::NOT_YET;
+  /* Why it is PROVEN, or NEVER, and what an operator can do; sentences. */
+  std::string why, advice;
+  /* It would be another matter if it connected once more. */
+  bool should_reconnect = false;
+};
+
+bool operator==(const ReplicaStanding &a, const ReplicaStanding &b);
+
+struct Answer {
+  /* Some replica has everything that is asked for. */
+  bool proven = false;
+  std::string by;  // the replica, and what shows it
+  /* All semi-sync replicas that are connected. */
+  std::vector<ReplicaStanding> replicas;
+  /* The last reply proves nothing, and stands in the way of those that come. */
+  bool reply_is_void = false;
+};
+
+class Proof {
+ public:
+  bool knows(std::uint64_t connection) const;
+  /* Whether an observation of these connections, after so many resets, needs no look
+     at the binary log. */
+  bool knows_all(std::uint64_t resets,
+                 const std::vector<ReplicaConnection> &connections) const;
+
+  void observe(const ReplicaObservation &seen);
+
+  /* The server has forgotten the last reply. */
+  void forget_reply();
+
+  Answer ask(const Demand &demand, const History &history, OwedReader &reader);
+
+  /* The replicas that have connected since the last call, as History has them. */
+  History take_arrivals();
+
+ private:
+  struct Known {
+    ReplicaConnection now;
+    BinlogPosition first_sent;  // as `now.sent` when it was seen first
+    /* The end of the binary log then, what was in it, and what this server had
+       applied as a replica. */
+    BinlogPosition met;
+    GtidState gtids;
+    GtidPosition applied;
+    std::uint32_t own_server_id = 0;
+    /* From here on it has or is sent everything, but in the domains below. */
+    BinlogPosition from;
+    bool from_oldest = false;  // from the oldest log on
+    /* What it named there is not in this binary log, so it is sent nothing until
+       that is. */
+    std::set<std::uint32_t> unserved;
+    /* What it named shows that it has everything between `from` and `met`. */
+    bool named_all = false;
+    /* It will not reply with this or anything before it again. */
+    BinlogPosition replied;
+    /* The last stretch began here of which it has not got everything, and why. */
+    std::optional<BinlogPosition> lacks_since;
+    std::string why, advice;
+  };
+
+  void meet(const ReplicaConnection &connection,
+            const ReplicaObservation &seen);
+  void begin_anew(const ReplicaObservation &seen);
+  void take_gone(const ReplicaObservation &seen);
+  void note_reply(const ReplicaObservation &seen);
+  void judge(Known *replica, const Demand &demand, const History &history,
+             OwedReader &reader);
+  bool has_or_gets(Known *replica, const Owed &owed, const History &history,
+                   OwedReader &reader, bool *named_all);
+  bool has_or_gets(Known *replica, std::uint32_t domain, const OwedDomain &owed,
+                   const History &history, bool *named_all);
+  const Owed &read(const Stretch &stretch, const GtidState &before,
+                   OwedReader &reader);
+  bool covers(Known *replica, const Demand &demand, OwedReader &reader);
+  ReplicaStanding standing(const Known &replica) const;
+
+  mutable boost::mutex mutex_;  // guards all below
+  std::uint64_t resets_ = 0;
+  std::map<std::uint64_t, Known> known_;
+  BinlogPosition reply_;
+  /* There was another one at the last observation, and not everybody was there to
+     have sent it. */
+  bool is_undecided_ = false;
+  /* Who may have sent it, the last of them perhaps gone. */
+  std::vector<std::uint64_t> authors_;
+  std::map<std::uint64_t, Known> gone_authors_;  // those of them that are
+  /* Those that were there at the observation before. */
+  std::map<std::uint64_t, Known> gone_;
+  std::set<std::uint64_t> unseen_;  // those of them that nobody saw before
+  History arrivals_;
+  std::optional<Stretch> read_stretch_;
+  Owed read_;
+};
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_PROOF_H

@@ -1,0 +1,51 @@
+/*
+  From what is on disk to the facts on which Gate::decide() decides.
+
+  The plugin goes through these while the server starts, and the command-line tool
+  before it does, so that the one foretells what the other will do:
+
+    StartFacts facts;
+    note_last_end(logs, &facts);          before recovery
+    unknown = ledger.load(...);
+    note_recovered_end(path, &facts);     after recovery
+    inherit(ledger, unknown, ...);        the start's own log is open
+    gate.decide(mode, facts, ...);
+
+  Paths are as the binary log index has them, oldest first, and have to lead to the
+  logs from the current folder. Files are only read.
+*/
+#ifndef RECOVERY_GATE_START_H
+#define RECOVERY_GATE_START_H
+
+#include <string>
+#include <vector>
+
+#include "recovery_gate/ledger/ledger.h"
+#include "recovery_gate/ledger/start_facts.h"
+
+namespace recovery_gate {
+
+/* Was the newest of these logs closed properly? Nothing is noted when there are
+   none. */
+void note_last_end(const std::vector<std::string> &logs, StartFacts *facts);
+
+/* The end of `newest_log` is that of what recovery left. */
+void note_recovered_end(const std::string &newest_log, StartFacts *facts);
+
+/*
+  What the ledger knows of this start. `unknown` is what Ledger::load() returned,
+  `start` the sample of the log that was opened at this start, which is the last
+  of `logs` and is not read. `index_error`: empty, or why these are not all logs.
+  `decryptor` may be null; encrypted logs are then not read.
+
+  Returns what the ledger has found, for Ledger::decided(), with `settled` saying
+  whether nothing that this server wrote before `start` is owed.
+*/
+Ledger::Inheritance inherit(const Ledger &ledger, const std::string &unknown,
+             const std::vector<std::string> &logs,
+             const std::string &index_error, const BinlogSample &start,
+             EventDecryptor *decryptor, StartFacts *facts);
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_START_H

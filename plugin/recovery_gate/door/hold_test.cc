@@ -1,0 +1,452 @@
+#include "recovery_gate/door/hold.h"
+
+#include <atomic>
+#include <list>
+#include <set>
+
+#include "testing/client_pair.h"
+#include "testing/fakes.h"
+
+namespace recovery_gate {
+namespace {
+
+using namespace std::literals;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using Verdict = Gate::Verdict;
+
+constexpr milliseconds connect_wait{10000};
+
+/* From where 100 connections can be served. */
+const Visitor app{"app", false, false, 100};
+const Visitor administrator{"root", true, false, 100};
+const Visitor replica{"repl", false, true, 100};
+
+struct Scene {
+  FakeClock clock;
+  FakeJournal journal;
+  Gate gate{clock, journal};
+  Settings settings;
+
+  Scene() {
+    settings.connect_wait = connect_wait;
+    gate.configure(settings);
+  }
+
+  void close() { gate.decide(Mode::AUTO, after_a_crash(), no_replica()); }
+  void open() { gate.observe(acknowledged(awaited)); }
+  void set_max_held(std::uint32_t count) {
+    settings.max_held = count;
+    gate.configure(settings);
+  }
+
+  std::uint64_t held() const { return gate.snapshot().held; }
+  std::uint64_t rejected() const { return gate.snapshot().rejected; }
+  std::uint64_t admitted() const { return gate.snapshot().admitted; }
+
+  /* As many as there is room for. */
+  int fill(const Visitor &visitor) {
+    int count = 0;
+    while (gate.knock(visitor) == Verdict::HOLD) ++count;
+    return count;
+  }
+};
+
+/* -------------------------------------------------------------------------
+   Who is held. */
+
+class AClosedGate : public testing::Test, protected Scene {
+ protected:
+  AClosedGate() { close(); }
+};
+
+TEST_F(AClosedGate, HoldsAnApplication) {
+  EXPECT_EQ(gate.knock(app), Verdict::HOLD);
+  EXPECT_EQ(held(), 1u);
+  EXPECT_EQ(rejected(), 0u);
+  EXPECT_EQ(admitted(), 0u);
+}
+
+TEST_F(AClosedGate, LetsInWhoMayPassHoweverManyAreHeld) {
+  fill(app);
+  EXPECT_EQ(gate.knock(administrator), Verdict::ADMIT);
+  EXPECT_EQ(gate.knock(replica), Verdict::ADMIT);
+}
+
+TEST_F(AClosedGate, HoldsNobodyWithoutATime) {
+  settings.connect_wait = milliseconds(0);
+  gate.configure(settings);
+  EXPECT_EQ(gate.knock(app), Verdict::TURN_AWAY);
+  EXPECT_EQ(rejected(), 1u);
+  EXPECT_EQ(held(), 0u);
+}
+
+TEST_F(AClosedGate, LeavesHalfOfTheSlotsFree) {
+  EXPECT_EQ(fill(app), 50);
+  EXPECT_EQ(rejected(), 1u);
+  EXPECT_EQ(held(), 50u);
+}
+
+TEST_F(AClosedGate, HoldsAsManyAsItIsTold) {
+  set_max_held(7);
+  EXPECT_EQ(fill(app), 7);
+}
+
+TEST_F(AClosedGate, NeverHoldsMoreThanThreeQuartersOfTheSlots) {
+  set_max_held(1000);
+  EXPECT_EQ(fill(app), 75);
+}
+
+TEST_F(AClosedGate, HoldsNobodyWhereThereAreNoSlots) {
+  Visitor visitor = app;
+  for (visitor.slots = 0; visitor.slots < 2; ++visitor.slots)
+    EXPECT_EQ(gate.knock(visitor), Verdict::TURN_AWAY);
+  set_max_held(1000);
+  visitor.slots = 0;
+  EXPECT_EQ(gate.knock(visitor), Verdict::TURN_AWAY);
+}
+
+TEST_F(AClosedGate, HasRoomAgainWhenSomebodyLeaves) {
+  set_max_held(1);
+  EXPECT_EQ(gate.knock(app), Verdict::HOLD);
+  EXPECT_EQ(gate.knock(app), Verdict::TURN_AWAY);
+  gate.leave();
+  EXPECT_EQ(held(), 0u);
+  EXPECT_EQ(rejected(), 1u) << "nobody is counted who has left";
+  EXPECT_EQ(gate.knock(app), Verdict::HOLD);
+}
+
+TEST_F(AClosedGate, MayBeLateWithAnErrorByTheTimeOfAWait) {
+  const auto delay_with = [this](int wait) {
+    settings.connect_wait = milliseconds(wait);
+    gate.configure(settings);
+    return gate.longest_delay().count();
+  };
+  EXPECT_EQ(delay_with(5000), 5000);
+  EXPECT_EQ(delay_with(0), 1000);
+  EXPECT_EQ(delay_with(3600000), 10000);
+}
+
+TEST_F(AClosedGate, HoldsNobodyOnceItIsOpen) {
+  open();
+  EXPECT_EQ(gate.knock(app), Verdict::ADMIT);
+  EXPECT_EQ(held(), 0u);
+}
+
+TEST(AStartingGate, HoldsClientsToo) {
+  Scene scene;
+  EXPECT_EQ(scene.gate.knock(app), Verdict::HOLD);
+  EXPECT_STREQ(scene.gate.judge_held(app, scene.clock.now()).waits_for,
+               "Held at the recovery gate");
+}
+
+/* -------------------------------------------------------------------------
+   What becomes of one who is held. */
+
+class OneIsHeld : public testing::Test, protected Scene {
+ protected:
+  OneIsHeld() {
+    close();
+    since = clock.now();
+    EXPECT_EQ(gate.knock(app), Verdict::HOLD);
+  }
+  Verdict judge() { return gate.judge_held(app, since).verdict; }
+
+  Instant since;
+};
+
+TEST_F(OneIsHeld, ForAsLongAsItWasPromised) {
+  clock.advance(connect_wait - milliseconds(1));
+  const Gate::Judgement judgement = gate.judge_held(app, since);
+  EXPECT_EQ(judgement.verdict, Verdict::HOLD);
+  EXPECT_EQ(judgement.until, clock.now() + milliseconds(1));
+  EXPECT_EQ(held(), 1u);
+  clock.advance(milliseconds(1));
+  EXPECT_EQ(judge(), Verdict::TURN_AWAY);
+  EXPECT_EQ(held(), 0u);
+  EXPECT_EQ(rejected(), 1u);
+}
+
+TEST_F(OneIsHeld, UntilTheGateOpens) {
+  open();
+  EXPECT_EQ(judge(), Verdict::ADMIT);
+  EXPECT_EQ(held(), 0u);
+  EXPECT_EQ(admitted(), 0u) << "these are they who got in while it was closed";
+}
+
+TEST_F(OneIsHeld, AndGetsInWhenItOpensAtTheVeryEndOfItsTime) {
+  clock.advance(connect_wait);
+  open();
+  EXPECT_EQ(judge(), Verdict::ADMIT);
+  EXPECT_EQ(rejected(), 0u);
+}
+
+TEST_F(OneIsHeld, UntilItsAccountMayPass) {
+  settings.admit_users = "app";
+  gate.configure(settings);
+  EXPECT_EQ(judge(), Verdict::ADMIT);
+  EXPECT_EQ(admitted(), 1u);
+}
+
+TEST_F(OneIsHeld, UntilTheTimeIsMadeShorter) {
+  clock.advance(milliseconds(500));
+  settings.connect_wait = milliseconds(400);
+  gate.configure(settings);
+  EXPECT_EQ(judge(), Verdict::TURN_AWAY);
+}
+
+TEST_F(OneIsHeld, LongerWhenTheTimeIsMadeLonger) {
+  clock.advance(connect_wait);
+  settings.connect_wait = 2 * connect_wait;
+  gate.configure(settings);
+  EXPECT_EQ(judge(), Verdict::HOLD);
+}
+
+TEST_F(OneIsHeld, UntilItIsTurnedAwayBeforeItsTime) {
+  gate.turn_away_held();
+  EXPECT_EQ(held(), 0u);
+  EXPECT_EQ(rejected(), 1u);
+}
+
+TEST_F(OneIsHeld, AmongOthersOfWhomAsManyGoAsAreTooMany) {
+  for (int i = 0; i < 9; ++i) ASSERT_EQ(gate.knock(app), Verdict::HOLD);
+  set_max_held(4);
+  int turned_away = 0;
+  for (int i = 0; i < 10; ++i)
+    if (judge() == Verdict::TURN_AWAY) ++turned_away;
+  EXPECT_EQ(turned_away, 6);
+  EXPECT_EQ(held(), 4u);
+}
+
+TEST_F(OneIsHeld, AndShownWhatFor) {
+  const auto shown = [this] { return gate.judge_held(app, since).waits_for; };
+  EXPECT_STREQ(shown(), "Held at the recovery gate: waiting for REPLICA");
+  gate.observe(replica_connected());
+  EXPECT_STREQ(shown(), "Held at the recovery gate: waiting for ACK");
+  gate.observe(semisync_off());
+  EXPECT_STREQ(shown(),
+               "Held at the recovery gate: waiting for SEMISYNC_MASTER");
+  gate.observe(proof_lost("the log was deleted"));
+  EXPECT_STREQ(shown(), "Held at the recovery gate: waiting for OVERRIDE");
+}
+
+/* -------------------------------------------------------------------------
+   Holding. */
+
+class FakeClient final : public HeldClient {
+ public:
+  int descriptor() const override { return pair.server_end(); }
+  bool killed() const override { return is_killed; }
+  FirstCommand peek() const override {
+    char start[enough_of_a_command];
+    const ssize_t length = ::recv(descriptor(), start, sizeof start,
+                                  MSG_PEEK | MSG_DONTWAIT);
+    EXPECT_GT(length, 0);
+    ++peeks;
+    return first_command({start, static_cast<std::size_t>(length)}, false);
+  }
+  void show(const char *state) override { shown = state; }
+
+  /* As KILL does it. */
+  void kill() {
+    is_killed = true;
+    ::shutdown(pair.server_end(), SHUT_RDWR);
+  }
+
+  ClientPair pair;
+  std::atomic<bool> is_killed{false};
+  mutable std::atomic<int> peeks{0};
+  std::atomic<const char *> shown{nullptr};
+};
+
+/* One client that is held by a thread of its own. */
+class Holding : public testing::Test, protected Scene {
+ protected:
+  Holding() { close(); }
+  ~Holding() override {
+    client.kill();
+    if (thread.joinable()) thread.join();
+  }
+
+  void begin() {
+    ASSERT_EQ(gate.knock(app), Verdict::HOLD);
+    thread = boost::thread([this] {
+      outcome = hold(gate, clock, app, client);
+      over = true;
+    });
+    while (client.shown == nullptr) boost::this_thread::yield();
+  }
+  HoldOutcome end() {
+    EXPECT_TRUE(thread.try_join_for(boost::chrono::seconds(30)))
+        << "it is still held";
+    return outcome;
+  }
+
+  FakeClient client;
+  boost::thread thread;
+  std::atomic<bool> over{false};
+  std::atomic<HoldOutcome> outcome{};
+};
+
+TEST_F(Holding, EndsWhenTheGateOpens) {
+  begin();
+  open();
+  EXPECT_EQ(end(), HoldOutcome::ADMITTED);
+  EXPECT_EQ(held(), 0u);
+}
+
+TEST_F(Holding, EndsWhenTheGateIsOpenedByHand) {
+  begin();
+  gate.open_by_hand("root@localhost");
+  EXPECT_EQ(end(), HoldOutcome::ADMITTED);
+}
+
+TEST_F(Holding, EndsWhenTheTimeIsUp) {
+  settings.connect_wait = milliseconds(1);
+  gate.configure(settings);
+  begin();
+  clock.advance(milliseconds(1));
+  EXPECT_EQ(end(), HoldOutcome::TURNED_AWAY);
+  EXPECT_EQ(held(), 0u);
+  EXPECT_EQ(rejected(), 1u);
+}
+
+TEST_F(Holding, EndsWhenTheSettingsSaySo) {
+  begin();
+  settings.connect_wait = milliseconds(0);
+  gate.configure(settings);
+  EXPECT_EQ(end(), HoldOutcome::TURNED_AWAY);
+}
+
+TEST_F(Holding, ShowsWhatIsMissingNow) {
+  begin();
+  EXPECT_STREQ(client.shown.load(), "Held at the recovery gate: waiting for REPLICA");
+  gate.observe(replica_connected());
+  while (client.shown.load() != "Held at the recovery gate: waiting for ACK"sv)
+    boost::this_thread::yield();
+}
+
+TEST_F(Holding, EndsWhenTheClientLeaves) {
+  begin();
+  client.pair.leave();
+  EXPECT_EQ(end(), HoldOutcome::LEFT);
+  EXPECT_EQ(held(), 0u);
+  EXPECT_EQ(rejected(), 0u);
+}
+
+TEST_F(Holding, EndsWhenTheClientHasAskedAndLeaves) {
+  begin();
+  client.pair.send("\x09\0\0\0\x03SELECT 1"sv);
+  while (client.peeks == 0) boost::this_thread::yield();
+  EXPECT_FALSE(over);
+  client.pair.leave();
+  EXPECT_EQ(end(), HoldOutcome::LEFT);
+}
+
+TEST_F(Holding, EndsWhenTheClientSaysGoodbye) {
+  begin();
+  client.pair.send("\1\0\0\0\x01"sv);
+  EXPECT_EQ(end(), HoldOutcome::LEFT);
+}
+
+TEST_F(Holding, EndsWhenTheClientChangesUser) {
+  begin();
+  client.pair.send("\7\0\0\0\x11root\0"sv);
+  EXPECT_EQ(end(), HoldOutcome::TURNED_AWAY);
+  EXPECT_EQ(held(), 0u);
+  EXPECT_EQ(rejected(), 1u);
+}
+
+TEST_F(Holding, EndsWhenTheClientChangesUserInTwoPieces) {
+  begin();
+  client.pair.send("\7\0\0\0"sv);
+  while (client.peeks == 0) boost::this_thread::yield();
+  client.pair.send("\x11root\0"sv);
+  EXPECT_EQ(end(), HoldOutcome::TURNED_AWAY);
+}
+
+TEST_F(Holding, EndsWhenTheSessionIsKilled) {
+  begin();
+  client.kill();
+  EXPECT_EQ(end(), HoldOutcome::LEFT);
+  EXPECT_EQ(held(), 0u);
+}
+
+TEST_F(Holding, DoesNotBeginWhenTheSessionIsKilledAlready) {
+  ASSERT_EQ(gate.knock(app), Verdict::HOLD);
+  client.is_killed = true;
+  EXPECT_EQ(hold(gate, clock, app, client), HoldOutcome::LEFT);
+  EXPECT_EQ(held(), 0u);
+}
+
+TEST_F(Holding, DoesNotBeginWhenTheGateHasOpenedMeanwhile) {
+  ASSERT_EQ(gate.knock(app), Verdict::HOLD);
+  open();
+  EXPECT_EQ(hold(gate, clock, app, client), HoldOutcome::ADMITTED);
+}
+
+TEST_F(Holding, TakesNothingAwayAndLooksOnce) {
+  begin();
+  client.pair.send("\x09\0\0\0\x03SELECT 1"sv);
+  while (client.peeks == 0) boost::this_thread::yield();
+  client.pair.send("garbage"sv);
+  for (int i = 0; i < 3; ++i) gate.configure(settings);
+  open();
+  EXPECT_EQ(end(), HoldOutcome::ADMITTED);
+  EXPECT_EQ(client.peeks, 1);
+  char arrived[100];
+  EXPECT_EQ(::recv(client.descriptor(), arrived, sizeof arrived, 0), 13 + 7);
+}
+
+TEST_F(Holding, IsSafeForTheCountWhenEverythingHappensAtOnce) {
+  // Clients come and leave, time passes, settings change, and the gate opens:
+  // in the end nobody is held, and whoever was is accounted for.
+  constexpr int clients = 40;
+  std::list<FakeClient> all(clients);
+  std::atomic<int> let_in{0}, turned_away{0}, left{0};
+  boost::thread_group threads;
+  for (FakeClient &one : all)
+    threads.create_thread([&] {
+      switch (gate.knock(app)) {
+        case Verdict::ADMIT:
+          ++let_in;
+          return;
+        case Verdict::TURN_AWAY:
+          ++turned_away;
+          return;
+        case Verdict::HOLD:
+          break;
+      }
+      switch (hold(gate, clock, app, one)) {
+        case HoldOutcome::ADMITTED:
+          ++let_in;
+          return;
+        case HoldOutcome::TURNED_AWAY:
+          ++turned_away;
+          return;
+        case HoldOutcome::LEFT:
+          ++left;
+          return;
+      }
+    });
+  threads.create_thread([&] {
+    int i = 0;
+    for (FakeClient &one : all)
+      if (++i % 5 == 0) one.pair.leave();
+  });
+  threads.create_thread([&] {
+    for (std::uint32_t count : {30u, 3u, 50u, 0u, 20u}) set_max_held(count);
+  });
+  threads.create_thread([&] {
+    clock.advance(connect_wait);
+    gate.open_by_hand("root@localhost");
+  });
+  threads.create_thread([&] { open(); });
+  threads.join_all();
+  EXPECT_EQ(let_in + turned_away + left, clients);
+  EXPECT_EQ(held(), 0u);
+  EXPECT_EQ(rejected(), static_cast<std::uint64_t>(turned_away));
+}
+
+}  // namespace
+}  // namespace recovery_gate

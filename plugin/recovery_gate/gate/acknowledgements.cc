@@ -1,0 +1,12 @@
+#include "recovery_gate/gate/acknowledgements.h"
+
+namespace recovery_gate {
+
+bool operator==(const SemisyncView &a, const SemisyncView &b) {
+  return a.enabled == b.enabled && a.replicas == b.replicas &&
+         a.acknowledged == b.acknowledged && a.proven == b.proven &&
+         a.standings == b.standings && a.proof_lost == b.proof_lost &&
+         a.shutting_down == b.shutting_down;
+}
+
+}  // namespace recovery_gate

@@ -1,0 +1,137 @@
+#include "recovery_gate/gate/gate_state.h"
+
+#include <iterator>
+#include <set>
+
+#include "testing/fakes.h"
+
+namespace recovery_gate {
+namespace {
+
+using testing::AnyOf;
+using S = GateState;
+
+bool waits_for_proof(S state) {
+  return state == S::CLOSED_SEMISYNC_MASTER || state == S::CLOSED_REPLICA ||
+         state == S::CLOSED_ACK;
+}
+
+TEST(GateState, AllowsExactlyTheseTransitions) {
+  // From each state, a row, to each, a column, both in this order.
+  const S order[] = {
+      S::STARTING,   S::CLOSED_SEMISYNC_MASTER, S::CLOSED_REPLICA,
+      S::CLOSED_ACK, S::CLOSED_OVERRIDE,        S::OPEN_NOT_NEEDED,
+      S::OPEN_ACK,   S::OPEN_OVERRIDE,          S::OPEN_TIMEOUT};
+  const char *const allowed[] = {
+      ". x x x x x . . .",  // STARTING
+      ". . x x x . x x x",  // CLOSED_SEMISYNC_MASTER
+      ". x . x x . x x x",  // CLOSED_REPLICA
+      ". x x . x . x x x",  // CLOSED_ACK
+      ". . . . . . . x x",  // CLOSED_OVERRIDE
+      ". . . . . . . . .",  // OPEN_NOT_NEEDED
+      ". . . . . . . . .",  // OPEN_ACK
+      ". . . . . . . . .",  // OPEN_OVERRIDE
+      ". . . . . . . . .",  // OPEN_TIMEOUT
+  };
+  for (int from = 0; from < 9; ++from)
+    for (int to = 0; to < 9; ++to)
+      EXPECT_EQ(is_allowed(order[from], order[to]),
+                allowed[from][2 * to] == 'x')
+          << full_name(order[from]) << " to " << full_name(order[to]);
+}
+
+TEST(GateState, ListsEveryStateOnce) {
+  const std::set<S> states(std::begin(all_gate_states),
+                           std::end(all_gate_states));
+  EXPECT_EQ(std::size(all_gate_states), 9u);
+  EXPECT_EQ(states.size(), 9u);
+  EXPECT_EQ(*states.rbegin(), S::OPEN_TIMEOUT);
+}
+
+TEST(GateState, IsFinalOnceOpen) {
+  for (const S from : all_gate_states)
+    for (const S to : all_gate_states)
+      if (is_open(from)) {
+        EXPECT_FALSE(is_allowed(from, to))
+            << full_name(from) << " to " << full_name(to);
+      }
+}
+
+TEST(GateState, LeavesAnOverrideOnlyByHandOrTimeOut) {
+  for (const S to : all_gate_states)
+    if (is_allowed(S::CLOSED_OVERRIDE, to)) {
+      EXPECT_THAT(to, AnyOf(S::OPEN_OVERRIDE, S::OPEN_TIMEOUT));
+    }
+}
+
+TEST(GateState, OpensByAcknowledgementOnlyWhereOneIsWaitedFor) {
+  for (const S from : all_gate_states)
+    EXPECT_EQ(is_allowed(from, S::OPEN_ACK), waits_for_proof(from))
+        << full_name(from);
+}
+
+TEST(GateState, NeedsNothingOnlyAtTheStart) {
+  for (const S from : all_gate_states)
+    EXPECT_EQ(is_allowed(from, S::OPEN_NOT_NEEDED), from == S::STARTING)
+        << full_name(from);
+}
+
+TEST(GateState, StartsOnce) {
+  for (const S from : all_gate_states)
+    EXPECT_FALSE(is_allowed(from, S::STARTING)) << full_name(from);
+}
+
+TEST(GateState, CanBeOpenedByHandWheneverItIsClosed) {
+  for (const S from : all_gate_states)
+    EXPECT_EQ(is_allowed(from, S::OPEN_OVERRIDE),
+              !is_open(from) && from != S::STARTING)
+        << full_name(from);
+}
+
+TEST(GateState, IsShownUnderTheNamesThatMonitoringKnows) {
+  const struct {
+    S state;
+    bool open;
+    const char *state_name, *waiting_for, *opened_by, *full;
+  } expected[] = {
+      {S::STARTING, false, "CLOSED", "", "", "CLOSED (starting)"},
+      {S::CLOSED_SEMISYNC_MASTER, false, "CLOSED", "SEMISYNC_MASTER", "",
+       "CLOSED (SEMISYNC_MASTER)"},
+      {S::CLOSED_REPLICA, false, "CLOSED", "REPLICA", "", "CLOSED (REPLICA)"},
+      {S::CLOSED_ACK, false, "CLOSED", "ACK", "", "CLOSED (ACK)"},
+      {S::CLOSED_OVERRIDE, false, "CLOSED", "OVERRIDE", "",
+       "CLOSED (OVERRIDE)"},
+      {S::OPEN_NOT_NEEDED, true, "OPEN", "", "NOT_NEEDED", "OPEN (NOT_NEEDED)"},
+      {S::OPEN_ACK, true, "OPEN", "", "ACK", "OPEN (ACK)"},
+      {S::OPEN_OVERRIDE, true, "OPEN", "", "OVERRIDE", "OPEN (OVERRIDE)"},
+      {S::OPEN_TIMEOUT, true, "OPEN", "", "TIMEOUT", "OPEN (TIMEOUT)"},
+  };
+  ASSERT_EQ(std::size(expected), std::size(all_gate_states));
+  for (const auto &shown : expected) {
+    EXPECT_EQ(is_open(shown.state), shown.open) << shown.full;
+    EXPECT_STREQ(state_name(shown.state), shown.state_name) << shown.full;
+    EXPECT_STREQ(waiting_for_name(shown.state), shown.waiting_for);
+    EXPECT_STREQ(opened_by_name(shown.state), shown.opened_by) << shown.full;
+    EXPECT_STREQ(full_name(shown.state), shown.full);
+  }
+}
+
+TEST(GateState, IsShownInTheProcessListWhereThereIsLittleRoom) {
+  for (S state : all_gate_states) {
+    const std::string held = held_name(state);
+    EXPECT_EQ(held.empty(), is_open(state)) << full_name(state);
+    EXPECT_LE(held.size(), 64u) << held;
+    EXPECT_NE(held.find(waiting_for_name(state)), std::string::npos) << held;
+  }
+}
+
+TEST(CloseReason, IsShownUnderTheNamesThatMonitoringKnows) {
+  EXPECT_STREQ(reason_name(CloseReason::NONE), "NONE");
+  EXPECT_STREQ(reason_name(CloseReason::CRASH), "CRASH");
+  EXPECT_STREQ(reason_name(CloseReason::UNACKED_SHUTDOWN), "UNACKED_SHUTDOWN");
+  EXPECT_STREQ(reason_name(CloseReason::CARRIED_OVER), "CARRIED_OVER");
+  EXPECT_STREQ(reason_name(CloseReason::ALWAYS), "ALWAYS");
+}
+
+}  // namespace
+}  // namespace recovery_gate

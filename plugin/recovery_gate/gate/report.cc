@@ -1,0 +1,130 @@
+#include "recovery_gate/gate/report.h"
+
+#include <fmt/format.h>
+
+#include "recovery_gate/gate/waiting_text.h"
+
+namespace recovery_gate {
+namespace {
+
+class Page {
+ public:
+  void line(const std::string &label, const std::string &text) {
+    page_ += fmt::format("{:<17} {}\n", label + ":", text);
+  }
+  /* Belongs to the line before it. */
+  void more(const std::string &text) {
+    page_ += fmt::format("{:<17} {}\n", "", text);
+  }
+  std::string take() { return std::move(page_); }
+
+ private:
+  std::string page_;
+};
+
+std::string counted(std::uint64_t count, const char *one, const char *many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+std::string name_of(const Transaction &transaction) {
+  std::string name = transaction.gtid ? "GTID " + to_string(*transaction.gtid)
+                                      : std::string("no GTID");
+  if (transaction.xid != 0) name += fmt::format(", XID {}", transaction.xid);
+  if (transaction.xa) {
+    const char *what = transaction.kind == TransactionKind::XA_PREPARE
+                           ? "XA PREPARE"
+                       : transaction.kind == TransactionKind::XA_ROLLBACK
+                           ? "XA ROLLBACK"
+                           : "XA COMMIT";
+    name += fmt::format(", {} {}", what, to_sql(*transaction.xa));
+  }
+  if (transaction.ddl) name += ", DDL";
+  return name;
+}
+
+/* That nothing was found does not say that nothing is owed, when the GTIDs say
+   otherwise or the search could not see all. */
+std::string what_is_in_doubt(const InDoubt &found, const GtidState &unsettled) {
+  const std::string gtids =
+      unsettled.empty() ? std::string() : "up to GTID " + to_string(unsettled);
+  if (found.count == 0 && !gtids.empty())
+    return "transactions " + gtids + ", none of which was found";
+  if (found.count == 0)
+    return found.reservation.empty() ? "0 transactions" : "none was found";
+  return counted(found.count, "transaction", "transactions") + ", " +
+         counted(found.bytes, "byte", "bytes") +
+         (gtids.empty() ? gtids : ", " + gtids);
+}
+
+/* What no replica is known to have, or was not when the server started. */
+void in_doubt(const Report &report, Page *page) {
+  const InDoubt &found = report.in_doubt;
+  const std::string line = what_is_in_doubt(found, report.gate.unsettled);
+  page->line(is_open(report.gate.state) ? "Was in doubt" : "In doubt", line);
+  if (!found.reservation.empty()) page->more(found.reservation);
+  if (found.count > found.last.size())
+    page->more(fmt::format("the last {} of them:", found.last.size()));
+  for (const InDoubt::Item &item : found.last)
+    page->more(fmt::format("{}: {} up to {}", name_of(item.transaction),
+                           counted(item.transaction.size(), "byte", "bytes"),
+                           to_string(item.end)));
+}
+
+void replicas(const Report &report, Page *page) {
+  page->line("Acknowledged", report.acknowledged.empty()
+                                 ? "nothing yet"
+                                 : "up to " + to_string(report.acknowledged));
+  const std::vector<ReplicaStanding> &replicas = report.gate.replicas;
+  page->line("Replicas", counted(replicas.size(), "semi-sync replica connected",
+                                 "semi-sync replicas connected"));
+  for (const ReplicaStanding &replica : replicas) {
+    std::string shown;
+    if (replica.standing == Standing::PROVEN) shown = "; proven: " + replica.why;
+    if (replica.standing == Standing::NEVER)
+      shown = "; proves nothing: " + replica.why;
+    page->more(fmt::format("server_id {} at {} (connection {}): sent up to {}{}",
+                           replica.server_id, replica.host, replica.connection,
+                           to_string(replica.sent), shown));
+  }
+}
+
+}  // namespace
+
+std::string status_page(const Report &report) {
+  const GateSnapshot &gate = report.gate;
+  const bool closed = !is_open(gate.state);
+  const bool was_closed = gate.reason != CloseReason::NONE;
+  Page page;
+  page.line("State", full_name(gate.state));
+  if (!report.since.empty()) page.line("Since", report.since);
+  page.line("Reason", reason_name(gate.reason));
+  if (was_closed) {
+    page.line("Why", gate.why);
+    page.line(closed ? "Closed for" : "Was closed",
+              fmt::format("{:.3f} s",
+                          static_cast<double>(gate.closed_for.count()) / 1000));
+  }
+  page.line("Recovered up to",
+            fmt::format("{} (GTID {})", to_string(gate.recovered_end),
+                        gate.recovered_gtid.empty() ? "none"
+                                                    : gate.recovered_gtid));
+  if (was_closed) {
+    in_doubt(report, &page);
+    page.line("To acknowledge", to_string(gate.to_acknowledge));
+  }
+  if (closed) replicas(report, &page);
+  if (was_closed) {
+    if (closed) page.line("Held now", std::to_string(gate.held));
+    page.line("Let in, closed", std::to_string(gate.admitted));
+    page.line("Turned away", std::to_string(gate.rejected));
+  }
+  page.line("XIDs recovered",
+            fmt::format("{} found, {} committed, {} rolled back, {} left "
+                        "prepared for an XA coordinator",
+                        report.xids.found, report.xids.committed,
+                        report.xids.rolled_back, report.xids.external));
+  page.line("What to do", what_to_do(gate.state, gate.replicas));
+  return page.take();
+}
+
+}  // namespace recovery_gate

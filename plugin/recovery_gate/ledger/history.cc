@@ -1,0 +1,50 @@
+#include "recovery_gate/ledger/history.h"
+
+#include <algorithm>
+
+namespace recovery_gate {
+void branch_off(const GtidState &common, const GtidState &ended,
+                History *history) {
+  const bool is_first = history->known && history->earlier.empty();
+  for (const auto &[source, number] : ended) {
+    std::uint64_t &highest = history->earlier[source];
+    highest = std::max(highest, number + unseen_numbers);
+  }
+  // What began and ended between two looks has been there all the same.
+  if (ended.empty()) history->earlier.emplace(GtidSource{0, 0}, unseen_numbers);
+  if (is_first) {
+    history->common = common;
+  } else {
+    GtidState still_common;
+    for (const auto &[source, number] : history->common) {
+      const auto again = common.find(source);
+      if (again != common.end())
+        still_common[source] = std::min(number, again->second);
+    }
+    history->common = std::move(still_common);
+  }
+}
+
+bool add_arrivals(const History &arrived, History *history) {
+  for (const auto &[source, number] : arrived.earlier) {
+    std::uint64_t &highest = history->earlier[source];
+    highest = std::max(highest, number);
+  }
+  ServerIds added;
+  for (const std::uint32_t id : arrived.replica_ids)
+    if (history->replica_ids.insert(id).second) added.insert(id);
+  for (const auto &[replica, number] : arrived.replicas)
+    if (added.count(replica.server_id) != 0 && number != 0)
+      history->replicas.emplace(replica, number);
+  const std::size_t behind = history->behind.size();
+  history->behind.insert(arrived.behind.begin(), arrived.behind.end());
+  bool passed_over = false;
+  for (const auto &[source, number] : arrived.passed_over) {
+    std::uint64_t &highest = history->passed_over[source];
+    passed_over |= number > highest;
+    highest = std::max(highest, number);
+  }
+  return !added.empty() || history->behind.size() != behind || passed_over;
+}
+
+}  // namespace recovery_gate

@@ -1,0 +1,642 @@
+#include "recovery_gate/ledger/ledger.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/thread/lock_guard.hpp>
+#include <filesystem>
+#include <system_error>
+
+#include "recovery_gate/binlog/binlog_file.h"
+
+namespace recovery_gate {
+namespace {
+
+using Lock = boost::lock_guard<boost::mutex>;
+
+constexpr milliseconds write_interval{300};
+constexpr milliseconds retry_interval{10 * 1000};
+// More of them are nobody's; then only the server's own are kept.
+constexpr std::size_t most_gtids_kept = 500;
+// What is written in a tenth of a second is less.
+constexpr std::uint64_t longest_walk = 64 << 20;
+
+/* Do numbers that a replica names mean something only from where it came in? */
+bool is_in_question(const History &history) {
+  return !history.known || !history.earlier.empty();
+}
+
+/* What is settled of the server's own and has gone, with the end of the log. */
+GtidState lacking(const Settled &settled, const ServerIds &own,
+                  const GtidState &left) {
+  GtidState lacking;
+  for (const auto &[source, number] : from_servers(settled.gtids, own)) {
+    const auto last = left.find(source);
+    if (last == left.end() || last->second < number) lacking[source] = number;
+  }
+  return lacking;
+}
+
+/* Is the log in which the last run began among these, or was it merely purged?
+   The last of them is this run's own. */
+bool is_accounted_for(const Record &record, const std::vector<LogStart> &logs) {
+  if (logs.size() < 2) return false;
+  const BinlogPosition first{without_folder(logs.front().path), 0};
+  const BinlogPosition &began = record.running_since;
+  if (first.file != began.file && has_reached(first, {began.file, 0}))
+    return true;
+  return std::any_of(logs.begin(), logs.end() - 1, [&](const LogStart &log) {
+    return without_folder(log.path) == began.file &&
+           binlog_identity(log.path, began.offset) == record.running_identity;
+  });
+}
+
+std::string with_folder_of(const std::string &path, const std::string &file) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? file : path.substr(0, slash + 1) + file;
+}
+
+bool nothing_left(const std::string &path, std::uint64_t from) {
+  std::error_code unknown;
+  const std::uint64_t size = std::filesystem::file_size(path, unknown);
+  if (unknown || size < from || size - from > longest_walk) return false;
+  const BinlogStretch rest = walk_binlog(path, from);
+  return rest.is_whole && rest.writers.empty();
+}
+
+/* The first position that, when a replica has acknowledged it, proves that the
+   replica has these GTIDs. */
+BinlogPosition proof_of(const BinlogSample &sample) {
+  const bool log_adds_nothing = sample.log.gtids_before == sample.gtids;
+  return {sample.end.file, log_adds_nothing ? 0 : sample.end.offset};
+}
+
+/* Are the logs still there, up to what is owed? */
+bool is_still_there(const Obligation &owed, const std::vector<LogStart> &logs) {
+  if (owed.recovered_end.empty()) return true;
+  const auto log =
+      std::find_if(logs.begin(), logs.end(), [&](const LogStart &candidate) {
+        return without_folder(candidate.path) == owed.recovered_end.file;
+      });
+  return log != logs.end() &&
+         (!owed.identity ||
+          binlog_identity(log->path, owed.recovered_end.offset) ==
+              owed.identity);
+}
+
+/* All from the settled place on, when it is in one of them: what became of older
+   ones does not matter. */
+std::vector<std::string> relevant(const std::optional<Settled> &settled,
+                                  std::vector<std::string> paths) {
+  const auto log = std::find_if(
+      paths.begin(), paths.end(), [&](const std::string &path) {
+        return settled && is_inside(*settled, path);
+      });
+  if (log != paths.end()) paths.erase(paths.begin(), log);
+  return paths;
+}
+
+}  // namespace
+
+Ledger::Ledger(const Clock &clock, Journal &journal, StateFile &file)
+    : clock_(clock), journal_(journal), file_(file) {}
+
+std::string Ledger::load(bool crashed, const BinlogPosition &newest_log) {
+  Lock lock(mutex_);
+  const std::string unknown = file_.load(&on_disk_);
+  had_record_ = on_disk_ || !unknown.empty();
+  if (on_disk_) record_ = *on_disk_;
+  Obligation &owed = record_.obligation;
+  if (!unknown.empty())
+    owed = {Debt::CARRIED_OVER, true, newest_log, std::nullopt, ""};
+  else if (crashed && !owed.open())
+    owed = {Debt::CRASH, true, newest_log, std::nullopt, ""};
+  if (owed.open()) save();
+  return unknown;
+}
+
+std::vector<std::string> Ledger::relevant_logs(
+    const std::vector<std::string> &paths) const {
+  Lock lock(mutex_);
+  return relevant(record_.settled, paths);
+}
+
+Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
+                                      const BinlogSample &start,
+                                      bool crashed) const {
+  Lock lock(mutex_);
+  Inheritance found;
+  found.had_record = had_record_;
+  found.had_logs = logs.size() > 1;
+  found.obligation = record_.obligation;
+  if (found.obligation.debt != Debt::CRASH &&
+      !is_still_there(found.obligation, logs))
+    found.obligation.provable = false;
+  found.unclean = !record_.running_since.empty();
+  found.is_same_series = found.unclean && is_accounted_for(record_, logs);
+  const bool is_another =
+      !logs.empty() &&
+      without_folder(logs.front().path) == record_.running_since.file &&
+      !found.is_same_series;
+  found.lost_all =
+      logs.size() < 2 || is_another ||
+      !has_reached(record_.running_since,
+                   {without_folder(logs.front().path), 0});
+  if (found.unclean && !is_accounted_for(record_, logs))
+    found.lost_track =
+        "the server was not shut down properly, and the binary log that it "
+        "wrote (" + record_.running_since.file +
+        " and later) is not in the binary log index any more: log_bin was "
+        "changed, or logs were deleted or replaced";
+  // What it received was received then, whatever the server is now.
+  const bool received =
+      on_disk_ && record_.history.known ? record_.received : start.receives;
+  const ServerIds ids = writers(start.gtids, received);
+  found.unsettled = find_unsettled(record_.settled, ids, logs, start.gtids);
+  found.own = ids;
+  if (found.unsettled.since_settled) found.since = record_.settled;
+  if (record_.settled && found.unclean && !found.unsettled.since_settled &&
+      found.lost_track.empty() && found.obligation.provable)
+    found.cut_off = lacking(*record_.settled, own_of(*record_.settled),
+                            start.gtids);
+  if (found.unclean && found.unsettled.empty() &&
+      found.unsettled.since_settled)
+    found.unsettled = find_written(record_.settled, ids, logs, start.gtids);
+  found.settled = found.unsettled.empty() ||
+                  (!had_record_ && !crashed && found.obligation.debt == Debt::NONE);
+  return found;
+}
+
+void Ledger::decided(const Obligation &owed, const BinlogSample &start,
+                     bool settled, const Inheritance &found) {
+  Lock lock(mutex_);
+  // Before a server has a record, it may have had replicas if it had logs.
+  if (!found.had_record) record_.served = found.had_logs;
+  settled_counts_ = found.unsettled.since_settled;
+  // Other logs than those that the server wrote before: log_bin was changed, RESET
+  // MASTER was run without this plugin, a folder was restored. Or their end is gone.
+  if (found.had_record && !settled_counts_ && record_.settled)
+    begin_history(found.is_same_series ? start.gtids : GtidState(),
+                  record_.settled->gtids);
+  if (found.was_cut) begin_history(start.gtids, start.gtids);
+  start_ = last_ = start;
+  own_ids_ = {start.log.server_id};
+  receives_ = start.receives;
+  record_.received |= start.receives;
+  record_.obligation = owed;
+  record_.running_since = start.end;
+  record_.running_identity = start.identity;
+  // Of another binary log.
+  if (!has_reached(start.end, record_.acknowledged)) record_.acknowledged = {};
+  if (settled)
+    settle(start);
+  else
+    pending_ = start;
+  save();
+}
+
+void Ledger::opened() {
+  Lock lock(mutex_);
+  record_.obligation = Obligation();
+  if (start_ && !settled_in_this_run_) {
+    settle(*start_);
+    pending_.reset();
+  }
+  save();
+}
+
+void Ledger::lost_proof() {
+  Lock lock(mutex_);
+  if (!record_.obligation.open() || !record_.obligation.provable) return;
+  record_.obligation.provable = false;
+  save();
+}
+
+void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
+  Lock lock(mutex_);
+  note_server_id(progress.server_id());
+  const BinlogPosition acknowledged = progress.acknowledged();
+  const BinlogProgress::End end = progress.end();
+  note_acknowledged(acknowledged);
+  const bool receives = progress.receives();
+  const bool promoted = receives_ && !receives;
+  note_received(receives);
+  receives_ = receives;
+  if (gate_is_open)
+    follow(progress, end, acknowledged);
+  else if (last_ && end.resets != last_->resets)
+    take(progress.sample());
+  // Last: those that came after the binary log was begun anew belong to that.
+  note_replicas(progress);
+  if (given_up_.exchange(false)) {
+    record_.obligation = Obligation();
+    settle(progress.sample());
+    pending_.reset();
+    save();
+  }
+  // From now on all that comes is its own.
+  if (promoted) save();
+  save_if_due();
+}
+
+void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
+                           const std::vector<std::string> &log_paths,
+                           const std::string &gtid_position,
+                           std::string unreadable) {
+  Lock lock(mutex_);
+  const BinlogPosition acknowledged = progress.acknowledged();
+  const BinlogSample end = progress.sample();
+  note_server_id(progress.server_id());
+  note_acknowledged(acknowledged);
+  note_received(progress.receives());
+  if (gate_is_open) {
+    const bool same_series = take(end);
+    const bool all_acknowledged =
+        same_series && is_proven(progress, acknowledged, end);
+    if (all_acknowledged) discharge();
+    if (all_acknowledged || nothing_own_since_settled(progress, end))
+      settle(end);
+  }
+  if (!record_.obligation.open()) {
+    const std::vector<LogStart> logs =
+        read_log_starts(relevant(record_.settled, log_paths), &unreadable);
+    Unsettled unsettled =
+        find_unsettled(record_.settled, writers(end.gtids, record_.received),
+                       logs, end.gtids);
+    // A GTID was written once more: the lists do not show it.
+    if (gate_is_open && unsettled.empty() && settled_in_this_run_ &&
+        settled_in_this_run_->end != end.end)
+      unsettled.gtids = from_servers(end.gtids, own_ids_);
+    if (!unreadable.empty() || !unsettled.empty()) {
+      record_.obligation = {Debt::SHUTDOWN, true, end.end, end.identity,
+                            gtid_position};
+      journal_.warning(
+          "shutting down while no replica is known to have acknowledged " +
+          (unreadable.empty() ? "the last that this server wrote, GTID " +
+                                    to_string(unsettled.gtids)
+                              : "everything: " + unreadable) +
+          ". The next start will be closed until one has");
+    }
+  }
+  record_.running_since = {};
+  record_.running_identity = 0;
+  save();
+}
+
+Record Ledger::record() const {
+  Lock lock(mutex_);
+  return record_;
+}
+
+void Ledger::note_server_id(std::uint32_t id) {
+  if (!last_ || !own_ids_.insert(id).second) return;
+  // Not a matter of time: what is written under it is owed from now on.
+  record_.other_server_ids.insert(own_ids_.begin(), own_ids_.end());
+  save();
+}
+
+void Ledger::note_acknowledged(const BinlogPosition &acknowledged) {
+  if (acknowledged.empty() || has_reached(record_.acknowledged, acknowledged))
+    return;
+  record_.acknowledged = acknowledged;
+  worth_writing_ = true;
+}
+
+/* Where replicas were when they came matters only where their numbers may be of
+   another history. */
+void Ledger::note_replicas(BinlogProgress &progress) {
+  if (progress.serves() && !record_.served) {
+    record_.served = true;
+    worth_writing_ = true;
+  }
+  History arrivals = progress.arrivals();
+  if (!arrivals.earlier.empty()) note_other_history(arrivals.earlier);
+  if (!is_in_question(record_.history)) {
+    arrivals.replica_ids.clear();
+    arrivals.replicas.clear();
+  }
+  if (!add_arrivals(arrivals, &record_.history)) return;
+  worth_writing_ = true;
+  write_not_before_ = clock_.now();
+}
+
+/* A replica has named what this server must have written, and its log lacks: the log
+   was put back to what it was before, and may name other transactions so. */
+void Ledger::note_other_history(const GtidState &named) {
+  bool is_known = true;
+  for (const auto &[source, number] : named) {
+    const auto earlier = record_.history.earlier.find(source);
+    is_known &= earlier != record_.history.earlier.end() &&
+                earlier->second >= number;
+  }
+  if (is_known) return;
+  record_.served = true;
+  begin_history({}, named);
+  worth_writing_ = true;
+  write_not_before_ = clock_.now();
+  journal_.warning(
+      "a replica has named GTID " + to_string(named) + ", which has this server's "
+      "id and is not in its binary log: another history of this server has had it. "
+      "What replicas name counts from where they first connect from now on");
+}
+
+void Ledger::note_received(bool receives) {
+  if (!receives || record_.received) return;
+  record_.received = true;
+  worth_writing_ = true;
+  write_not_before_ = clock_.now();
+}
+
+/*
+  The binary log is asked for its end and its GTIDs in one go. When a replica has
+  acknowledged that end, these GTIDs are settled, and the next sample is taken.
+*/
+void Ledger::follow(BinlogProgress &progress, const BinlogProgress::End &end,
+                    const BinlogPosition &acknowledged) {
+  const bool same_log = last_ && end.log_number == last_->log_number;
+  bool same_series = true;
+  std::optional<BinlogSample> sample;
+  // First of all: an acknowledgement in a log that was begun anew says nothing
+  // about a sample of the one before.
+  if (!same_log) {
+    sample = progress.sample();
+    same_series = take(*sample);
+  }
+  if (pending_ && is_proven(progress, acknowledged, *pending_)) {
+    discharge();
+    settle(*pending_);
+    pending_.reset();
+    worth_writing_ = true;
+  }
+  if (same_log) {
+    if (pending_) {
+      // So that it is known what there was when the log is begun anew.
+      if (last_->end != end.position) take(progress.sample());
+      return;
+    }
+    if (record_.settled && record_.settled->position == end.position) {
+      worth_writing_ |= record_.received != receives_;
+      record_.received = receives_;  // nothing was written since
+      return;
+    }
+    sample = progress.sample();
+    same_series = take(*sample);
+  }
+  const BinlogSample &now = *sample;
+  if (nothing_own_since_settled(progress, now)) {
+    const bool other_log =
+        !record_.settled || record_.settled->position.file != now.end.file;
+    settle(now);
+    pending_.reset();
+    // Else a replica would write this for all that it receives.
+    if (other_log) worth_writing_ = true;
+  } else if (same_series && is_proven(progress, acknowledged, now)) {
+    discharge();
+    settle(now);
+    pending_.reset();
+    worth_writing_ = true;
+  } else if (!pending_) {
+    pending_ = now;
+  }
+}
+
+/* Is some replica known to have all that the sample holds of this server's own? */
+bool Ledger::is_proven(BinlogProgress &progress,
+                       const BinlogPosition &acknowledged,
+                       const BinlogSample &sample) {
+  Demand demand = demand_for(sample);
+  demand.acknowledged = reaches(acknowledged, sample);
+  demand.reply = acknowledged;
+  return progress.is_proven(demand, record_.history);
+}
+
+/* What was written from the settled place up to the sample. */
+Demand Ledger::demand_for(const BinlogSample &sample) const {
+  Demand demand;
+  demand.stretch.to = sample.end;
+  if (record_.settled && (settled_in_this_run_ || settled_counts_)) {
+    demand.stretch.from = record_.settled->position;
+    demand.before = record_.settled->gtids;
+  }
+  demand.own = writers(sample.gtids, record_.received);
+  demand.written = written_since(demand.before, sample.gtids, demand.own);
+  // The same numbers once more.
+  if (demand.written.empty())
+    demand.written = from_servers(sample.gtids, own_ids_);
+  return demand;
+}
+
+/*
+  Is all that the one holds before the other? Positions that a file/position replica
+  starts from come as acknowledgements too, and need not be the end of anything. And
+  events that are in no transaction, as a checkpoint at the end of the log, are never
+  acknowledged.
+*/
+bool Ledger::reaches(const BinlogPosition &acknowledged,
+                     const BinlogSample &sample) {
+  // A replica may be away for long: each place is looked at once.
+  if (acknowledged.empty() ||
+      (acknowledged == refused_ && sample.end == refused_for_))
+    return false;
+  const bool reaches = is_proof(acknowledged, sample);
+  if (!reaches) {
+    refused_ = acknowledged;
+    refused_for_ = sample.end;
+  }
+  return reaches;
+}
+
+bool Ledger::is_proof(const BinlogPosition &acknowledged,
+                      const BinlogSample &sample) const {
+  const BinlogPosition proof = proof_of(sample);
+  if (acknowledged.file != sample.end.file)
+    return has_reached(acknowledged, proof) ||
+           (proof.offset == 0 &&
+            is_next_log(acknowledged.file, sample.end.file) &&
+            nothing_left(with_folder_of(sample.log.path, acknowledged.file),
+                         acknowledged.offset));
+  const std::uint64_t at = acknowledged.offset, end = sample.end.offset;
+  if (at >= end) return walk_binlog(sample.log.path, end, at).is_whole;
+  if (has_reached(acknowledged, proof)) return true;
+  // The types of events cannot be read where the list could not.
+  if (!sample.log.gtids_before || end - at > longest_walk) return false;
+  const BinlogStretch rest = walk_binlog(sample.log.path, at, end);
+  return rest.is_whole && rest.writers.empty();
+}
+
+ServerIds Ledger::own_of(const Settled &settled) const {
+  ServerIds ids = record_.other_server_ids;
+  ids.insert(settled.server_id);
+  return ids;
+}
+
+/* Whose transactions are the server's own? A server that is no replica has
+   nothing from elsewhere, whatever id a session took on. */
+ServerIds Ledger::writers(const GtidState &gtids, bool receives) const {
+  ServerIds ids = record_.other_server_ids;
+  ids.insert(own_ids_.begin(), own_ids_.end());
+  if (!receives)
+    for (const auto &[source, number] : gtids) ids.insert(source.server_id);
+  return ids;
+}
+
+/* Learns from a sample what it says of the log itself. False: the log was begun
+   anew, and what was known of it before means nothing. */
+bool Ledger::take(const BinlogSample &sample) {
+  const bool anew = last_ && was_begun_anew(sample);
+  if (anew)
+    begin_anew(sample);
+  else
+    note_vanished(sample);
+  own_ids_.insert(sample.log.server_id);
+  last_ = sample;
+  return !anew;
+}
+
+/* FLUSH BINARY LOGS DELETE_DOMAIN_ID: what was owed in the domain is owed, though
+   no log and no list shows it any more. */
+void Ledger::note_vanished(const BinlogSample &sample) {
+  if (!last_) return;
+  GtidState vanished;
+  for (const auto &[source, number] : from_servers(
+           last_->gtids, writers(last_->gtids, record_.received))) {
+    if (sample.gtids.count(source) != 0) continue;
+    const GtidState &settled =
+        record_.settled ? record_.settled->gtids : GtidState();
+    const auto known = settled.find(source);
+    if (known == settled.end() || known->second != number)
+      vanished[source] = number;
+  }
+  if (vanished.empty()) return;
+  record_.obligation = {Debt::CARRIED_OVER, false, last_->end, last_->identity,
+                        to_string(vanished)};
+  journal_.warning(
+      "a domain was deleted from the binary log (FLUSH BINARY LOGS "
+      "DELETE_DOMAIN_ID) before a replica was known to have GTID " +
+      to_string(vanished) + ", which this server wrote. That stays owed: the next "
+      "start will be closed, unless somebody gives it up with SET GLOBAL "
+      "recovery_gate_open_now=ON");
+  save();
+}
+
+bool Ledger::was_begun_anew(const BinlogSample &sample) const {
+  if (sample.resets != last_->resets) return true;
+  if (sample.log_number == last_->log_number) return false;
+  const BinlogPosition log{sample.end.file, 0}, last{last_->end.file, 0};
+  if (log == last || !has_reached(log, last)) return true;
+  // RESET MASTER TO a higher number. FLUSH BINARY LOGS DELETE_DOMAIN_ID shortens
+  // the list too, and leaves the last log where it is.
+  return sample.log.gtids_before &&
+         !continues(*sample.log.gtids_before, last_->gtids) &&
+         ::access(last_->log.path.c_str(), F_OK) != 0;
+}
+
+/* RESET MASTER: no place in the old log means anything in the new one. */
+void Ledger::begin_anew(const BinlogSample &sample) {
+  if (pending_ && !record_.obligation.open())
+    journal_.warning("the binary log was reset before a replica was known to have "
+                     "acknowledged all that it held; that is given up");
+  if (record_.obligation.open()) record_.obligation.provable = false;
+  begin_history({}, last_->gtids);
+  record_.history.known = true;
+  record_.acknowledged = {};
+  record_.running_since = sample.end;
+  record_.running_identity = sample.identity;
+  pending_.reset();
+  BinlogSample beginning = sample;
+  beginning.gtids = sample.log.gtids_before.value_or(GtidState());
+  settle(beginning);
+  // What was written since the reset is not settled: without a place, the start of
+  // the log counts.
+  if (sample.gtids != beginning.gtids) record_.settled.reset();
+  save();
+}
+
+/* Whoever was sent the log that has ended may name its numbers for those of the one
+   that begins. */
+void Ledger::begin_history(const GtidState &common, const GtidState &ended) {
+  History &history = record_.history;
+  if (record_.served) branch_off(common, ended, &history);
+  history.replica_ids.clear();
+  history.replicas.clear();
+  history.behind.clear();
+}
+
+bool Ledger::nothing_own_since_settled(BinlogProgress &progress,
+                                       const BinlogSample &sample) const {
+  if (!settled_in_this_run_) return false;
+  // A GTID can be written once more.
+  const BinlogSample &settled = *settled_in_this_run_;
+  if (sample.gtids == settled.gtids && sample.log.gtids_before &&
+      sample.end.file == settled.end.file) {
+    const BinlogStretch since = walk_binlog(
+        sample.log.path, settled.end.offset, sample.end.offset);
+    return since.is_whole && since.writers.empty();
+  }
+  const Demand demand = demand_for(sample);
+  if (!written_since(settled.gtids, sample.gtids, demand.own).empty())
+    return false;
+  // Or it stands in a log whose headers say nothing, or that has ended since, or
+  // among what was received.
+  const bool may_be_there = sample.gtids == settled.gtids
+                                ? sample.end != settled.end
+                                : record_.received;
+  return !may_be_there || progress.read_owed(demand).empty();
+}
+
+/* All that the server had, once it was given another: a session keeps the one that
+   it began with, whatever the log says that it writes to. */
+ServerIds Ledger::ids_of_sessions() const {
+  return own_ids_.size() > 1 ? own_ids_ : ServerIds();
+}
+
+void Ledger::settle(const BinlogSample &sample) {
+  record_.settled = Settled{sample.end, sample.identity,
+                            sample.gtids.size() <= most_gtids_kept
+                                ? sample.gtids
+                                : from_servers(sample.gtids, own_ids_),
+                            sample.log.server_id};
+  record_.other_server_ids = ids_of_sessions();
+  record_.received = receives_;
+  // All before this is on a replica, whatever the history was.
+  record_.history.known = true;
+  record_.history.behind.clear();
+  record_.history.passed_over.clear();
+  settled_in_this_run_ = sample;
+}
+
+void Ledger::discharge() {
+  if (!record_.obligation.open() || !record_.obligation.provable) return;
+  record_.obligation = Obligation();
+  worth_writing_ = true;
+}
+
+bool Ledger::save() {
+  owes_ = record_.obligation.open();
+  wants_arrivals_ = is_in_question(record_.history);
+  worth_writing_ = false;
+  write_not_before_ = clock_.now() + write_interval;
+  if (on_disk_ && *on_disk_ == record_) return true;
+  const std::string failure = file_.save(record_);
+  if (failure.empty()) {
+    on_disk_ = record_;
+    if (cannot_write_) journal_.note("the state file is written again");
+    cannot_write_ = false;
+    return true;
+  }
+  on_disk_.reset();
+  worth_writing_ = true;
+  write_not_before_ = clock_.now() + retry_interval;
+  if (!cannot_write_)
+    journal_.error(failure + ". It is tried again. The gate works, but what it "
+                             "has to remember beyond a restart is not on disk: "
+                             "make room, or set the rights right");
+  cannot_write_ = true;
+  return false;
+}
+
+void Ledger::save_if_due() {
+  if (worth_writing_ && clock_.now() >= write_not_before_) save();
+}
+
+}  // namespace recovery_gate

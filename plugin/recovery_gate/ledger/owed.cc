@@ -1,0 +1,194 @@
+#include "recovery_gate/ledger/owed.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "recovery_gate/binlog/binlog_file.h"
+#include "recovery_gate/binlog/byte_source.h"
+
+namespace recovery_gate {
+namespace {
+
+constexpr std::uint64_t asks_every = 4096;  // transactions
+
+class Reader {
+ public:
+  Reader(const OwedSearch &search, const Stretch &stretch,
+         const GtidState &before)
+      : search_(search), stretch_(stretch), collector_(before) {}
+
+  Owed run() {
+    auto log = search_.logs.begin();
+    const auto end = search_.logs.end();
+    if (!stretch_.from.empty())
+      log = std::find_if(log, end, [this](const std::string &path) {
+        return without_folder(path) == stretch_.from.file;
+      });
+    if (log == end)
+      return unknown("the binary log " + stretch_.from.file +
+                     " is not there any more");
+    const auto last = std::find_if(log, end, [this](const std::string &path) {
+      return without_folder(path) == stretch_.to.file;
+    });
+    if (last == end)
+      return unknown("the binary log " + stretch_.to.file + " is not there");
+    if (search_.most != 0 && size(log, last + 1) > search_.most)
+      return unknown("too much of the binary log would have to be read");
+    for (; log <= last && problem_.empty(); ++log)
+      read(*log, without_folder(*log) == stretch_.from.file
+                     ? stretch_.from.offset
+                     : 0);
+    return problem_.empty() ? collector_.take() : unknown(problem_);
+  }
+
+ private:
+  static Owed unknown(const std::string &why) {
+    Owed owed;
+    owed.unknown = why;
+    return owed;
+  }
+
+  template <class Iterator>
+  std::uint64_t size(Iterator log, Iterator end) const {
+    std::uint64_t bytes = 0;
+    for (; log != end; ++log) {
+      std::error_code unreadable;
+      const auto size = std::filesystem::file_size(*log, unreadable);
+      if (unreadable) continue;
+      bytes += size;
+      if (without_folder(*log) == stretch_.from.file)
+        bytes -= std::min(bytes, stretch_.from.offset);
+    }
+    return bytes;
+  }
+
+  void read(const std::string &path, std::uint64_t from) {
+    FileSource source;
+    problem_ = source.open(path);
+    if (!problem_.empty()) return;
+    const std::string file = without_folder(path);
+    const BinlogFileFacts facts = read_binlog_header(path);
+    ScanOptions options;
+    options.from = from;
+    options.decryptor = search_.decryptor;
+    if (file == stretch_.to.file) {
+      if (from >= stretch_.to.offset) return;
+      options.to = stretch_.to.offset;
+    }
+    std::uint64_t seen = 0;
+    bool cancelled = false;
+    const ScanResult result =
+        scan(source, options, [&](const Transaction &transaction) {
+          if (transaction.gtid)
+            collector_.add(transaction,
+                           transaction.gtid->server_id == facts.server_id ||
+                               search_.own.count(transaction.gtid->server_id),
+                           file);
+          cancelled = ++seen % asks_every == 0 && search_.cancelled &&
+                      search_.cancelled();
+          return !cancelled;
+        });
+    if (cancelled)
+      problem_ = "reading the binary log was broken off";
+    else if (!result.error.empty())
+      problem_ = result.error;
+    else if (result.tail == Tail::DAMAGED)
+      problem_ = path + ": " + result.tail_reason;
+    else if (options.to && result.end_of_events < *options.to)
+      problem_ = path + " ends before " + std::to_string(*options.to);
+  }
+
+  const OwedSearch &search_;
+  const Stretch &stretch_;
+  OwedCollector collector_;
+  std::string problem_;
+};
+
+}  // namespace
+
+bool Owed::marked() const {
+  return std::any_of(domains.begin(), domains.end(), [](const auto &domain) {
+    return domain.second.marked;
+  });
+}
+
+GtidState Owed::gtids() const {
+  GtidState gtids;
+  for (const auto &[number, domain] : domains)
+    for (const std::uint32_t writer : domain.writers)
+      gtids[{number, writer}] = domain.highest.at(writer);
+  return gtids;
+}
+
+void OwedCollector::add(const Transaction &transaction, bool is_own,
+                        const std::string &file) {
+  if (transaction.kind == TransactionKind::UNFINISHED) return;
+  const Gtid &gtid = *transaction.gtid;
+  std::uint64_t highest = 0;
+  for (auto before = before_.lower_bound({gtid.domain, 0});
+       before != before_.end() && before->first.domain == gtid.domain; ++before)
+    if (is_own || before->first.server_id == gtid.server_id)
+      highest = std::max(highest, before->second);
+  std::uint64_t &last_of_source = before_[{gtid.domain, gtid.server_id}];
+
+  auto known = owed_.domains.find(gtid.domain);
+  if (known == owed_.domains.end()) {
+    if (is_own) {
+      OwedDomain domain;
+      domain.begin = {file, transaction.begin};
+      domain.first = gtid;
+      for (auto before = before_.lower_bound({gtid.domain, 0});
+           before != before_.end() && before->first.domain == gtid.domain;
+           ++before)
+        if (before->second != 0)
+          domain.before[before->first.server_id] = before->second;
+      known = owed_.domains.emplace(gtid.domain, std::move(domain)).first;
+    }
+  }
+  if (known != owed_.domains.end()) {
+    OwedDomain &domain = known->second;
+    const auto breaks = [&](const std::string &why) {
+      if (domain.broken.empty()) domain.broken = why;
+    };
+    std::uint64_t &highest_of_source = domain.highest[gtid.server_id];
+    const auto lowest =
+        domain.lowest.emplace(gtid.server_id, gtid.sequence).first;
+    if (!is_own)
+      breaks("GTID " + to_string(gtid) +
+             ", which this server received, comes after GTID " +
+             to_string(domain.first) +
+             ", which it wrote itself, in its binary log, so that whoever has "
+             "the one need not have the other");
+    else if (gtid.sequence == last_of_source)
+      breaks("this server has written GTID " + to_string(gtid) + " twice");
+    else if (gtid.sequence < highest)
+      breaks("the numbers of domain " + std::to_string(gtid.domain) +
+             " go back to GTID " + to_string(gtid) + " in this binary log");
+    else if (gtid != domain.first && gtid.sequence > highest + 1)
+      // What this server applied there, and did not log, made its numbers go on; and
+      // who has that is served from there.
+      breaks("numbers before GTID " + to_string(gtid) +
+             " are not in this binary log, and a replica that has those from "
+             "elsewhere need not have what comes before them");
+    if (is_own) {
+      domain.last = gtid;
+      domain.writers.insert(gtid.server_id);
+    }
+    highest_of_source = std::max(highest_of_source, gtid.sequence);
+    lowest->second = std::min(lowest->second, gtid.sequence);
+    if (transaction.marked && is_own) {
+      domain.marked = true;
+      breaks("GTID " + to_string(gtid) +
+             " is marked with skip_replication, and need not have been sent "
+             "to who has a later one");
+    }
+  }
+  last_of_source = gtid.sequence;
+}
+
+Owed read_owed(const OwedSearch &search, const Stretch &stretch,
+               const GtidState &before) {
+  return Reader(search, stretch, before).run();
+}
+
+}  // namespace recovery_gate

@@ -1,0 +1,133 @@
+#include "recovery_gate/ledger/start.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "recovery_gate/binlog/binlog_file.h"
+#include "recovery_gate/ledger/owed.h"
+
+namespace recovery_gate {
+namespace {
+
+/* The start's own log need not be read, and before the start it is not there. */
+std::vector<LogStart> starts_of(std::vector<std::string> paths,
+                                const BinlogSample &start,
+                                std::string *doubt) {
+  const bool has_own = !paths.empty() &&
+                       without_folder(paths.back()) == start.end.file;
+  if (has_own) paths.pop_back();
+  std::vector<LogStart> starts = read_log_starts(paths, doubt);
+  if (has_own) starts.push_back(start.log);
+  return starts;
+}
+
+std::uint64_t size_of(const std::string &path) {
+  std::error_code unknown;
+  const auto size = std::filesystem::file_size(path, unknown);
+  return unknown ? 0 : size;
+}
+
+/* A start must not wait for more than this to be read. */
+constexpr std::uint64_t most_read_at_start = 256 * 1024 * 1024;
+
+/*
+  The lists at the start of logs count what recovery discarded: the server reads its
+  GTID, and the transaction has no end. What is there as a whole the log itself
+  says; when it cannot be read, the lists have to do.
+*/
+void count_whole_ones(const std::vector<std::string> &logs,
+                      EventDecryptor *decryptor, StartFacts *facts) {
+  OwedSearch search;
+  search.logs = logs;
+  search.own = facts->own_ids;
+  search.decryptor = decryptor;
+  search.most = most_read_at_start;
+  GtidState before = facts->settled_gtids;
+  if (facts->settled_place.empty() && !logs.empty())
+    before = read_binlog_header(logs.front()).gtids_before.value_or(GtidState());
+  const Owed owed = read_owed(
+      search, {facts->settled_place, facts->recovered_end}, before);
+  if (owed.unknown.empty()) facts->unsettled = owed.gtids();
+}
+
+}  // namespace
+
+void note_last_end(const std::vector<std::string> &logs, StartFacts *facts) {
+  if (logs.empty()) return;
+  const BinlogFileFacts newest = read_binlog_header(logs.back());
+  facts->crashed = newest.in_use;
+  facts->size_before_recovery = size_of(logs.back());
+  if (!newest.error.empty()) facts->doubt = newest.error;
+}
+
+void note_recovered_end(const std::string &newest_log, StartFacts *facts) {
+  if (newest_log.empty()) return;
+  const BinlogFileFacts log = read_binlog_end(newest_log);
+  if (!log.error.empty()) {
+    if (facts->doubt.empty()) facts->doubt = log.error;
+    return;
+  }
+  facts->was_cut = size_of(newest_log) < facts->size_before_recovery;
+  facts->recovered_path = newest_log;
+  facts->recovered_end = {without_folder(newest_log), log.end_of_events};
+  facts->recovered_identity = binlog_identity(newest_log, log.end_of_events);
+}
+
+Ledger::Inheritance inherit(const Ledger &ledger, const std::string &unknown,
+                            const std::vector<std::string> &logs,
+                            const std::string &index_error,
+                            const BinlogSample &start,
+                            EventDecryptor *decryptor, StartFacts *facts) {
+  std::string doubt = index_error.empty() ? unknown : index_error;
+  const std::vector<LogStart> starts =
+      starts_of(ledger.relevant_logs(logs), start, &doubt);
+  Ledger::Inheritance found = ledger.recovered(starts, start, facts->crashed);
+  found.was_cut = facts->was_cut;
+  facts->carried_over = found.obligation;
+  facts->crashed |= found.obligation.debt == Debt::CRASH;
+  facts->unclean = found.unclean;
+  if (!found.lost_track.empty()) doubt = found.lost_track;
+  if (found.lost_all && !found.lost_track.empty())
+    facts->unprovable =
+        "a replica that acknowledges this binary log need not have what was "
+        "in that one";
+  else if (!found.obligation.provable)
+    facts->unprovable =
+        "the binary log that holds it was deleted, or is not the one that was "
+        "recovered";
+  if (!found.cut_off.empty()) {
+    const std::string lost = to_string(found.cut_off);
+    doubt = "recovery has cut transactions off the binary log that a replica had "
+            "acknowledged, up to GTID " + lost;
+    facts->unprovable =
+        "this server lacks them, and must not be the primary: it would use their "
+        "GTIDs once more. Make a server that has GTID " + lost +
+        " the primary, and rebuild this one as its replica";
+  }
+  if (!doubt.empty())
+    facts->doubt += (facts->doubt.empty() ? "" : "; ") + doubt;
+  // What a server had before it ran with the plugin, its clients saw long ago.
+  if (facts->crashed || found.had_record)
+    facts->unsettled = found.unsettled.gtids;
+  if (found.unsettled.since_settled)
+    facts->first_unsettled_log = found.unsettled.first_log;
+  facts->own_ids = found.own;
+  if (found.since) {
+    facts->settled_place = found.since->position;
+    facts->settled_gtids = found.since->gtids;
+  }
+  const bool is_unreadable =
+      std::any_of(starts.begin(), starts.end(),
+                  [](const LogStart &log) { return !log.gtids_before; });
+  // In an encrypted log nothing but its events shows a GTID that was written twice.
+  if (facts->crashed && (!facts->unsettled.empty() ||
+                         (is_unreadable && found.since && decryptor))) {
+    count_whole_ones(logs, decryptor, facts);
+    found.settled = facts->unsettled.empty();
+  }
+  found.settled &= facts->unguarded.empty() && facts->doubt.empty();
+  return found;
+}
+
+}  // namespace recovery_gate

@@ -1,0 +1,142 @@
+#include "recovery_gate/ledger/start.h"
+
+#include <fstream>
+
+#include "testing/fake_binlog.h"
+
+namespace recovery_gate {
+namespace {
+
+using testing::IsEmpty;
+
+/* Most of inherit() is tested with the ledger, through many starts. */
+class StartFactsTest : public testing::Test {
+ protected:
+  StartFactsTest() {
+    ledger.load(false, {});
+    first = inherit(ledger, "", binlog.paths(), "", binlog.now(), nullptr,
+                    &first_start);
+    ledger.decided({}, binlog.now(), true, first);
+  }
+
+  /* Is nothing owed from before `start`? */
+  bool is_settled(const std::vector<std::string> &logs,
+                  const BinlogSample &start, const std::string &unknown = "",
+                  const std::string &index_error = "") {
+    return inherit(ledger, unknown, logs, index_error, start, nullptr, &facts)
+        .settled;
+  }
+
+  FakeClock clock;
+  FakeJournal journal;
+  FaultyFiles files;
+  StateFile file{files, "data"};
+  Ledger ledger{clock, journal, file};
+  FakeBinlog binlog;
+  StartFacts first_start, facts;
+  Ledger::Inheritance first;
+};
+
+TEST_F(StartFactsTest, TellsACrashFromAShutdownByTheNewestLog) {
+  binlog.rotate();
+  note_last_end(binlog.paths(), &facts);
+  EXPECT_TRUE(facts.crashed);
+  binlog.shut_down();
+  facts = {};
+  note_last_end(binlog.paths(), &facts);
+  EXPECT_FALSE(facts.crashed);
+  EXPECT_THAT(facts.doubt, IsEmpty());
+}
+
+TEST_F(StartFactsTest, NotesNothingWithoutLogs) {
+  note_last_end({}, &facts);
+  note_recovered_end("", &facts);
+  EXPECT_FALSE(facts.crashed);
+  EXPECT_THAT(facts.doubt, IsEmpty());
+  EXPECT_TRUE(facts.recovered_end.empty());
+}
+
+TEST_F(StartFactsTest, DoubtsWhatItCannotRead) {
+  note_last_end({"no-such-folder/bin.000001"}, &facts);
+  EXPECT_THAT(facts.doubt, tells("cannot open", "bin.000001"));
+  const std::string first = facts.doubt;
+  note_recovered_end("no-such-folder/bin.000002", &facts);
+  EXPECT_EQ(facts.doubt, first);
+}
+
+TEST_F(StartFactsTest, NotesTheEndOfTheLastCompleteEvent) {
+  binlog.write_own();
+  const BinlogPosition end = binlog.position();
+  const std::string path = binlog.paths().back();
+  std::ofstream(path, std::ios::binary | std::ios::app) << "torn";
+  note_recovered_end(path, &facts);
+  EXPECT_EQ(facts.recovered_end, end);
+  EXPECT_EQ(facts.recovered_path, path);
+  EXPECT_EQ(facts.recovered_identity, binlog_identity(path, end.offset));
+}
+
+TEST_F(StartFactsTest, OwesWhatWasWrittenAfterTheSettledPlace) {
+  binlog.write_own();
+  binlog.start(1);
+  facts.crashed = true;
+  EXPECT_FALSE(is_settled(binlog.paths(), binlog.now()));
+  EXPECT_EQ(to_string(facts.unsettled), "0-1-1");
+  EXPECT_EQ(facts.first_unsettled_log, binlog.paths().front());
+  EXPECT_TRUE(facts.unclean);
+  EXPECT_THAT(facts.doubt, IsEmpty());
+}
+
+TEST_F(StartFactsTest, OwesNothingWhenNothingWasWritten) {
+  binlog.start(1);
+  facts.crashed = true;
+  EXPECT_TRUE(is_settled(binlog.paths(), binlog.now()));
+  EXPECT_THAT(facts.unsettled, IsEmpty());
+}
+
+TEST_F(StartFactsTest, ForetellsAStartWhoseLogIsNotThereYet) {
+  binlog.write_own();
+  std::vector<std::string> logs = binlog.paths();
+  BinlogSample start = binlog.now();
+  start.end = {"bin.000002", 400};
+  start.log.path = logs.back().substr(0, logs.back().rfind('/')) +
+                   "/bin.000002";
+  start.log.gtids_before = start.gtids;
+  logs.push_back(start.log.path);
+  facts.crashed = true;
+  EXPECT_FALSE(is_settled(logs, start));
+  EXPECT_EQ(to_string(facts.unsettled), "0-1-1");
+  EXPECT_THAT(facts.doubt, IsEmpty());
+  EXPECT_THAT(facts.unprovable, IsEmpty());
+}
+
+TEST_F(StartFactsTest, IsNotSettledInDoubt) {
+  binlog.start(1);
+  EXPECT_FALSE(is_settled(binlog.paths(), binlog.now(), "",
+                          "the index is gone"));
+  EXPECT_EQ(facts.doubt, "the index is gone");
+  facts = {};
+  facts.doubt = "first";
+  EXPECT_FALSE(is_settled(binlog.paths(), binlog.now(), "second"));
+  EXPECT_EQ(facts.doubt, "first; second");
+}
+
+TEST_F(StartFactsTest, CanProveNothingWithoutTheLogsOfTheLastRun) {
+  binlog.rename_logs_to("other");
+  EXPECT_FALSE(is_settled(binlog.paths(), binlog.now()));
+  EXPECT_THAT(facts.doubt, tells("bin.000001", "not in the binary log index"));
+  EXPECT_THAT(facts.unprovable, tells("need not have"));
+}
+
+TEST_F(StartFactsTest, DoesNotForgetThatProofIsLostWhenALogIsMissingToo) {
+  binlog.rotate();
+  ledger.decided({Debt::CARRIED_OVER, false, {}, std::nullopt, ""},
+                 binlog.now(), false, first);
+  binlog.start(1);
+  const std::vector<std::string> all = binlog.paths();
+  is_settled({all[0], all[2]}, binlog.now());
+  EXPECT_THAT(facts.doubt, tells("bin.000002", "not in the binary log index"));
+  EXPECT_THAT(facts.unprovable, tells("was deleted"));
+}
+
+}  // namespace
+}  // namespace recovery_gate

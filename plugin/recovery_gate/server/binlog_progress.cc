@@ -1,0 +1,177 @@
+#define MYSQL_SERVER 1
+#include <my_global.h>
+#include <fcntl.h>
+#include <log.h>
+#include <rpl_mi.h>
+#include <slave.h>
+#include <sql_class.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <stdexcept>
+
+#include "binlog_progress.h"
+#include "recovery_gate/binlog/binlog_file.h"
+#include "semisync.h"
+
+namespace recovery_gate {
+namespace {
+
+class LogLock {
+ public:
+  LogLock() { mysql_mutex_lock(mysql_bin_log.get_log_lock()); }
+  ~LogLock() { mysql_mutex_unlock(mysql_bin_log.get_log_lock()); }
+  LogLock(const LogLock &) = delete;
+  LogLock &operator=(const LogLock &) = delete;
+};
+
+/* Puts up with nothing: what is not known exactly is no use. */
+GtidState parsed(const String &gtids, bool failed) {
+  GtidState state;
+  if (failed || !parse(std::string_view(gtids.ptr(), gtids.length()), &state))
+    throw std::runtime_error("the GTIDs of the binary log cannot be read");
+  return state;
+}
+
+// Nobody is told of a replica that proves nothing before it had time to leave.
+constexpr milliseconds patience{10 * 1000};
+
+}  // namespace
+
+BinlogPosition binlog_end() {
+  char path[FN_REFLEN];
+  mysql_bin_log.lock_binlog_end_pos();
+  const my_off_t end = mysql_bin_log.get_binlog_end_pos(path);
+  mysql_bin_log.unlock_binlog_end_pos();
+  return {without_folder(path), end};
+}
+
+void read_binlog_state(BinlogPosition *end, GtidState *gtids) {
+  LOG_INFO current;
+  String text;
+  bool failed;
+  {
+    LogLock lock;
+    mysql_bin_log.raw_get_current_log(&current);
+    failed = mysql_bin_log.append_state(&text);
+  }
+  *gtids = parsed(text, failed);
+  *end = {without_folder(current.log_file_name), current.pos};
+}
+
+ServerBinlog::~ServerBinlog() {
+  if (file_ >= 0) ::close(file_);
+}
+
+BinlogProgress::End ServerBinlog::end() {
+  char path[FN_REFLEN];
+  mysql_bin_log.lock_binlog_end_pos();
+  const my_off_t end = mysql_bin_log.get_binlog_end_pos(path);
+  mysql_bin_log.unlock_binlog_end_pos();
+  recognise(path);
+  return {{without_folder(path), end},
+          log_number_,
+          mysql_bin_log.get_reset_master_count()};
+}
+
+BinlogPosition ServerBinlog::acknowledged() { return replicas_.observe(); }
+
+bool ServerBinlog::is_proven(const Demand &demand, const History &history) {
+  const Answer answer =
+      replicas_.ask(demand, history, {}, longest_owed_stretch);
+  replicas_.tell(answer, patience);
+  return answer.proven;
+}
+
+Owed ServerBinlog::read_owed(const Demand &demand) {
+  return Replicas::read_owed(demand, longest_owed_stretch);
+}
+
+History ServerBinlog::arrivals() { return replicas_.arrivals(); }
+
+bool ServerBinlog::serves() { return replicas_.serves(); }
+
+std::uint32_t ServerBinlog::server_id() {
+  // Without its lock: SET GLOBAL holds that while it waits for the ledger.
+  return static_cast<std::uint32_t>(
+      __atomic_load_n(&global_system_variables.server_id, __ATOMIC_RELAXED));
+}
+
+namespace {
+
+/* RESET SLAVE ALL removes the file, STOP SLAVE does not. That of the named
+   connections is always there, and empty when there are none. */
+bool has_primary() {
+  struct stat status;
+  return ::access(master_info_file, F_OK) == 0 ||
+         (::stat("multi-master.info", &status) == 0 && status.st_size > 0);
+}
+
+}  // namespace
+
+/* Only its replication's SQL threads write what the server receives. */
+bool ServerBinlog::receives() {
+  // Whoever holds it may wait for those who wait for the ledger, which waits for
+  // this; and a STOP SLAVE may take long. The next look is soon.
+  if (mysql_mutex_trylock(&LOCK_active_mi) != 0) return receives_;
+  if (master_info_index == nullptr) {
+    if (!abort_loop) receives_ = !opt_skip_slave_start && has_primary();
+  } else if (!abort_loop) {  // else its entries may be gone
+    bool runs = false;
+    HASH &all = master_info_index->master_info_hash;
+    for (ulong i = 0; i < all.records; ++i) {
+      const auto *link =
+          reinterpret_cast<const Master_info *>(my_hash_element(&all, i));
+      const std::string name(link->connection_name.str,
+                             link->connection_name.length);
+      const ulong run = link->rli.slave_run_id;
+      runs |= link->rli.slave_running != MYSQL_SLAVE_NOT_RUN ||
+              run != runs_seen_[name];
+      runs_seen_[name] = run;
+    }
+    receives_ = runs;
+  }
+  mysql_mutex_unlock(&LOCK_active_mi);
+  return receives_;
+}
+
+BinlogSample ServerBinlog::sample() {
+  BinlogSample sample;
+  LOG_INFO current;
+  String gtids;
+  bool failed;
+  {
+    // GTIDs are counted before their events are at the end that end() tells:
+    // the two agree only while nobody writes.
+    LogLock lock;
+    mysql_bin_log.raw_get_current_log(&current);
+    recognise(current.log_file_name);
+    failed = mysql_bin_log.append_state(&gtids);
+  }
+  sample.gtids = parsed(gtids, failed);
+  sample.resets = mysql_bin_log.get_reset_master_count();
+  sample.end = {without_folder(current.log_file_name), current.pos};
+  sample.log_number = log_number_;
+  sample.identity = binlog_identity(file_, current.pos).value_or(0);
+  if (log_read_for_ != log_number_) {
+    const BinlogFileFacts facts = read_binlog_header(path_);
+    log_ = {path_, facts.server_id, facts.gtids_before};
+    log_read_for_ = log_number_;
+  }
+  sample.log = log_;
+  sample.receives = receives();
+  return sample;
+}
+
+void ServerBinlog::recognise(const char *path) {
+  struct stat status;
+  if (file_ >= 0 && path_ == path && ::fstat(file_, &status) == 0 &&
+      status.st_nlink > 0)
+    return;
+  if (file_ >= 0) ::close(file_);
+  path_ = path;
+  file_ = ::open(path, O_RDONLY | O_CLOEXEC);
+  ++log_number_;
+}
+
+}  // namespace recovery_gate

@@ -1,0 +1,209 @@
+#include "gate_service.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <boost/thread/lock_guard.hpp>
+
+#include "binlog_decryption.h"
+#include "login_hook.h"
+#include "plugin_list.h"
+#include "recovery_gate/ledger/start.h"
+#include "server_shutdown.h"
+#include "server_facts.h"
+#include "server_start.h"
+
+namespace recovery_gate {
+namespace {
+
+/* Tables and logs need descriptors more than those who are turned away. */
+Refuser::Limits refuser_limits() {
+  Refuser::Limits limits;
+  rlimit descriptors;
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0)
+    limits.clients = std::clamp<rlim_t>(descriptors.rlim_cur / 4, 1,
+                                        limits.clients);
+  return limits;
+}
+
+}  // namespace
+
+GateService &GateService::instance() {
+  static GateService service;
+  return service;
+}
+
+GateService::GateService()
+    : refuser(clock,
+              {start_server_thread, end_server_thread, has_crowded_door},
+              refuser_limits()) {}
+
+void GateService::stop() noexcept {
+  keeper_.stop();
+  waiter_.stop();
+  refuser.stop();
+  guarding_ = false;
+}
+
+void GateService::take_over(bool crashed, const BinlogPosition &newest_log) {
+  unknown_ = ledger_.load(crashed, newest_log);
+}
+
+void GateService::decide(Mode mode, StartFacts facts) {
+  const BinlogSample start = binlog_.sample();
+  facts.to_acknowledge = start.end;
+  std::string index_error;
+  const std::vector<std::string> logs = binlogs(&index_error);
+  ServerDecryptor decryptor;
+  const Ledger::Inheritance found = inherit(
+      ledger_, unknown_, logs, index_error, start, &decryptor, &facts);
+  std::vector<std::string> needed{start.log.path};
+  const std::string &first = facts.first_unsettled_log.empty()
+                                 ? facts.recovered_path
+                                 : facts.first_unsettled_log;
+  if (!found.settled && !first.empty()) needed.push_back(first);
+  in_doubt_stretch_ = find_stretch(facts, ledger_.record().settled, logs);
+  Demand demand;
+  demand.stretch = {facts.settled_place, start.end};
+  demand.before = facts.settled_gtids;
+  demand.written = facts.unsettled;
+  demand.own = facts.own_ids;
+  const SemisyncView view = semisync_.await({start.end, needed, demand});
+  gate.decide(mode, facts, view);
+  xids.seal();
+  const Obligation owed = gate.obligation();
+  ledger_.decided(owed, start,
+                  found.settled && !owed.open() && gate.is_open(), found);
+  if (gate.is_open()) {
+    semisync_.withdraw();
+  } else {
+    awaiting_ = true;
+    pin_plugins(true);
+    waiter_.start();
+  }
+  keep();
+}
+
+void GateService::let_be(const std::string &why) {
+  StartFacts facts;
+  facts.unguarded = why;
+  gate.decide(Mode::OFF, facts, SemisyncView());
+}
+
+/* The gate does without its ledger's keeper: what is on disk only says more is
+   owed than is. */
+void GateService::keep() try {
+  keeping_ = true;
+  keeper_.start();
+} catch (const boost::thread_resource_error &failure) {
+  log.error(std::string("no thread for keeping recovery_gate.state (") +
+            failure.what() + "): after a crash, the gate will close also when "
+                             "everything was acknowledged");
+}
+
+void GateService::shutting_down() {
+  refuser.stop();
+  if (!keeping_) return;
+  keeper_.stop();
+  std::string unreadable;
+  const std::vector<std::string> paths = binlogs(&unreadable);
+  ledger_.shutting_down(binlog_, gate.is_open(), paths, binlog_gtid(),
+                        unreadable);
+}
+
+bool GateService::begin() {
+  if (!wait_for_server()) return false;
+  start_server_thread();
+  return true;
+}
+
+void GateService::look() {
+  const bool open = gate.is_open();
+  ledger_.look(binlog_, open);
+  if (open) {
+    status_line_.opened();
+    return;
+  }
+  const GateSnapshot seen = gate.snapshot();
+  if (seen.state == GateState::CLOSED_OVERRIDE) ledger_.lost_proof();
+  status_line_.closed(seen);
+}
+
+void GateService::end() { end_server_thread(); }
+
+void GateService::unblock() noexcept { stop_waiting_for_server(); }
+
+GateSnapshot GateService::snapshot() {
+  if (awaiting_ && !gate.is_open()) {
+    gate.refresh(semisync_.look());
+    if (gate.is_open()) waiter_.wake();
+  }
+  return gate.snapshot();
+}
+
+Report GateService::report(const std::function<bool()> &cancelled) {
+  Report report;
+  if (awaiting_ && !gate.is_open())
+    gate.refresh(semisync_.judge_replicas(cancelled));
+  report.gate = snapshot();
+  report.since = local_time(report.gate.in_state);
+  report.xids = xids.counts();
+  if (report.gate.reason == CloseReason::NONE) return report;
+  report.in_doubt = in_doubt(cancelled);
+  if (is_open(report.gate.state)) return report;
+  report.acknowledged = semisync_.look().acknowledged;
+  return report;
+}
+
+/* Read when somebody wants to know, and once: a start does not wait for it. */
+InDoubt GateService::in_doubt(const std::function<bool()> &cancelled) {
+  boost::lock_guard<boost::mutex> lock(in_doubt_mutex_);
+  if (in_doubt_) return *in_doubt_;
+  ServerDecryptor decryptor;
+  InDoubt found =
+      find_in_doubt(in_doubt_stretch_, shown_in_doubt, &decryptor, cancelled);
+  if (found.is_final) in_doubt_ = found;
+  return found;
+}
+
+void GateService::configure(const Settings &settings) {
+  gate.configure(settings);
+  if (awaiting_) waiter_.wake();
+}
+
+bool GateService::open_by_hand(const std::string &who) {
+  if (gate.open_by_hand(who)) {
+    waiter_.wake();
+    return true;
+  }
+  if (!gate.is_open() || !ledger_.owes()) return false;
+  log.warning(who + " has given up what recovery_gate.state says is owed; the "
+                    "gate was open already");
+  ledger_.give_up();
+  return true;
+}
+
+void GateService::replica_arrived(const THD *thd) {
+  replicas_.logged_in(thd);
+  // Where it begins has to be on record before it can name what it got from here.
+  if (ledger_.wants_arrivals() || replicas_.is_new_log()) keeper_.hurry();
+  if (!awaiting_) return;
+  gate.replica_arrived();
+  semisync_.look();
+  waiter_.wake();
+}
+
+void GateService::replica_left(THD *thd) {
+  if (replicas_.left(thd)) keeper_.hurry();
+  if (awaiting_) waiter_.wake();
+}
+
+void GateService::shut_down() { shut_server_down(); }
+
+void GateService::opened() {
+  awaiting_ = false;
+  ledger_.opened();
+  pin_plugins(false);
+}
+
+}  // namespace recovery_gate

@@ -1,0 +1,26 @@
+/*
+  The seam to the server's connections: an audit plugin that is told of each
+  login and each change of user.
+*/
+#ifndef RECOVERY_GATE_LOGIN_HOOK_H
+#define RECOVERY_GATE_LOGIN_HOOK_H
+
+struct st_mysql_audit;
+
+namespace recovery_gate {
+
+/* For the plugin table. */
+extern st_mysql_audit door;
+int init_door(void *);
+int deinit_door(void *);
+
+/* The audit plugin is there: clients can be turned away. */
+bool has_door();
+
+/* Hardly an eighth of the server's connections is free, be the others logged in,
+   held, or about to log in. Any thread, once the server has started. */
+bool has_crowded_door();
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_LOGIN_HOOK_H

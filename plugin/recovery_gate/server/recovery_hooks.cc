@@ -1,0 +1,266 @@
+#define MYSQL_SERVER 1
+#include <my_global.h>
+#include <mysql_version.h>
+#include <handler.h>
+#include <sql_class.h>
+#include <sql_plugin.h>
+
+#include <vector>
+
+#include "all_or_none.h"
+#include "binlog_decryption.h"
+#include "login_hook.h"
+#include "gate_service.h"
+#include "no_tables.h"
+#include "recovery_gate/gate/report.h"
+#include "recovery_gate/ledger/start.h"
+#include "recovery_hooks.h"
+#include "server_facts.h"
+#include "server_identity.h"
+#include "system_variables.h"
+#include "xids_table.h"
+
+namespace recovery_gate {
+namespace {
+
+/* What is learnt on the way through a start of the server. */
+struct Start {
+  StartFacts facts;
+  std::string newest_log;  // before this start's own is opened
+  bool asked_for_xids = false;
+  bool looked_at_outcome = false;
+  /* Empty, or why the binary log does not tell which transactions were met. */
+  std::string places_unknown;
+};
+Start start;
+
+handlerton *own_handlerton;
+
+bool waited_for_door = false;
+
+constexpr int unknown_xid = -4;  // XAER_NOTA in the X/Open XA specification
+
+XaId id_of(const XID &xid) {
+  return {static_cast<std::int32_t>(xid.formatID),
+          std::string(xid.data, xid.gtrid_length),
+          std::string(xid.data + xid.gtrid_length, xid.bqual_length)};
+}
+
+/* What an engine has prepared. It is asked as the server asks it: again and
+   again while it fills the whole list, so that it is left as it was found. */
+std::vector<XID> prepared_in(handlerton *engine) {
+  std::vector<XID> all, list(1024);
+  for (;;) {
+#if MYSQL_VERSION_ID >= 110300
+    const int got = engine->recover(list.data(), list.size());
+#else
+    const int got = engine->recover(engine, list.data(), list.size());
+#endif
+    if (got <= 0) return all;
+    all.insert(all.end(), list.begin(), list.begin() + got);
+    if (static_cast<std::size_t>(got) < list.size()) return all;
+    // A longer list each time: an engine whose transactions just fill it
+    // begins again at the first one.
+    list.resize(list.size() * 2);
+  }
+}
+
+my_bool collect_prepared(THD *, plugin_ref plugin, void *) {
+  handlerton *engine = plugin_hton(plugin);
+  if (engine == own_handlerton || engine->recover == nullptr) return 0;
+  for (XID &xid : prepared_in(engine))
+    GateService::instance().xids.prepared({id_of(xid), xid.get_my_xid()},
+                                          hton_name(engine)->str);
+  return 0;
+}
+
+/* The server has just read the same logs: what it met is in them, or nowhere. */
+void find_places() {
+  RecoveredXids &xids = GateService::instance().xids;
+  if (!xids.may_be_logged()) return;
+  ServerDecryptor decryptor;
+  std::string problem;
+  const std::vector<std::string> logs = binlogs(&problem);
+  if (problem.empty()) problem = find_in_binlog(logs, &decryptor, &xids);
+  start.places_unknown = problem;
+}
+
+/* What recovery left. Soon the server deletes logs that have expired. */
+void look_at_outcome() {
+  start.looked_at_outcome = true;
+  start.facts.recovered_gtid = binlog_gtid();
+  note_recovered_end(start.newest_log, &start.facts);
+  find_places();
+}
+
+/*
+  Called while the server recovers from a crash, and nothing is decided yet; and
+  once after that and before a new binary log is opened, crash or not.
+*/
+int collect(XID *, uint) {
+  const bool is_first_call = !start.asked_for_xids;
+  if (is_first_call) {
+    start.asked_for_xids = true;
+    plugin_foreach(nullptr, collect_prepared, MYSQL_STORAGE_ENGINE_PLUGIN,
+                   nullptr);
+  }
+  if (!is_first_call || !start.facts.crashed) look_at_outcome();
+  return 0;  // the gate has prepared nothing itself
+}
+
+int guarded_collect(XID *list, uint length) try {
+  return collect(list, length);
+} catch (const std::exception &failure) {
+  start.facts.doubt =
+      std::string("the prepared transactions could not be read: ") +
+      failure.what();
+  return 0;
+}
+
+#if MYSQL_VERSION_ID >= 110300
+int recover(XID *list, uint length) { return guarded_collect(list, length); }
+#else
+int recover(handlerton *, XID *list, uint length) {
+  return guarded_collect(list, length);
+}
+#endif
+
+int resolved(const XID &xid, Resolution resolution) try {
+  GateService::instance().xids.resolved(id_of(xid), resolution);
+  return unknown_xid;
+} catch (const std::exception &) {
+  return unknown_xid;  // recovery is more important than its record
+}
+
+int commit_by_xid(handlerton *, XID *xid) {
+  return resolved(*xid, Resolution::COMMITTED);
+}
+
+int rollback_by_xid(handlerton *, XID *xid) {
+  return resolved(*xid, Resolution::ROLLED_BACK);
+}
+
+/* Recovery is over, this start's binary log is open, the network is not. */
+int recovery_done(handlerton *) try {
+  GateService &service = GateService::instance();
+  service.configure(configured_settings());
+  if (is_bootstrap()) {
+    service.let_be("the server was started with --bootstrap, and has no "
+                   "clients to keep out");
+    return 0;
+  }
+  if (!start.looked_at_outcome) look_at_outcome();
+  if (!start.places_unknown.empty())
+    service.log.warning("INFORMATION_SCHEMA.RECOVERY_GATE_XIDS does not say "
+                        "where the binary log has some transactions: " +
+                        start.places_unknown);
+  for (const std::string &line : service.xids.contradictions())
+    service.log.warning(line);
+  service.decide(configured_mode(), start.facts);
+  if (has_no_accounts() && !service.gate.is_open())
+    service.log.warning(
+        "started with --skip-grant-tables: everybody counts as an "
+        "administrator, so nobody is kept out");
+  return 0;
+} catch (const std::exception &failure) {
+  GateService::instance().log.error(
+      std::string("failed to start (") + failure.what() +
+      "); the gate stays closed to all but administrators and replicas. "
+      "Restart the server");
+  return 0;
+}
+
+void shutting_down() try {
+  GateService::instance().shutting_down();
+} catch (const std::exception &failure) {
+  GateService::instance().log.error(
+      std::string("recovery_gate.state was not brought up to date (") +
+      failure.what() + "); the next start may be closed though nothing is "
+                       "owed");
+}
+
+bool show_status(handlerton *, THD *thd, stat_print_fn *print,
+                 ha_stat_type type) try {
+  if (type != HA_ENGINE_STATUS) return false;
+  GateService &service = GateService::instance();
+  const std::string page =
+      status_page(service.report([thd] { return thd_killed(thd) != 0; }));
+  return print(thd, STRING_WITH_LEN("RECOVERY_GATE"), STRING_WITH_LEN(""),
+               page.data(), page.size());
+} catch (const std::bad_alloc &) {
+  my_error(ER_OUT_OF_RESOURCES, MYF(0));
+  return true;
+}
+
+/* Before recovery: was the newest log closed properly? */
+void look_at_last_shutdown() {
+  const std::vector<std::string> logs = binlogs(&start.facts.doubt);
+  if (logs.empty()) return;
+  start.newest_log = logs.back();
+  note_last_end(logs, &start.facts);
+}
+
+}  // namespace
+
+st_mysql_storage_engine recovery_hooks = {MYSQL_HANDLERTON_INTERFACE_VERSION};
+
+int init_recovery_hooks(void *server_handlerton) try {
+  const std::string mismatch = server_mismatch();
+  if (!mismatch.empty()) return refuse(mismatch);
+
+  start = Start();
+  if (!is_bootstrap()) {
+    const std::string obstacle = cannot_guard();
+    if (!obstacle.empty()) return refuse(obstacle);
+    // The server initialises audit plugins after storage engines, and this
+    // one again when all others are done.
+    if (!has_door() && is_initialising() && !waited_for_door) {
+      waited_for_door = true;
+      return HA_ERR_RETRY_INIT;
+    }
+    if (!has_door())
+      return refuse(
+          "the plugin RECOVERY_GATE_DOOR is not active, so no client could be "
+          "kept out; remove recovery_gate_door=OFF, or load both with "
+          "plugin-load-add=ha_recovery_gate or INSTALL SONAME "
+          "'ha_recovery_gate'");
+    if (is_initialising() && !has_xids_table())
+      return refuse(
+          "the plugin RECOVERY_GATE_XIDS is not active; remove "
+          "recovery_gate_xids=OFF, or load all of them with "
+          "plugin-load-add=ha_recovery_gate");
+    if (is_running())
+      start.facts.unguarded =
+          "the plugin was installed into a running server, which has clients "
+          "already; the next start is the first that it guards";
+    else
+      look_at_last_shutdown();
+    GateService::instance().take_over(
+        start.facts.crashed || !start.facts.doubt.empty(),
+        {without_folder(start.newest_log), 0});
+  }
+
+  own_handlerton = static_cast<handlerton *>(server_handlerton);
+  own_handlerton->flags =
+      HTON_HIDDEN | HTON_NO_PARTITION | HTON_TEMPORARY_NOT_SUPPORTED;
+  own_handlerton->create = make_refusing_handler;
+  own_handlerton->recover = recover;
+  own_handlerton->commit_by_xid = commit_by_xid;
+  own_handlerton->rollback_by_xid = rollback_by_xid;
+  own_handlerton->signal_ddl_recovery_done = recovery_done;
+  own_handlerton->pre_shutdown = shutting_down;
+  own_handlerton->show_status = show_status;
+  GateService::instance().start();
+  return 0;
+} catch (const std::exception &failure) {
+  return refuse(failure.what());
+}
+
+bool hooks_wait_for_door() { return waited_for_door; }
+
+int deinit_recovery_hooks(void *) {
+  GateService::instance().stop();
+  return 0;
+}
+
+}  // namespace recovery_gate

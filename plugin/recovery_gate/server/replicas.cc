@@ -1,0 +1,256 @@
+#define MYSQL_SERVER 1
+#include <my_global.h>
+#include <mysqld.h>
+#include <sql_class.h>
+#include <log.h>
+#include <rpl_gtid.h>
+#include <rpl_rli.h>
+
+#include <algorithm>
+#include <boost/thread/lock_guard.hpp>
+#include <stdexcept>
+
+#include "binlog_decryption.h"
+#include "binlog_progress.h"
+#include "recovery_gate/binlog/binlog_file.h"
+#include "replicas.h"
+#include "semisync.h"
+#include "server_facts.h"
+
+namespace recovery_gate {
+namespace {
+
+using Lock = boost::lock_guard<boost::mutex>;
+
+const user_var_entry *user_variable(THD *thd, const std::string &name) {
+  return reinterpret_cast<const user_var_entry *>(my_hash_search(
+      &thd->user_vars, reinterpret_cast<const uchar *>(name.data()),
+      name.size()));
+}
+
+bool is_on(const user_var_entry *variable) {
+  bool is_null = false;
+  return variable != nullptr && variable->val_int(&is_null) != 0 && !is_null;
+}
+
+/* Replicas say what they are and want in variables of their session, before they
+   ask for the binary log; while they are served they run no statement. THD has a
+   flag for semi-sync too, which is not initialised for those that are no replicas. */
+bool asks_for_semisync(THD *thd) {
+  return is_on(user_variable(thd, "rpl_semi_sync_slave"));
+}
+
+ReplicaConnection connection_of(THD *thd) {
+  ReplicaConnection connection;
+  connection.id = thd->thread_id;
+  connection.server_id = static_cast<std::uint32_t>(thd->variables.server_id);
+  const char *host = thd->main_security_ctx.host_or_ip;
+  if (host != nullptr) connection.host = host;
+  connection.semisync = asks_for_semisync(thd);
+  if (const user_var_entry *position =
+          user_variable(thd, "slave_connect_state")) {
+    connection.uses_gtid = true;
+    if (position->value != nullptr)
+      parse(std::string_view(position->value, position->length),
+            &connection.position);
+  }
+  connection.stops_early = user_variable(thd, "slave_until_gtid") != nullptr;
+  connection.leaves_out_marked =
+      (thd->variables.option_bits & OPTION_SKIP_REPLICATION) != 0;
+  if (thd->current_linfo)
+    connection.sent = {without_folder(thd->current_linfo->log_file_name),
+                       thd->current_linfo->pos};
+  return connection;
+}
+
+struct Served {
+  std::vector<ReplicaConnection> replicas;
+  /* One that is no more, or not yet, being served. */
+  bool one_between = false;
+};
+
+my_bool note_if_served(THD *thd, Served *served) {
+  mysql_mutex_lock(&thd->LOCK_thd_data);
+  // SHOW BINLOG EVENTS has a place in the log too. And of a session that runs
+  // statements the variables are its own affair.
+  if (thd->get_command() == COM_BINLOG_DUMP) {
+    if (thd->current_linfo)
+      served->replicas.push_back(connection_of(thd));
+    else if (asks_for_semisync(thd))
+      served->one_between = true;
+  }
+  mysql_mutex_unlock(&thd->LOCK_thd_data);
+  return 0;
+}
+
+/* gtid_slave_pos, in the domains that matter. */
+GtidPosition applied_in(const ReplicaObservation &seen) {
+  std::set<std::uint32_t> domains;
+  for (const auto &[source, number] : seen.gtids) domains.insert(source.domain);
+  GtidPosition applied;
+  for (const std::uint32_t domain : domains) {
+    rpl_gtid gtid;
+    if (rpl_global_gtid_slave_state->domain_to_gtid(domain, &gtid))
+      applied[domain] = {gtid.domain_id, gtid.server_id, gtid.seq_no};
+  }
+  return applied;
+}
+
+class BinlogReaderOfServer final : public OwedReader {
+ public:
+  BinlogReaderOfServer(const ServerIds &own, std::function<bool()> cancelled,
+                       std::uint64_t most) {
+    search_.logs = binlogs(&problem_);
+    search_.own = own;
+    search_.cancelled = std::move(cancelled);
+    search_.most = most;
+    search_.decryptor = &decryptor_;
+  }
+
+  Owed read(const Stretch &stretch, const GtidState &before) override {
+    if (problem_.empty() && stretch.from.empty() && !search_.logs.empty())
+      return read_owed(search_, stretch,
+                       read_binlog_header(search_.logs.front())
+                           .gtids_before.value_or(GtidState()));
+    if (problem_.empty()) return read_owed(search_, stretch, before);
+    Owed owed;
+    owed.unknown = problem_;
+    return owed;
+  }
+
+  bool is_end_of_event(const BinlogPosition &position) override {
+    const auto log = std::find_if(
+        search_.logs.begin(), search_.logs.end(),
+        [&](const std::string &path) {
+          return without_folder(path) == position.file;
+        });
+    return log != search_.logs.end() &&
+           (position.offset == start_of_events ||
+            walk_binlog(*log, start_of_events, position.offset).is_whole);
+  }
+
+ private:
+  std::string problem_;
+  ServerDecryptor decryptor_;
+  OwedSearch search_;
+};
+
+}  // namespace
+
+void Replicas::logged_in(const THD *thd) {
+  const std::uint64_t resets = mysql_bin_log.get_reset_master_count();
+  Lock lock(sessions_mutex_);
+  logins_[thd->thread_id] = resets;
+}
+
+bool Replicas::left(THD *thd) {
+  // It may have been served and have replied between two observations.
+  const bool was_replica = user_variable(thd, "slave_connect_state") != nullptr ||
+                           asks_for_semisync(thd);
+  EndedReplica ended;
+  if (was_replica) {
+    ended.connection = connection_of(thd);
+    ended.reply = Semisync::last_reply();
+  }
+  const std::uint64_t resets = mysql_bin_log.get_reset_master_count();
+  const bool is_known = proof_.knows(thd->thread_id);
+  Lock lock(sessions_mutex_);
+  const auto login = logins_.find(thd->thread_id);
+  if (login == logins_.end()) return false;
+  if (was_replica) {
+    ended.connection.of_this_log = login->second == resets;
+    ended.resets = resets;
+    ended_.push_back(std::move(ended));
+    serves_ = true;
+  }
+  logins_.erase(login);
+  return was_replica && !is_known;
+}
+
+BinlogPosition Replicas::observe() {
+  Lock lock(observing_);
+  ReplicaObservation seen;
+  seen.resets = mysql_bin_log.get_reset_master_count();
+  seen.own_server_id =
+      static_cast<std::uint32_t>(global_system_variables.server_id);
+  seen.reply = Semisync::last_reply();
+  // What nobody can have been sent of this log was sent of another, before it was
+  // begun anew. It would hide all that is acknowledged from now on.
+  const BinlogPosition end = binlog_end();
+  if (!seen.reply.empty() && !has_reached(end, seen.reply)) {
+    Semisync::forget_reply(seen.reply);
+    seen.reply = {};
+  }
+  Served served;
+  server_threads.iterate(note_if_served, &served);
+  seen.connections = std::move(served.replicas);
+  seen.is_incomplete = served.one_between;
+  if (!seen.connections.empty()) serves_ = true;
+  {
+    Lock sessions(sessions_mutex_);
+    seen.ended.swap(ended_);
+    for (ReplicaConnection &connection : seen.connections) {
+      const auto login = logins_.find(connection.id);
+      connection.of_this_log =
+          login == logins_.end() ? seen.resets == 0 : login->second == seen.resets;
+    }
+  }
+  if (!seen.ended.empty() || !proof_.knows_all(seen.resets, seen.connections)) {
+    try {
+      read_binlog_state(&seen.end, &seen.gtids);
+    } catch (const std::runtime_error &) {
+      Lock sessions(sessions_mutex_);
+      ended_.insert(ended_.begin(), seen.ended.begin(), seen.ended.end());
+      throw;
+    }
+    seen.applied = applied_in(seen);
+  }
+  // What is known of those that have ended was of the binary log before.
+  if (mysql_bin_log.get_reset_master_count() != seen.resets) return {};
+  proof_.observe(seen);
+  resets_ = seen.resets;
+  return seen.reply;
+}
+
+Answer Replicas::ask(const Demand &demand, const History &history,
+                     std::function<bool()> cancelled, std::uint64_t most) {
+  BinlogReaderOfServer reader(demand.own, std::move(cancelled), most);
+  return proof_.ask(demand, history, reader);
+}
+
+void Replicas::forget(const BinlogPosition &reply) {
+  Lock lock(observing_);
+  Semisync::forget_reply(reply);
+  proof_.forget_reply();
+}
+
+Owed Replicas::read_owed(const Demand &demand, std::uint64_t most) {
+  return BinlogReaderOfServer(demand.own, {}, most)
+      .read(demand.stretch, demand.before);
+}
+
+bool Replicas::is_new_log() const {
+  return mysql_bin_log.get_reset_master_count() != resets_;
+}
+
+void Replicas::tell(const Answer &answer, milliseconds patience) {
+  Lock lock(told_mutex_);
+  std::map<Complaint, Instant> seen;
+  for (const ReplicaStanding &replica : answer.replicas) {
+    if (replica.standing != Standing::NEVER) continue;
+    const Complaint complaint{replica.server_id, replica.why};
+    const auto before = seen_.find(complaint);
+    const Instant since = before == seen_.end() ? clock_.now() : before->second;
+    seen.emplace(complaint, since);
+    if (clock_.now() - since < patience || !told_.insert(complaint).second)
+      continue;
+    journal_.warning("what semi-sync replica " +
+                     std::to_string(replica.server_id) + " (" + replica.host +
+                     ", connection " + std::to_string(replica.connection) +
+                     ") acknowledges proves nothing: " + replica.why + ". " +
+                     replica.advice);
+  }
+  seen_ = std::move(seen);
+}
+
+}  // namespace recovery_gate

@@ -1,0 +1,158 @@
+#define MYSQL_SERVER 1
+#include <my_global.h>
+#include <mysql/plugin.h>
+#include <sql_class.h>
+
+#include "gate_service.h"
+#include "system_variables.h"
+
+namespace recovery_gate {
+namespace {
+
+const char *mode_names[] = {"OFF", "AUTO", "ALWAYS", NullS};
+TYPELIB mode_typelib = {array_elements(mode_names) - 1, "", mode_names,
+                        nullptr};
+const char *action_names[] = {"WARN", "SHUTDOWN", "OPEN", NullS};
+TYPELIB action_typelib = {array_elements(action_names) - 1, "", action_names,
+                          nullptr};
+
+ulong mode;
+uint timeout_seconds;
+ulong timeout_action;
+uint connect_wait_ms;
+uint max_held;
+char *admit_users;
+my_bool open_now;
+
+void apply() try {
+  GateService::instance().configure(configured_settings());
+} catch (const std::bad_alloc &) {
+  my_error(ER_OUT_OF_RESOURCES, MYF(0));
+}
+
+template <typename Value>
+void update(THD *, st_mysql_sys_var *, void *target, const void *value) {
+  *static_cast<Value *>(target) = *static_cast<const Value *>(value);
+  apply();
+}
+
+/* PLUGIN_VAR_MEMALLOC: the server frees the last value when it ends. */
+void update_admit_users(THD *, st_mysql_sys_var *, void *target,
+                        const void *value) {
+  char *&current = *static_cast<char **>(target);
+  const char *wanted = *static_cast<char *const *>(value);
+  char *copy = my_strdup(PSI_INSTRUMENT_ME, wanted ? wanted : "", MYF(MY_WME));
+  if (copy == nullptr) return;
+  my_free(current);
+  current = copy;
+  apply();
+}
+
+int check_open_now(THD *thd, st_mysql_sys_var *, void *save,
+                   st_mysql_value *value) {
+  if (!(thd->security_ctx->master_access & CONNECTION_ADMIN_ACL)) {
+    my_error(ER_SPECIFIC_ACCESS_DENIED_ERROR, MYF(0), "CONNECTION ADMIN");
+    return 1;
+  }
+  bool on;
+  if (value->value_type(value) == MYSQL_VALUE_TYPE_STRING) {
+    char buffer[8];
+    int length = sizeof buffer;
+    const char *text = value->val_str(value, buffer, &length);
+    if (text == nullptr) return 1;
+    const std::string word(text, length);
+    on = my_strcasecmp(&my_charset_latin1, word.c_str(), "ON") == 0;
+    if (!on && my_strcasecmp(&my_charset_latin1, word.c_str(), "OFF") != 0)
+      return 1;
+  } else {
+    longlong number;
+    if (value->val_int(value, &number) || (number != 0 && number != 1))
+      return 1;
+    on = number == 1;
+  }
+  *static_cast<my_bool *>(save) = on;
+  return 0;
+}
+
+/* The variable itself is never set: it reads OFF again. */
+void update_open_now(THD *thd, st_mysql_sys_var *, void *,
+                     const void *value) try {
+  if (!*static_cast<const my_bool *>(value)) return;
+  const Security_context &who = *thd->security_ctx;
+  const std::string account =
+      std::string(who.priv_user) + "@" + who.priv_host;
+  if (!GateService::instance().open_by_hand(account))
+    push_warning(thd, Sql_condition::WARN_LEVEL_NOTE, ER_UNKNOWN_ERROR,
+                 "The recovery gate is open already");
+} catch (const std::bad_alloc &) {
+  my_error(ER_OUT_OF_RESOURCES, MYF(0));
+}
+
+MYSQL_SYSVAR_ENUM(
+    mode, mode, PLUGIN_VAR_RQCMDARG | PLUGIN_VAR_READONLY,
+    "When the gate starts closed. AUTO: whenever this server's binary log may "
+    "hold transactions that no replica has acknowledged; ALWAYS: at every "
+    "start; OFF: never",
+    nullptr, nullptr, static_cast<ulong>(Mode::AUTO), &mode_typelib);
+
+MYSQL_SYSVAR_UINT(
+    timeout, timeout_seconds, PLUGIN_VAR_RQCMDARG,
+    "Seconds that the gate may stay closed before "
+    "recovery_gate_timeout_action is taken; 0 for no limit",
+    nullptr, update<uint>, 0, 0, UINT_MAX32, 0);
+
+MYSQL_SYSVAR_ENUM(
+    timeout_action, timeout_action, PLUGIN_VAR_RQCMDARG,
+    "What happens when the gate was closed for recovery_gate_timeout. WARN: "
+    "it stays closed and the error log says so; SHUTDOWN: the server is shut "
+    "down; OPEN: it opens and gives up its promise",
+    nullptr, update<ulong>, static_cast<ulong>(TimeoutAction::WARN),
+    &action_typelib);
+
+MYSQL_SYSVAR_UINT(
+    connect_wait, connect_wait_ms, PLUGIN_VAR_RQCMDARG,
+    "Milliseconds that a client connection is held at the closed gate before "
+    "it is turned away; 0 to turn it away at once",
+    nullptr, update<uint>, 10000, 0, UINT_MAX32, 0);
+
+MYSQL_SYSVAR_UINT(
+    max_held, max_held, PLUGIN_VAR_RQCMDARG,
+    "Most client connections held at the closed gate at once, further ones are "
+    "turned away at once; 0 for half of max_connections. Never more than three "
+    "quarters of max_connections are held",
+    nullptr, update<uint>, 0, 0, UINT_MAX32, 0);
+
+MYSQL_SYSVAR_STR(
+    admit_users, admit_users,
+    PLUGIN_VAR_RQCMDARG | PLUGIN_VAR_MEMALLOC,
+    "User names, separated by commas, of accounts that may pass the closed "
+    "gate besides administrators and replicas",
+    nullptr, update_admit_users, "");
+
+MYSQL_SYSVAR_BOOL(
+    open_now, open_now, PLUGIN_VAR_NOCMDOPT,
+    "Set to ON to open the gate at once, by hand, and give up its promise; "
+    "reads OFF again afterwards. Needs CONNECTION ADMIN",
+    check_open_now, update_open_now, 0);
+
+}  // namespace
+
+st_mysql_sys_var *gate_variables[] = {
+    MYSQL_SYSVAR(mode),           MYSQL_SYSVAR(timeout),
+    MYSQL_SYSVAR(timeout_action), MYSQL_SYSVAR(connect_wait),
+    MYSQL_SYSVAR(max_held),       MYSQL_SYSVAR(admit_users),
+    MYSQL_SYSVAR(open_now),       nullptr};
+
+Mode configured_mode() { return static_cast<Mode>(mode); }
+
+Settings configured_settings() {
+  Settings settings;
+  settings.timeout = std::chrono::seconds(timeout_seconds);
+  settings.timeout_action = static_cast<TimeoutAction>(timeout_action);
+  settings.connect_wait = milliseconds(connect_wait_ms);
+  settings.max_held = max_held;
+  settings.admit_users = admit_users ? admit_users : "";
+  return settings;
+}
+
+}  // namespace recovery_gate

@@ -1,0 +1,21 @@
+/* The gate's system variables: their declaration and their values. */
+#ifndef RECOVERY_GATE_SYSTEM_VARIABLES_H
+#define RECOVERY_GATE_SYSTEM_VARIABLES_H
+
+#include "recovery_gate/gate/gate.h"
+
+struct st_mysql_sys_var;
+
+namespace recovery_gate {
+
+/* For the plugin table. */
+extern st_mysql_sys_var *gate_variables[];
+
+/* Values at the moment of the call; for the thread that initialises the
+   plugin, or one that holds the server's lock on global variables. */
+Mode configured_mode();
+Settings configured_settings();
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_SYSTEM_VARIABLES_H
