@@ -16,7 +16,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 
-#include "connection_options.h"
+#include "client/connection_options.h"
 #include "exit_codes.h"
 
 namespace recovery_gate::tool {

@@ -7,7 +7,7 @@
 
 #include "command.h"
 #include "exit_codes.h"
-#include "inspect.h"
+#include "inspect/inspect.h"
 #include "open.h"
 #include "output.h"
 #include "status.h"

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "look.h"
+#include "client/look.h"
 #include "output.h"
 #include "terminal.h"
 #include "wording.h"

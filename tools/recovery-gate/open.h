@@ -6,7 +6,7 @@
 #include <string>
 
 #include "command.h"
-#include "connection.h"
+#include "client/connection.h"
 
 namespace recovery_gate::tool {
 

@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "look.h"
+#include "client/look.h"
 #include "output.h"
 #include "status_page.h"
 #include "wording.h"

@@ -2,7 +2,7 @@
 #define RECOVERY_GATE_TOOL_STATUS_H
 
 #include "command.h"
-#include "connection.h"
+#include "client/connection.h"
 
 namespace recovery_gate::tool {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "look.h"
+#include "client/look.h"
 
 namespace recovery_gate::tool {
 

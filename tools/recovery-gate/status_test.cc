@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "fake_session.h"
+#include "client/fake_session.h"
 #include "output.h"
 
 namespace recovery_gate::tool {

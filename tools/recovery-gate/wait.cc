@@ -4,8 +4,8 @@
 #include <memory>
 #include <thread>
 
-#include "connection.h"
-#include "look.h"
+#include "client/connection.h"
+#include "client/look.h"
 #include "output.h"
 #include "terminal.h"
 #include "wait_loop.h"

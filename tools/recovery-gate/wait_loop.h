@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "exit_codes.h"
-#include "look.h"
+#include "client/look.h"
 #include "recovery_gate/base/clock.h"
 
 namespace recovery_gate::tool {

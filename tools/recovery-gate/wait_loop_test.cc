@@ -4,7 +4,7 @@
 
 #include <deque>
 
-#include "fake_session.h"
+#include "client/fake_session.h"
 
 namespace recovery_gate::tool {
 namespace {

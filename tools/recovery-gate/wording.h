@@ -8,7 +8,7 @@
 #include <chrono>
 #include <string>
 
-#include "look.h"
+#include "client/look.h"
 
 namespace recovery_gate::tool {
 

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "fake_session.h"
+#include "client/fake_session.h"
 #include "recovery_gate/gate/gate_state.h"
 
 namespace recovery_gate::tool {

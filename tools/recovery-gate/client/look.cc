@@ -1,0 +1,109 @@
+#include "client/look.h"
+
+#include <errmsg.h>
+#include <mysqld_error.h>
+
+#include <sstream>
+
+namespace recovery_gate::tool {
+
+const char *const no_plugin_text =
+    "the server has no recovery gate: plugin-load-add=ha_recovery_gate is "
+    "missing in its configuration";
+
+/* The one thing that lets an account log in and then wait. Should it be another
+   one, the server is of as little use. */
+constexpr const char *held_text =
+    "logged in, and had no answer to the first statement: the gate is closed, "
+    "and holds accounts that may not pass";
+
+bool is_turned_away(const ServerError &error) {
+  return error.code == ER_UNKNOWN_COM_ERROR &&
+         error.text.rfind("Recovery gate is closed:", 0) == 0;
+}
+
+bool may_pass(const ServerError &error) {
+  switch (error.code) {
+    // The server is not there, not yet, or no more.
+    case CR_SOCKET_CREATE_ERROR:
+    case CR_CONNECTION_ERROR:
+    case CR_CONN_HOST_ERROR:
+    case CR_IPSOCK_ERROR:
+    case CR_UNKNOWN_HOST:  // names of containers come and go with them
+    case CR_SERVER_GONE_ERROR:
+    case CR_SERVER_HANDSHAKE_ERR:
+    case CR_SERVER_LOST:
+    case CR_SERVER_LOST_EXTENDED:
+    case ER_SERVER_SHUTDOWN:
+    case ER_NORMAL_SHUTDOWN:
+    // It is, and has no room or patience.
+    case ER_CON_COUNT_ERROR:
+    case ER_TOO_MANY_USER_CONNECTIONS:
+    case ER_USER_LIMIT_REACHED:
+    case ER_ABORTING_CONNECTION:
+    case ER_NEW_ABORTING_CONNECTION:
+    case ER_CONNECTION_KILLED:
+    case ER_QUERY_INTERRUPTED:
+    case ER_LOCK_WAIT_TIMEOUT:
+      return true;
+    default:
+      return is_turned_away(error);
+  }
+}
+
+Look Observer::look() {
+  const bool is_new = !connected_;
+  if (is_new) {
+    if (ServerError error = session_.connect()) return failed(std::move(error));
+    connected_ = true;
+  }
+  Rows answer;
+  if (ServerError error = session_.query(status_query, &answer)) {
+    if (!is_new || !error.timed_out) return failed(std::move(error));
+    connected_ = false;
+    error.text = held_text;
+    return {Look::Kind::TURNED_AWAY, {}, std::move(error)};
+  }
+  const std::optional<GateStatus> gate = parse_status(answer);
+  if (!gate) return {Look::Kind::NO_PLUGIN, {}, {}};
+  return {Look::Kind::GATE, *gate, {}};
+}
+
+Look Observer::failed(ServerError error) {
+  connected_ = false;
+  const bool turned_away = is_turned_away(error);
+  return {turned_away ? Look::Kind::TURNED_AWAY : Look::Kind::UNREACHABLE,
+          {},
+          std::move(error)};
+}
+
+void add_replicas(Session &session, Look *look) {
+  if (look->kind != Look::Kind::GATE || look->gate.waiting_for != "ACK") return;
+  Rows answer;
+  if (session.query("SHOW ENGINE RECOVERY_GATE STATUS", &answer)) return;
+  std::istringstream page(answer.value(0, "Status").value_or(""));
+  // A label, and what belongs to it on lines without one.
+  std::string label;
+  for (std::string line; std::getline(page, line);) {
+    const auto colon = line.find(':');
+    const bool has_label = !line.empty() && line.front() != ' ' &&
+                           colon != std::string::npos;
+    if (has_label) label = line.substr(0, colon);
+    const auto text = line.find_first_not_of(' ', has_label ? colon + 1 : 0);
+    if (text == std::string::npos) continue;
+    if (label == "Replicas" && !has_label)
+      look->replicas.push_back(line.substr(text));
+    if (label == "What to do") look->advice = line.substr(text);
+  }
+}
+
+void add_look(Json *result, const Look &look) {
+  if (look.kind == Look::Kind::GATE) (*result)["gate"] = to_json(look.gate);
+  if (look.kind == Look::Kind::TURNED_AWAY)
+    (*result)["gate"] = {{"open", false}, {"state", "CLOSED"}};
+  if (look.error)
+    (*result)["error"] = {{"message", look.error.text},
+                          {"code", look.error.code}};
+}
+
+}  // namespace recovery_gate::tool

@@ -1,0 +1,72 @@
+/*
+  One look at a server's gate from outside, also at one that shows itself only
+  in how it turns this account away.
+*/
+#ifndef RECOVERY_GATE_TOOL_LOOK_H
+#define RECOVERY_GATE_TOOL_LOOK_H
+
+#include <string>
+#include <vector>
+
+#include "client/connection.h"
+#include "client/gate_status.h"
+
+namespace recovery_gate::tool {
+
+struct Look {
+  enum class Kind {
+    GATE,         // `gate` is what the server says
+    TURNED_AWAY,  // closed: `error` is what the gate told this account, or that
+                  // it let it wait for longer than this program does
+    NO_PLUGIN,    // a server without a gate
+    UNREACHABLE,  // `error` is why
+  };
+
+  Kind kind = Kind::UNREACHABLE;
+  GateStatus gate;
+  ServerError error;
+  /* Of the server's own page, see add_replicas(): a line for each semi-sync replica
+     that is connected, and what can be done. */
+  std::vector<std::string> replicas = {};
+  std::string advice = {};
+
+  bool is_open() const { return kind == Kind::GATE && gate.open; }
+};
+
+/* What to say of a server without a gate. */
+extern const char *const no_plugin_text;
+
+/* Is this the gate's own answer to an account that it does not let in? */
+bool is_turned_away(const ServerError &error);
+
+/* May the same attempt succeed later? Not with a wrong password, for one. */
+bool may_pass(const ServerError &error);
+
+/* Looks again and again over one connection, and makes a new one when it was
+   lost. For one thread. */
+class Observer {
+ public:
+  /* `session` must outlive the observer. */
+  explicit Observer(Session &session) : session_(session) {}
+
+  /* Connects when there is no connection. A lost one is UNREACHABLE once, also
+     when the server is there again. */
+  Look look();
+
+ private:
+  Look failed(ServerError error);
+
+  Session &session_;
+  bool connected_ = false;
+};
+
+/* Asks a closed gate that waits for replicas which are connected what it knows of
+   them. An account that may not see the server's page learns nothing more. */
+void add_replicas(Session &session, Look *look);
+
+/* {"gate": ...} or {"error": ...}, to be added to a result. */
+void add_look(Json *result, const Look &look);
+
+}  // namespace recovery_gate::tool
+
+#endif  // RECOVERY_GATE_TOOL_LOOK_H

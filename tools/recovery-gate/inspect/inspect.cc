@@ -1,0 +1,225 @@
+#include "inspect/inspect.h"
+
+#include <charconv>
+#include <memory>
+
+#include "client/connection.h"
+#include "inspect/page.h"
+#include "inspect/verdict.h"
+#include "output.h"
+#include "recovery_gate/binlog/binlog_file.h"
+
+namespace recovery_gate::tool {
+namespace {
+
+constexpr unsigned default_port = 3306;
+
+struct Options {
+  std::string data_directory;
+  std::optional<std::string> log_bin;
+  std::vector<std::string> replicas;
+  bool nobody_took_over = false, all = false;
+  std::uint64_t limit = 20;
+};
+
+/* "db2", "db2:3307", "[fd00::2]:3307" */
+bool split_address(const std::string &text, std::string *host,
+                   unsigned *port) {
+  *port = default_port;
+  std::string number;
+  if (!text.empty() && text[0] == '[') {
+    const auto end = text.find(']');
+    if (end == std::string::npos) return false;
+    *host = text.substr(1, end - 1);
+    const std::string rest = text.substr(end + 1);
+    if (rest.empty()) return !host->empty();
+    if (rest[0] != ':') return false;
+    number = rest.substr(1);
+  } else {
+    const auto colon = text.rfind(':');
+    *host = text.substr(0, colon);
+    if (colon == std::string::npos) return !host->empty();
+    number = text.substr(colon + 1);
+  }
+  const char *end = number.data() + number.size();
+  const auto got = std::from_chars(number.data(), end, *port);
+  return !host->empty() && got.ec == std::errc() && got.ptr == end &&
+         *port > 0 && *port < 65536;
+}
+
+Replica ask(const std::string &name, const ConnectionOptions &common) {
+  ConnectionOptions options = common;
+  std::string host;
+  unsigned port = 0;
+  split_address(name, &host, &port);
+  options.host = host;
+  options.port = port;
+  options.socket.reset();
+  options.protocol = "tcp";
+  Connection connection(std::move(options));
+  Replica replica = ask_replica(connection, name);
+  replica.host = host;
+  replica.port = port;
+  return replica;
+}
+
+class Inspection {
+ public:
+  Inspection(const Options &options, Invocation &invocation)
+      : options_(options), invocation_(invocation) {}
+
+  ExitCode run() {
+    std::string error = prepare();
+    if (!error.empty()) return fail(json(), ExitCode::USAGE, error);
+    const ServerOptions &server = findings_.options;
+    Occupant occupant = find_occupant(findings_.directory, server);
+    if (!occupant.unknown.empty())
+      return fail(json(), ExitCode::USAGE, occupant.unknown);
+    if (!occupant.who.empty()) return is_running(occupant);
+    error = find_binlogs(options_.log_bin, server, &findings_.directory);
+    if (!error.empty()) return fail(json(), ExitCode::USAGE, error);
+    examine();
+    // A server that was started meanwhile has changed what was read.
+    occupant = find_occupant(findings_.directory, server);
+    if (!occupant.who.empty()) return is_running(occupant);
+    return tell(advise(findings_));
+  }
+
+ private:
+  bool json() const { return invocation_.json; }
+
+  std::string prepare() {
+    for (const std::string &name : options_.replicas) {
+      std::string host;
+      unsigned port = 0;
+      if (!split_address(name, &host, &port))
+        return "--replica takes HOST or HOST:PORT, not " + name;
+    }
+    std::string error = open_data_directory(options_.data_directory,
+                                            &findings_.directory);
+    const OptionFiles &files = invocation_.connection.files;
+    if (error.empty() && files.only)
+      error = read_server_options(*files.only, &findings_.options);
+    if (error.empty() && !options_.replicas.empty())
+      error = complete(&invocation_.connection);
+    return error;
+  }
+
+  void examine() {
+    Findings &f = findings_;
+    f.log_bin = options_.log_bin;
+    f.nobody_took_over = options_.nobody_took_over;
+    for (const std::string &name : options_.replicas)
+      f.replicas.push_back(ask(name, invocation_.connection));
+    f.state = read_state(f.directory);
+    f.server.id = f.options.server_id.value_or(
+        read_binlog_header(f.directory.index.logs.back()).server_id);
+
+    std::optional<ServerIds> owner_ids;
+    if (f.directory.receives) {
+      owner_ids.emplace();
+      if (f.state.record) *owner_ids = f.state.record->other_server_ids;
+    }
+    DoubtCounter counter(valid_places(f.state.record, f.directory.index),
+                         owner_ids, f.replicas, f.server,
+                         {options_.limit, options_.all});
+    f.survey = survey_logs(
+        f.directory.index,
+        f.state.record ? f.state.record->settled : std::nullopt,
+        [&](const Transaction &transaction, const LogFacts &log) {
+          counter.add(transaction, log);
+        });
+    f.forecast = foretell(f.directory, f.survey, f.state, f.options);
+    f.server.gtids = f.forecast.gtids.value_or(GtidState());
+    f.doubt = counter.result(f.survey.crashed,
+                             f.forecast.owes || !f.forecast.closed);
+  }
+
+  ExitCode is_running(const Occupant &occupant) {
+    const auto code = static_cast<ExitCode>(Verdict::RUNNING);
+    const std::string text =
+        "a server is running in " + findings_.directory.path + " (" +
+        occupant.who + "): ask it with recovery-gate status";
+    complain(text);
+    if (json()) {
+      Json result = result_of(code);
+      result["verdict"] = to_string(Verdict::RUNNING);
+      result["error"] = {{"message", text}};
+      print(result);
+    }
+    return code;
+  }
+
+  ExitCode tell(const Advice &advice) {
+    const auto code = static_cast<ExitCode>(advice.verdict);
+    if (json()) {
+      Json result = result_of(code);
+      add_findings(findings_, advice, &result);
+      print(result);
+    } else {
+      print(inspect_page(findings_, advice));
+    }
+    return code;
+  }
+
+  const Options &options_;
+  Invocation &invocation_;
+  Findings findings_;
+};
+
+constexpr const char *description =
+    "What the end of a server left in its data directory, and whether it should "
+    "come\nback as the primary. No server runs in it, and nothing is written.";
+
+constexpr const char *examples =
+    "Examples:\n"
+    "  recovery-gate inspect /var/lib/mysql\n"
+    "  recovery-gate inspect /var/lib/mysql --replica db2 --replica db3:3307 "
+    "-u admin -p\n"
+    "  recovery-gate inspect /data --defaults-file=/etc/mysql/my.cnf --json\n"
+    "\n"
+    "The account on the replicas needs the privileges SLAVE MONITOR (for SHOW "
+    "ALL SLAVES\nSTATUS) and no other. With --defaults-file, the server's own "
+    "option file, the command\nthat is printed is complete.\n\n";
+
+}  // namespace
+
+void add_inspect(CLI::App &tool, Invocation &invocation) {
+  CLI::App *command = tool.add_subcommand("inspect", description);
+  const auto options = std::make_shared<Options>();
+  command
+      ->add_option("datadir", options->data_directory,
+                   "The data directory of a server that does not run")
+      ->required()
+      ->type_name("DATADIR");
+  command
+      ->add_option("--log-bin", options->log_bin,
+                   "The binary logs, as the server's option of this name. Else "
+                   "as --defaults-file says; else the only ones in DATADIR")
+      ->type_name("BASE");
+  command
+      ->add_option("--replica", options->replicas,
+                   "Another server of the group, to be asked what it has. Can be "
+                   "given several times; name all")
+      ->type_name("HOST[:PORT]");
+  command->add_flag("--no-replica-check", options->nobody_took_over,
+                    "It is certain that no other server has become the primary");
+  command
+      ->add_option("--limit", options->limit,
+                   "How many of the transactions in doubt are listed")
+      ->capture_default_str()
+      ->type_name("N");
+  command->add_flag("--all", options->all,
+                    "List all transactions that were read, also those that are "
+                    "settled");
+  add_json_option(*command, invocation);
+  add_connection_options(*command, &invocation.connection);
+  command->footer(examples + verdict_help());
+  command->callback([options, &invocation] {
+    invocation.run = [options, &invocation] {
+      return Inspection(*options, invocation).run();
+    };
+  });
+}
+
+}  // namespace recovery_gate::tool
