@@ -492,6 +492,51 @@ def overlooked_in_the_last_log(servers: Servers) -> None:
     expect("what the table keeps", server.query("SELECT id FROM test.m"), [{"id": 12}])
 
 
+def what_a_replica_acknowledged_is_cut_off(servers: Servers) -> None:
+    """A commit that a replica acknowledged is still prepared on disk: recovery with
+    init_rpl_role=SLAVE cuts it off, and this server must not be the primary."""
+    primary, replica, link = pair(servers, "acknowledged",
+                                  "--innodb-flush-log-at-timeout=2700")
+    behind = Machine(servers.add("acknowledged/behind", *QUICK))
+    Replication(primary.server, behind.server).set_up()
+    server = primary.server
+    before = server.value("SELECT @@gtid_binlog_pos")
+    wait_for(lambda: behind.server.value("SELECT @@gtid_slave_pos"),
+             lambda position: position == before, "it to have what there is so far")
+    promote(behind, 21)
+    server.query("INSERT INTO test.t VALUES (11)")
+    last = server.value("SELECT @@gtid_binlog_pos")
+    primary.wait_for_record()
+    server.kill9()
+
+    found = primary.inspect(replica).is_verdict(NOTHING_OWED)
+    expect("the last that was acknowledged",
+           found["acknowledged_cut_off"]["last_gtid"], last)
+    expect("what nobody else has", found["acknowledged_cut_off_for_good"]["count"], 0)
+    found.says(rf"{last}.* that a replica acknowledged may be cut off")
+    found.says("waits for OVERRIDE: do not start it so")
+    found = primary.inspect(behind).is_verdict(UNKNOWN)
+    expect("the command", found["command"], [])
+    expect("what nobody else has",
+           found["acknowledged_cut_off_for_good"]["last_gtid"], last)
+    found.says(rf"{last}.* cut off .*; no server that was asked")
+    primary.inspect(behind, replica).is_verdict(AS_REPLICA).says(
+        "Servers that were asked have all of it")
+    # With this role in its option file it is not started as it was.
+    with primary.options.open("a") as options:
+        options.write("init_rpl_role=SLAVE\n")
+    found = primary.inspect(replica).is_verdict(NOTHING_OWED)
+    expect("the role", "--init-rpl-role=MASTER" in found["command"], True)
+
+    server.start("--init-rpl-role=SLAVE")
+    log = server.log_of_this_start()
+    expect("what is cut off",
+           f"to remove transactions starting from GTID {last}" in log, True)
+    expect("the gate", server.status("Recovery_gate_waiting_for"), "OVERRIDE")
+    expect("what it says", f"Make a server that has GTID {last} the primary" in log,
+           True)
+
+
 def encrypted_logs(servers: Servers) -> None:
     keys = servers.folder / "keys.txt"
     keys.write_text("1;" + secrets.token_hex(32) + "\n")
@@ -538,6 +583,7 @@ STORIES = (
     what_cannot_be_cut_off,
     ddl_at_the_end,
     overlooked_in_the_last_log,
+    what_a_replica_acknowledged_is_cut_off,
     encrypted_logs,
 )
 

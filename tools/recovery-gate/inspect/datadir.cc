@@ -108,6 +108,12 @@ Mode mode_of(const std::string &value) {
   return Mode::AUTO;
 }
 
+/* As the server takes a name of a list: it may be shortened, or be a number. */
+bool is_slave(const std::string &value) {
+  return value == "1" || (!value.empty() && strncasecmp(value.c_str(), "SLAVE",
+                                                        value.size()) == 0);
+}
+
 /* Reads the index that `log_bin` and `log_bin_index` name. */
 std::string take_index(const std::string &log_bin,
                        const std::optional<std::string> &log_bin_index,
@@ -185,6 +191,8 @@ std::string read_server_options(const std::string &file,
     text("aria-log-dir-path", &options->aria_log_dir_path);
     text("master-info-file", &options->master_info_file);
     if (line.name == "user") options->has_user = true;
+    if (line.name == "init-rpl-role")
+      options->recovers_as_slave = is_slave(value);
     if (line.name == "recovery-gate-mode") options->mode = mode_of(value);
     std::uint32_t id = 0;
     if (line.name == "server-id" &&

@@ -27,6 +27,7 @@ struct ServerOptions {
   std::optional<std::uint32_t> server_id;
   Mode mode = Mode::AUTO;  // recovery_gate_mode
   bool has_user = false;
+  bool recovers_as_slave = false;  // init_rpl_role=SLAVE
 };
 
 /* Returns an empty string, or what is wrong with the file. */

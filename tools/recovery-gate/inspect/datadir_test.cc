@@ -163,5 +163,25 @@ TEST_F(DataDirectoryTest, KnowsAReplica) {
   EXPECT_TRUE(directory.receives);
 }
 
+TEST_F(DataDirectoryTest, KnowsHowTheServerWouldRecover) {
+  const auto read = [&](const std::string &lines) {
+    folder.write("my.cnf", "[mariadbd]\n" + lines);
+    options = {};
+    EXPECT_EQ(read_server_options(folder.file("my.cnf"), &options), "");
+  };
+  read("");
+  EXPECT_FALSE(options.recovers_as_slave);
+  for (const char *value : {"SLAVE", "slave", "Sl", "1"}) {
+    read(std::string("init_rpl_role=") + value + "\n");
+    EXPECT_TRUE(options.recovers_as_slave) << value;
+  }
+  for (const char *value : {"MASTER", "0", "slaves"}) {
+    read(std::string("init-rpl-role=") + value + "\n");
+    EXPECT_FALSE(options.recovers_as_slave) << value;
+  }
+  read("init_rpl_role=SLAVE\ninit_rpl_role=MASTER\n");
+  EXPECT_FALSE(options.recovers_as_slave) << "the last one counts";
+}
+
 }  // namespace
 }  // namespace recovery_gate::tool

@@ -15,6 +15,10 @@ bool is_applying(const Replica &replica) {
       [](const ReplicaLink &link) { return link.sql_state == "Yes"; });
 }
 
+void cut_nothing(Doubt *doubt) {
+  doubt->at_most = doubt->cut_acknowledged = doubt->cut_for_good = {};
+}
+
 }  // namespace
 
 void Stretch::add(const ListedTransaction &transaction) {
@@ -92,9 +96,16 @@ void DoubtCounter::add(const Transaction &transaction, const LogFacts &log) {
     if (!can_be) doubt_.cuttable = {};
     const bool is_overlooked = log.is_last && doubt_.at_most.count != 0 &&
                                doubt_.at_most.first->log != log.name;
-    if (!can_be && !is_overlooked) doubt_.at_most = {};
+    if (!can_be && !is_overlooked) cut_nothing(&doubt_);
     if (can_be) doubt_.cuttable.add(listed);
-    if (can_be || is_overlooked) doubt_.at_most.add(listed);
+    if (can_be || is_overlooked) {
+      doubt_.at_most.add(listed);
+      const bool acknowledged = listed.own && !(listed.after_settled &&
+                                                listed.after_acknowledged);
+      if (acknowledged) doubt_.cut_acknowledged.add(listed);
+      if (acknowledged && !is_kept_elsewhere(listed))
+        doubt_.cut_for_good.add(listed);
+    }
   }
   if (listed.own && listed.after_acknowledged)
     doubt_.unacknowledged.add(listed);
@@ -119,7 +130,10 @@ void DoubtCounter::add(const Transaction &transaction, const LogFacts &log) {
 
 Doubt DoubtCounter::result(bool crashed, bool owes) const {
   Doubt doubt = doubt_;
-  if (!crashed) doubt.cuttable = doubt.at_most = {};
+  if (!crashed) {
+    doubt.cuttable = {};
+    cut_nothing(&doubt);
+  }
   if (owes) return doubt;
   doubt.in_doubt = {};
   doubt.replicas.assign(replicas_.size(), {});
@@ -139,6 +153,15 @@ bool DoubtCounter::is_own(const Transaction &transaction,
 bool DoubtCounter::is_after_settled(const ListedTransaction &listed) const {
   // Without a place everything counts, as for the gate.
   return !has_reached(places_.settled, listed.end());
+}
+
+/* What a replica has only received is gone when it is started anew. */
+bool DoubtCounter::is_kept_elsewhere(const ListedTransaction &listed) const {
+  for (std::size_t i = 0; i < replicas_.size(); ++i)
+    if (listed.has[i] == Has::APPLIED ||
+        (listed.has[i] == Has::RECEIVED && is_applying(replicas_[i])))
+      return true;
+  return false;
 }
 
 void DoubtCounter::count_replicas(const ListedTransaction &listed) {

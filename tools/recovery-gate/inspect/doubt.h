@@ -68,6 +68,12 @@ struct Doubt {
      yet that something in an earlier one is to be cut off: what cannot be rolled
      back in the last log is then cut off with it, though its tables keep it. */
   Stretch at_most;
+  /* Of these, the server's own that the state file counts as acknowledged. Cut off
+     here, they are on a replica: this server must not be the primary then. */
+  Stretch cut_acknowledged;
+  /* Of those, what no server that was asked is known to have applied, or to be
+     about to apply. */
+  Stretch cut_for_good;
   /* For each replica, of what is in doubt. */
   std::vector<ReplicaCount> replicas;
   /* Those in doubt that no replica that was asked has; and that may be so. */
@@ -113,6 +119,7 @@ class DoubtCounter {
  private:
   bool is_own(const Transaction &transaction, const LogFacts &log) const;
   bool is_after_settled(const ListedTransaction &listed) const;
+  bool is_kept_elsewhere(const ListedTransaction &listed) const;
   void count_replicas(const ListedTransaction &listed);
 
   const KnownPlaces places_;

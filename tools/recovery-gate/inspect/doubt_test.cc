@@ -131,6 +131,39 @@ TEST_F(DoubtTest, RecoveryOverlooksInTheLastLogWhatForbidsToCutOffAnEarlierOne) 
   EXPECT_EQ(doubt.at_most.count, 1u) << "nothing in the earlier one can be";
 }
 
+TEST_F(DoubtTest, KnowsWhatThatAReplicaAcknowledgedCanBeCutOff) {
+  for (const char *text : {"0-1-9", "0-1-10", "0-1-11", "0-1-12"}) add(text);
+  Doubt doubt = count();
+  EXPECT_EQ(doubt.at_most.count, 4u);
+  EXPECT_EQ(doubt.cut_acknowledged.count, 3u) << "two settled, one acknowledged";
+  EXPECT_EQ(to_string(*doubt.cut_acknowledged.last->transaction.gtid), "0-1-11");
+  EXPECT_EQ(doubt.cut_for_good.count, 3u);
+  EXPECT_EQ(count(false).cut_acknowledged.count, 0u) << "nothing is cut off";
+  EXPECT_EQ(count(false).cut_for_good.count, 0u);
+  added[1].kind = TransactionKind::STANDALONE;
+  EXPECT_EQ(count().cut_acknowledged.count, 1u) << "it protects what is before";
+  EXPECT_EQ(count().cut_for_good.count, 1u);
+}
+
+TEST_F(DoubtTest, OnlyItsOwnWasAcknowledged) {
+  owner_ids = ServerIds{4};
+  for (const char *text : {"0-1-8", "0-4-9", "0-9-10"}) add(text);
+  EXPECT_EQ(count().cut_acknowledged.count, 2u);
+}
+
+TEST_F(DoubtTest, WhatAServerThatWasAskedKeepsIsNotCutOffForGood) {
+  for (const char *text : {"0-1-9", "0-1-10", "0-1-11"}) add(text);
+  replicas = {follower("0-1-8"), follower("0-1-9")};
+  replicas[0].links[0].received = gtids("0-1-10");
+  Doubt doubt = count();
+  EXPECT_EQ(doubt.cut_acknowledged.count, 3u);
+  EXPECT_EQ(doubt.cut_for_good.count, 1u);
+  EXPECT_EQ(to_string(*doubt.cut_for_good.first->transaction.gtid), "0-1-11");
+  replicas[0].links[0].sql_state = "No";
+  EXPECT_EQ(count().cut_for_good.count, 2u)
+      << "a relay log that nobody applies may be thrown away";
+}
+
 TEST_F(DoubtTest, WhatTouchedNoEngineDoesNotHinderRecovery) {
   add("0-1-11");
   add("0-1-12", TransactionKind::COMMIT);

@@ -135,8 +135,12 @@ void add_transactions(const Findings &f, Page *page) {
   page->line("in doubt", stretch_text(doubt.in_doubt));
   page->line("not ack'd", stretch_text(doubt.unacknowledged));
   page->line("for recovery", stretch_text(doubt.recovery));
-  if (f.survey.crashed)
+  if (f.survey.crashed) {
     page->line("could be cut", stretch_text(doubt.at_most));
+    page->line("  and was ack'd", stretch_text(doubt.cut_acknowledged));
+    if (!f.replicas.empty())
+      page->line("  only here", stretch_text(doubt.cut_for_good));
+  }
   if (doubt.shown.empty()) return;
   page->raw("\n");
   if (doubt.not_shown != 0)
@@ -425,9 +429,13 @@ void add_findings(const Findings &f, const Advice &advice, Json *json) {
   out["unacknowledged"] =
       known ? stretch_json(f.doubt.unacknowledged) : Json(nullptr);
   out["recovery"] = known ? stretch_json(f.doubt.recovery) : Json(nullptr);
-  out["at_most_cut_off"] =
-      known && f.survey.crashed ? stretch_json(f.doubt.at_most)
-                                : Json(nullptr);
+  const auto cut_json = [&](const Stretch &stretch) {
+    return known && f.survey.crashed ? stretch_json(stretch) : Json(nullptr);
+  };
+  out["at_most_cut_off"] = cut_json(f.doubt.at_most);
+  out["acknowledged_cut_off"] = cut_json(f.doubt.cut_acknowledged);
+  out["acknowledged_cut_off_for_good"] =
+      f.replicas.empty() ? Json(nullptr) : cut_json(f.doubt.cut_for_good);
   out["nobody_has"] = f.replicas.empty() ? Json(nullptr)
                                          : Json(f.doubt.nobody_has);
   Json transactions = Json::array();

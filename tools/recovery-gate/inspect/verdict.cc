@@ -97,6 +97,7 @@ class Adviser {
       nothing_owed();
     else
       owed();
+    mind_the_cut();
     return std::move(a_);
   }
 
@@ -186,7 +187,7 @@ class Adviser {
     a_.verdict = Verdict::NOTHING_OWED;
     a_.headline = "nothing is owed: start it as it was";
     a_.reasons.push_back(f_.forecast.why);
-    command({});
+    command(recover_as_primary());
     if (*f_.forecast.closed)
       a_.caveats.push_back(
           "recovery_gate_mode is ALWAYS: the gate closes all the same, and "
@@ -210,6 +211,8 @@ class Adviser {
     std::vector<std::string> options{"--rpl-semi-sync-master-enabled=ON"};
     if (f_.options.mode == Mode::OFF)
       options.push_back("--recovery-gate-mode=AUTO");
+    for (const std::string &option : recover_as_primary())
+      options.push_back(option);
     command(options);
     for (const std::size_t i : follow_)
       if (!f_.replicas[i].semisync_replica)
@@ -308,8 +311,33 @@ class Adviser {
           return cannot_compare(head, obstacle);
         return rebuild(head, obstacle);
       }
+      if (f_.doubt.cut_for_good.count != 0 || !f_.state.trouble.empty())
+        return would_lose(head);
     }
     start_as_replica(head, lacking);
+  }
+
+  void would_lose(std::size_t head) {
+    const std::string &name = f_.replicas[head].name;
+    const Stretch &lost = f_.doubt.cut_for_good;
+    a_.verdict = Verdict::UNKNOWN;
+    a_.headline = name +
+                  " has gone on; it cannot be known who has what a start of "
+                  "this server as its replica would cut off";
+    if (lost.count != 0)
+      a_.reasons.push_back(may_be_cut(lost) +
+                           "; no server that was asked is known to have " +
+                           (lost.count == 1 ? "it" : "them"));
+    else
+      a_.reasons.push_back(
+          "recovery_gate.state cannot be used, so what a replica has "
+          "acknowledged is not known: " + f_.state.trouble);
+    a_.steps.push_back(
+        "inspect again with every other server of the group as --replica: the "
+        "replica that acknowledged should have become the primary");
+    save_first(lost.count != 0 ? lost : f_.doubt.lacking[head]);
+    a_.steps.push_back("when what is to be kept is saved: rebuild this server "
+                       "from " + name);
   }
 
   void cannot_compare(std::size_t head, const std::string &obstacle) {
@@ -331,11 +359,7 @@ class Adviser {
         "Rebuild it",
         f_.replicas[head].name);
     a_.reasons.push_back(obstacle);
-    if (lacking.count != 0)
-      a_.steps.push_back(fmt::format(
-          "when what only this server has is to be saved: mariadb-binlog "
-          "--start-position={} {}",
-          lacking.first->transaction.begin, path_of(lacking.first->log)));
+    if (lacking.count != 0) save_first(lacking);
     a_.steps.push_back(fmt::format(
         "rebuild the data directory from {}, with mariadb-backup for example",
         f_.replicas[head].name));
@@ -399,6 +423,51 @@ class Adviser {
     a_.steps.push_back(
         "SET GLOBAL recovery_gate_open_now=ON; -- when it follows without an "
         "error and its gate is still closed");
+  }
+
+  // What recovery with init_rpl_role=SLAVE would do
+
+  /* A start as the primary is meant, whatever the option file says. */
+  std::vector<std::string> recover_as_primary() const {
+    if (!f_.survey.crashed || !f_.options.recovers_as_slave) return {};
+    return {"--init-rpl-role=MASTER"};
+  }
+
+  std::string may_be_cut(const Stretch &acknowledged) const {
+    return span(acknowledged) +
+           " that a replica acknowledged may be cut off by a start with "
+           "init_rpl_role=SLAVE";
+  }
+
+  /* Ledger::recovered() compares with the settled place. */
+  std::string after_the_cut() const {
+    const std::optional<Record> &record = f_.state.record;
+    const bool gate_sees_it =
+        record && !record->running_since.empty() &&
+        !f_.doubt.cut_acknowledged.first->after_settled &&
+        f_.options.mode != Mode::OFF;
+    return std::string("after that it must not be the primary") +
+           (gate_sees_it ? ", and its gate waits for OVERRIDE" : "");
+  }
+
+  void mind_the_cut() {
+    const bool will_replicate = a_.verdict == Verdict::START_AS_REPLICA;
+    if (!f_.survey.crashed || a_.verdict == Verdict::REBUILD) return;
+    if (f_.options.recovers_as_slave && !will_replicate)
+      a_.caveats.push_back(
+          "the server's option file has init_rpl_role=SLAVE, with which "
+          "recovery cuts off the end of the binary log: --init-rpl-role=MASTER "
+          "keeps it");
+    const Stretch &acknowledged = f_.doubt.cut_acknowledged;
+    if (!f_.survey.trouble.empty())
+      a_.caveats.push_back(
+          "what a start with init_rpl_role=SLAVE would cut off, and whether a "
+          "replica acknowledged it, cannot be known: do not start it so");
+    else if (acknowledged.count != 0)
+      a_.caveats.push_back(may_be_cut(acknowledged) + "; " + after_the_cut() +
+                           (will_replicate
+                                ? ". Servers that were asked have all of it"
+                                : ": do not start it so"));
   }
 
   // What they are made of
@@ -491,6 +560,13 @@ class Adviser {
         "good, cannot be rolled back, or such a transaction comes after it",
         gtid_of(lacking.first), to_string(lacking.first->begin()),
         to_string(lacking.first->transaction.kind));
+  }
+
+  void save_first(const Stretch &stretch) {
+    a_.steps.push_back(fmt::format(
+        "when what only this server has is to be saved: mariadb-binlog "
+        "--start-position={} {}",
+        stretch.first->transaction.begin, path_of(stretch.first->log)));
   }
 
   void not_asked() {

@@ -5,8 +5,10 @@
 namespace recovery_gate::tool {
 namespace {
 
-using testing::AnyOf;
+using testing::AllOf;
 using testing::Contains;
+using testing::Each;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -137,7 +139,8 @@ TEST_F(VerdictTest, NothingIsOwed) {
   f.replicas = {follower("0-1-12")};
   given = advice();
   EXPECT_EQ(given.verdict, Verdict::NOTHING_OWED);
-  EXPECT_THAT(given.caveats, IsEmpty());
+  EXPECT_THAT(given.caveats,
+              ElementsAre(HasSubstr("2 transactions (0-1-9 to 0-1-10")));
 }
 
 TEST_F(VerdictTest, OneIsNoReplicaAnyMore) {
@@ -244,6 +247,7 @@ TEST_F(VerdictTest, WhatComesBeforeRecoveryIsNotCutOff) {
   EXPECT_EQ(given.verdict, Verdict::REBUILD);
   EXPECT_THAT(given.reasons, Contains(HasSubstr("lacks 0-1-8 already")));
   f.replicas = {promoted("0-1-8", "0-2-14")};
+  places.settled = {"bin.000003", 800};
   EXPECT_EQ(verdict(), Verdict::START_AS_REPLICA);
   f.survey.logs[0].recovery_reads = false;
   EXPECT_EQ(verdict(), Verdict::REBUILD);
@@ -255,6 +259,8 @@ TEST_F(VerdictTest, ItCannotBeToldWhatTheNewPrimaryHas) {
   replica.binlog_state.clear();
   replica.slave_pos = gtids("0-3-20");
   f.replicas = {replica};
+  EXPECT_THAT(advice().reasons, Contains(HasSubstr("known to have them")));
+  places.settled = {"bin.000003", 800};
   EXPECT_EQ(verdict(), Verdict::START_AS_REPLICA) << "it can be cut off";
   shut_down();
   const Advice given = advice();
@@ -291,6 +297,7 @@ TEST_F(VerdictTest, EncryptedLogsAreForTheServerOnly) {
   EXPECT_EQ(given.verdict, Verdict::UNKNOWN);
   EXPECT_THAT(given.reasons, Contains("bin.000003 is encrypted"));
   EXPECT_THAT(given.steps, Contains(HasSubstr("server's keys")));
+  EXPECT_THAT(given.caveats, Contains(HasSubstr("do not start it so")));
 
   // Nothing came after the settled place.
   owe_nothing();
@@ -300,6 +307,74 @@ TEST_F(VerdictTest, EncryptedLogsAreForTheServerOnly) {
   given = advice();
   EXPECT_EQ(given.verdict, Verdict::UNKNOWN);
   EXPECT_THAT(given.reasons, Contains(HasSubstr("0-2-11, which this server")));
+}
+
+TEST_F(VerdictTest, WhatNobodyElseHasIsNotCutOffOnceItWasAcknowledged) {
+  f.replicas = {promoted("0-1-8", "0-2-11")};
+  Advice given = advice();
+  EXPECT_EQ(given.verdict, Verdict::UNKNOWN);
+  EXPECT_THAT(given.command, IsEmpty());
+  EXPECT_THAT(given.steps, Each(Not(HasSubstr("init-rpl-role"))));
+  EXPECT_THAT(given.reasons,
+              Contains(AllOf(HasSubstr("2 transactions (0-1-9 to 0-1-10"),
+                             HasSubstr("cut off by a start with init_rpl_role="
+                                       "SLAVE; no server that was asked"))));
+  EXPECT_THAT(given.steps,
+              Contains(HasSubstr("--start-position=800 /data/bin.000003")));
+
+  f.replicas.push_back(follower("0-1-10"));
+  f.replicas[1].name = "db3:3306";
+  given = advice();
+  EXPECT_EQ(given.verdict, Verdict::START_AS_REPLICA);
+  EXPECT_THAT(given.caveats,
+              Contains(AllOf(HasSubstr("0-1-9 to 0-1-10"),
+                             HasSubstr("that were asked have all of it"))));
+  f.replicas[1].error = "error 2002: no";
+  EXPECT_EQ(verdict(), Verdict::UNKNOWN);
+}
+
+TEST_F(VerdictTest, WhatWasAcknowledgedIsUnknownWithADamagedStateFile) {
+  f.replicas = {promoted("0-1-10", "0-2-11")};
+  places = {};
+  f.state.trouble = "its checksum is wrong";
+  const Advice given = advice();
+  EXPECT_EQ(given.verdict, Verdict::UNKNOWN);
+  EXPECT_THAT(given.reasons, Contains(HasSubstr("its checksum is wrong")));
+  EXPECT_THAT(given.steps, Contains(HasSubstr("--start-position=1000")));
+  f.replicas = {promoted("0-1-12", "0-2-13")};
+  EXPECT_EQ(verdict(), Verdict::START_AS_REPLICA) << "it has everything";
+}
+
+TEST_F(VerdictTest, TheGateSeesACutBeforeTheSettledPlace) {
+  f.replicas = {follower("0-1-10")};
+  EXPECT_THAT(advice().caveats, Contains(HasSubstr("must not be the primary")));
+  EXPECT_THAT(advice().caveats, Each(Not(HasSubstr("OVERRIDE"))))
+      << "it keeps no record";
+  f.state.record.emplace();
+  f.state.record->running_since = {"bin.000003", 336};
+  EXPECT_THAT(advice().caveats, Contains(HasSubstr("waits for OVERRIDE")));
+  places.settled = {"bin.000003", 800};
+  places.acknowledged = {"bin.000003", 1000};
+  EXPECT_THAT(advice().caveats, Each(Not(HasSubstr("OVERRIDE"))));
+  places.settled = {"bin.000003", 1000};
+  f.options.mode = Mode::OFF;
+  EXPECT_THAT(advice().caveats, Each(Not(HasSubstr("OVERRIDE"))));
+}
+
+TEST_F(VerdictTest, APrimaryIsNotStartedWithTheRoleInItsOptionFile) {
+  f.options.recovers_as_slave = true;
+  f.replicas = {follower("0-1-10")};
+  EXPECT_THAT(advice().command, Contains("--init-rpl-role=MASTER"));
+  f.replicas = {promoted("0-1-10", "0-2-11")};
+  EXPECT_THAT(advice().command, Not(Contains("--init-rpl-role=MASTER")));
+  f.replicas.clear();
+  EXPECT_EQ(verdict(), Verdict::UNKNOWN);
+  EXPECT_THAT(advice().caveats, Contains(HasSubstr("--init-rpl-role=MASTER")));
+  owe_nothing();
+  EXPECT_THAT(advice().command, Contains("--init-rpl-role=MASTER"));
+  shut_down();
+  EXPECT_THAT(advice().command, Not(Contains("--init-rpl-role=MASTER")));
+  EXPECT_THAT(advice().caveats, Each(Not(HasSubstr("init"))));
 }
 
 TEST_F(VerdictTest, TheCommandNamesWhatIsNotInTheOptionFile) {
