@@ -537,6 +537,26 @@ def what_a_replica_acknowledged_is_cut_off(servers: Servers) -> None:
            True)
 
 
+def never_a_replica(servers: Servers) -> None:
+    """It names a primary and never followed it: all that it wrote is its own."""
+    primary, replica, link = pair(servers, "never")
+    server = primary.server
+    server.query("CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_USER='nobody'")
+    primary.wait_for_record()
+    link.cut()
+    written = primary.crash_with(
+        "SET STATEMENT server_id=7 FOR INSERT INTO test.t VALUES (11)"
+    )
+    expect("whose it is", written[0].split("-")[1], "7")
+    found = primary.inspect(options=("--no-replica-check",)).is_verdict(AS_PRIMARY)
+    expect("the start as a replica", found["is_replica"], True)
+    expect("what was received", found["state_file"]["received"], False)
+    expect("what is in doubt", found.doubted(), written)
+    server.start("--skip-slave-start")
+    expect("the gate", server.status("Recovery_gate_state"), "CLOSED")
+    expect("what it says", found["gate"]["text"] in server.log_of_this_start(), True)
+
+
 def encrypted_logs(servers: Servers) -> None:
     keys = servers.folder / "keys.txt"
     keys.write_text("1;" + secrets.token_hex(32) + "\n")
@@ -584,6 +604,7 @@ STORIES = (
     ddl_at_the_end,
     overlooked_in_the_last_log,
     what_a_replica_acknowledged_is_cut_off,
+    never_a_replica,
     encrypted_logs,
 )
 

@@ -36,6 +36,11 @@
 
 namespace recovery_gate {
 
+/* May the server have written after the settled place what it received as a replica?
+   The record says what it was then; where there is none that knows, what it is at
+   this start has to do. */
+bool may_have_received(const std::optional<Record> &on_disk, bool receives);
+
 /* The end of the binary log, and all that is known of it there. */
 struct BinlogSample {
   BinlogPosition end;

@@ -98,6 +98,10 @@ std::vector<std::string> relevant(const std::optional<Settled> &settled,
 
 }  // namespace
 
+bool may_have_received(const std::optional<Record> &on_disk, bool receives) {
+  return on_disk && on_disk->history.known ? on_disk->received : receives;
+}
+
 Ledger::Ledger(const Clock &clock, Journal &journal, StateFile &file)
     : clock_(clock), journal_(journal), file_(file) {}
 
@@ -148,10 +152,8 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
         "wrote (" + record_.running_since.file +
         " and later) is not in the binary log index any more: log_bin was "
         "changed, or logs were deleted or replaced";
-  // What it received was received then, whatever the server is now.
-  const bool received =
-      on_disk_ && record_.history.known ? record_.received : start.receives;
-  const ServerIds ids = writers(start.gtids, received);
+  const ServerIds ids = writers(
+      start.gtids, may_have_received(on_disk_, start.receives));
   found.unsettled = find_unsettled(record_.settled, ids, logs, start.gtids);
   found.own = ids;
   if (found.unsettled.since_settled) found.since = record_.settled;

@@ -114,6 +114,14 @@ bool is_slave(const std::string &value) {
                                                         value.size()) == 0);
 }
 
+/* An option that needs no value. */
+bool is_set(const std::optional<std::string> &value) {
+  if (!value) return true;
+  for (const char *off : {"0", "OFF", "FALSE"})
+    if (strcasecmp(value->c_str(), off) == 0) return false;
+  return true;
+}
+
 /* Reads the index that `log_bin` and `log_bin_index` name. */
 std::string take_index(const std::string &log_bin,
                        const std::optional<std::string> &log_bin_index,
@@ -191,6 +199,8 @@ std::string read_server_options(const std::string &file,
     text("aria-log-dir-path", &options->aria_log_dir_path);
     text("master-info-file", &options->master_info_file);
     if (line.name == "user") options->has_user = true;
+    if (line.name == "skip-slave-start")
+      options->skip_slave_start = is_set(line.value);
     if (line.name == "init-rpl-role")
       options->recovers_as_slave = is_slave(value);
     if (line.name == "recovery-gate-mode") options->mode = mode_of(value);
@@ -245,10 +255,11 @@ std::string find_binlogs(const std::optional<std::string> &log_bin,
       directory->path, options.master_info_file.value_or("master.info"));
   struct stat connections;
   directory->receives =
-      exists(master_info) ||
-      (::stat((directory->path + "/multi-master.info").c_str(),
-              &connections) == 0 &&
-       connections.st_size > 0);
+      !options.skip_slave_start &&
+      (exists(master_info) ||
+       (::stat((directory->path + "/multi-master.info").c_str(),
+               &connections) == 0 &&
+        connections.st_size > 0));
   if (log_bin)
     return take_index(*log_bin, options.log_bin_index, directory);
   if (options.log_bin)

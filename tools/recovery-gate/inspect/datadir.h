@@ -27,6 +27,7 @@ struct ServerOptions {
   std::optional<std::uint32_t> server_id;
   Mode mode = Mode::AUTO;  // recovery_gate_mode
   bool has_user = false;
+  bool skip_slave_start = false;
   bool recovers_as_slave = false;  // init_rpl_role=SLAVE
 };
 
@@ -39,7 +40,8 @@ struct DataDirectory {
   std::string index_path;  // of the binary log index
   std::string log_base;    // "/data/bin" of "/data/bin.000001"
   BinlogIndex index;
-  /* The server is a replica, so that what it writes may come from elsewhere. */
+  /* The next start will start replication, as far as files and options show: the
+     plugin's rule for a start, in which no replica thread runs yet. */
   bool receives = false;
   std::string owner;  // name of the user that the server runs as
 };

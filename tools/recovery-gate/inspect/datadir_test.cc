@@ -161,9 +161,12 @@ TEST_F(DataDirectoryTest, KnowsAReplica) {
   folder.write("master.info", "33\n");
   ASSERT_EQ(find(), "");
   EXPECT_TRUE(directory.receives);
+  options.skip_slave_start = true;
+  ASSERT_EQ(find(), "");
+  EXPECT_FALSE(directory.receives) << "the start starts no replica thread";
 }
 
-TEST_F(DataDirectoryTest, KnowsHowTheServerWouldRecover) {
+TEST_F(DataDirectoryTest, KnowsHowTheServerWouldRecoverAndReplicate) {
   const auto read = [&](const std::string &lines) {
     folder.write("my.cnf", "[mariadbd]\n" + lines);
     options = {};
@@ -171,6 +174,7 @@ TEST_F(DataDirectoryTest, KnowsHowTheServerWouldRecover) {
   };
   read("");
   EXPECT_FALSE(options.recovers_as_slave);
+  EXPECT_FALSE(options.skip_slave_start);
   for (const char *value : {"SLAVE", "slave", "Sl", "1"}) {
     read(std::string("init_rpl_role=") + value + "\n");
     EXPECT_TRUE(options.recovers_as_slave) << value;
@@ -181,6 +185,14 @@ TEST_F(DataDirectoryTest, KnowsHowTheServerWouldRecover) {
   }
   read("init_rpl_role=SLAVE\ninit_rpl_role=MASTER\n");
   EXPECT_FALSE(options.recovers_as_slave) << "the last one counts";
+  for (const char *line : {"skip-slave-start", "skip_slave_start=ON"}) {
+    read(std::string(line) + "\n");
+    EXPECT_TRUE(options.skip_slave_start) << line;
+  }
+  for (const char *value : {"0", "off"}) {
+    read(std::string("skip-slave-start=") + value + "\n");
+    EXPECT_FALSE(options.skip_slave_start) << value;
+  }
 }
 
 }  // namespace

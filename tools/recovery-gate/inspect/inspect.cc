@@ -8,6 +8,7 @@
 #include "inspect/verdict.h"
 #include "output.h"
 #include "recovery_gate/binlog/binlog_file.h"
+#include "recovery_gate/ledger/ledger.h"
 
 namespace recovery_gate::tool {
 namespace {
@@ -115,8 +116,10 @@ class Inspection {
     f.server.id = f.options.server_id.value_or(
         read_binlog_header(f.directory.index.logs.back()).server_id);
 
+    f.may_have_received =
+        may_have_received(f.state.record, f.directory.receives);
     std::optional<ServerIds> owner_ids;
-    if (f.directory.receives) {
+    if (f.may_have_received) {
       owner_ids.emplace();
       if (f.state.record) *owner_ids = f.state.record->other_server_ids;
     }

@@ -310,6 +310,7 @@ Json state_json(const StateOnDisk &state) {
                         {"recovered_end", position_json(owed.recovered_end)},
                         {"recovered_gtid", owed.recovered_gtid}};
   json["acknowledged"] = position_json(record.acknowledged);
+  json["received"] = record.received;
   json["running_since"] = position_json(record.running_since);
   json["settled"] =
       record.settled ? position_json(record.settled->position) : Json(nullptr);

@@ -536,7 +536,7 @@ class Adviser {
         f_.survey.logs.front().gtids_before;
     if (!before) return {};
     for (const auto &[source, number] : *before) {
-      if (f_.directory.receives && source.server_id != f_.server.id) continue;
+      if (f_.may_have_received && source.server_id != f_.server.id) continue;
       const Gtid gtid{source.domain, source.server_id, number};
       if (has_transaction(f_.replicas[i], gtid, {}, f_.server) == Has::NO)
         return fmt::format(

@@ -39,6 +39,9 @@ struct Findings {
   ServerOptions options;
   std::optional<std::string> log_bin;  // --log-bin, as it was given
   StateOnDisk state;
+  /* What others wrote is not this server's own: see the core's function of this
+     name. */
+  bool may_have_received = false;
   Survey survey;
   Forecast forecast;
   ThisServer server;

@@ -377,6 +377,15 @@ TEST_F(VerdictTest, APrimaryIsNotStartedWithTheRoleInItsOptionFile) {
   EXPECT_THAT(advice().caveats, Each(Not(HasSubstr("init"))));
 }
 
+TEST_F(VerdictTest, WhatAPrimarysOtherIdsWroteItsReplicaHasToHave) {
+  f.survey.logs[0].gtids_before = gtids("0-1-1,1-7-8");
+  f.replicas = {promoted("0-1-10", "0-2-11")};
+  f.may_have_received = true;
+  EXPECT_EQ(verdict(), Verdict::START_AS_REPLICA);
+  f.may_have_received = false;
+  EXPECT_THAT(advice().reasons, Contains(HasSubstr("lacks 1-7-8 already")));
+}
+
 TEST_F(VerdictTest, TheCommandNamesWhatIsNotInTheOptionFile) {
   owe_nothing();
   f.options.datadir = "/elsewhere";
