@@ -19,7 +19,7 @@ _UNPACKED = Path(__file__).resolve().parents[2] / ".deps" / "haproxy"
 
 def _program() -> tuple[Path | str, dict[str, str]]:
     """The program, and the environment that it needs: tools/setup unpacks it
-    where it is not installed (tools/lib/setup-haproxy.sh)."""
+    where it is not installed (tools/setup.d/haproxy.sh)."""
     unpacked = _UNPACKED / "usr" / "sbin" / "haproxy"
     if unpacked.exists():
         libraries = map(str, _UNPACKED.glob("usr/lib/*-linux-*"))

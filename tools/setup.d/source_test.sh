@@ -7,10 +7,10 @@
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-# shellcheck source=setup-run.sh
-source "$here/setup-run.sh"
-# shellcheck source=setup-source.sh
-source "$here/setup-source.sh"
+# shellcheck source=run.sh
+source "$here/run.sh"
+# shellcheck source=source.sh
+source "$here/source.sh"
 
 failures=0
 scratch=$(mktemp -d)
