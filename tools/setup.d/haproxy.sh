@@ -9,7 +9,7 @@
 # those libraries that the system lacks, and needs no root for that. Where
 # HAProxy is installed, that one is used as it is.
 
-# Runs the HAProxy that the tests use (tools/proxies/haproxy.py does the same).
+# Runs the HAProxy that the tests use (tools/rigs/proxies/haproxy.py does the same).
 haproxy_works() {
   local folder=$deps/haproxy libraries
   if [[ ! -x $folder/usr/sbin/haproxy ]]; then

@@ -1,0 +1,25 @@
+"""Rigs: what starts MariaDB servers of its own, does something to them, and looks.
+
+    servers          servers, sessions and replication, for all of them
+    story            how a test on servers is told: step by step
+    tool_under_test  the plugin and the command-line tool that are tested
+    binlog_listing   a binary log's events, as mariadb-binlog shows them
+
+What is started by name, tools/rigs/start NAME; tools/phantom-check starts
+phantom_check, and so on:
+
+    demo, phantom_check, check_memory, bench_door, bench_binlog_reader,
+    make_binlog_samples
+
+Tests, which ctest runs as servers.*:
+
+    door.*_test      who is held, turned away or let in
+    plugin.*_test    loading, what systemd is told, a clock that is set
+    proxies.*_test   what proxies and probes see
+    tool.*_test      the command-line tool
+"""
+
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+START = PROJECT / "tools" / "rigs" / "start"

@@ -1,0 +1,1 @@
+"""What docs/proxies.md says, with the configuration that is printed there."""

@@ -1,0 +1,140 @@
+"""What the monitors of MaxScale and ProxySQL send to a server, and what they
+conclude, replayed: neither proxy is in Debian, so neither is run.
+
+Taken from the sources named at each part, as far as a primary with a gate is
+concerned. docs/proxies.md says what follows from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rigs.proxies.client_library import ClientError, Connection
+
+
+@dataclass
+class Seen:
+    """What a monitor saw of a server."""
+
+    error: ClientError | None = None
+    answered: list[str] = field(default_factory=list)  # the statements
+
+    def outcome(self) -> str:
+        return str(self.error) if self.error else f"answers to {self.answered}"
+
+
+# --- MaxScale -----------------------------------------------------------------
+
+# server/core/mysql_utils.cc, mxs_mysql_real_connect(). The client library sends
+# the first two while it connects: when one fails, so does the connection.
+_MAXSCALE_INIT = ("SET SQL_MODE=''", "SET @@session.autocommit=1;")
+_MAXSCALE_CONNECTED = "SET NAMES latin1"
+# backend_connect_timeout and backend_read_timeout, in seconds
+_MAXSCALE_TIMEOUT = 3
+
+# server/core/monitor.cc: fetch_variables(), fetch_uptime()
+# server/modules/monitor/mariadbmon/mariadbserver.cc: check_permissions(),
+# monitor_server()
+_MAXSCALE_SERVER = "SELECT @@global.server_id, @@read_only, @@global.gtid_domain_id;"
+_MAXSCALE_REPLICATION = "SHOW ALL SLAVES STATUS"
+_MAXSCALE_QUERIES = (
+    "SHOW GLOBAL VARIABLES WHERE VARIABLE_NAME IN ('session_track_system_variables')",
+    "SHOW STATUS LIKE 'Uptime'",
+    "SHOW SLAVE STATUS;",
+    _MAXSCALE_SERVER,
+    _MAXSCALE_REPLICATION,
+    "SELECT @@gtid_current_pos, @@gtid_binlog_pos;",
+)
+
+
+@dataclass
+class MaxScaleSeen(Seen):
+    status: str = "Down"
+
+
+def maxscale_tick(port: int, user: str, password: str) -> MaxScaleSeen:
+    """One round of mariadbmon. The status is that of mariadbserver.cc,
+    update_server(), and cluster_discovery.cc: Running when the monitor got a
+    connection; Master when it is writable, too, and no replica."""
+    seen = MaxScaleSeen()
+    try:
+        with Connection(
+            *(port, user, password),
+            connect_timeout=_MAXSCALE_TIMEOUT,
+            read_timeout=_MAXSCALE_TIMEOUT,
+            init_commands=_MAXSCALE_INIT,
+        ) as connection:
+            connection.query(_MAXSCALE_CONNECTED)
+            seen.status = "Running"
+            connection.ping()
+            rows = {}
+            for query in _MAXSCALE_QUERIES:
+                rows[query] = connection.query(query)
+                seen.answered.append(query)
+    except ClientError as error:
+        seen.error = error
+        return seen
+    ((_server_id, read_only, _domain),) = rows[_MAXSCALE_SERVER]
+    if read_only == "0" and not rows[_MAXSCALE_REPLICATION]:
+        seen.status = "Master, Running"
+    return seen
+
+
+# --- ProxySQL -----------------------------------------------------------------
+
+# lib/MySQL_Monitor.cpp. Each check takes a connection out of a pool, which is
+# empty after a crash of the server, or makes one: create_new_connection().
+# Seconds; the defaults are 600 to 1000 ms, which the library rounds up as well.
+_PROXYSQL_TIMEOUT = 1
+
+# monitor_ping_thread(), COM_PING, and set_wait_timeout() for a new connection:
+# ten times mysql-monitor_ping_interval
+_PROXYSQL_PINGED = "SET wait_timeout=100"
+# monitor_read_only_thread(), for servers in mysql_replication_hostgroups
+PROXYSQL_READ_ONLY = "SELECT @@global.read_only read_only"
+# monitor_replication_lag_thread(), where max_replication_lag is not 0
+PROXYSQL_LAG = "SHOW SLAVE STATUS"
+
+
+def proxysql_connect_check(port: int, user: str, password: str) -> Seen:
+    """Logs in and leaves. The result goes to mysql_server_connect_log only."""
+    seen = Seen()
+    try:
+        Connection(port, user, password, connect_timeout=_PROXYSQL_TIMEOUT).close()
+    except ClientError as error:
+        seen.error = error
+    return seen
+
+
+def proxysql_ping_check(port: int, user: str, password: str) -> Seen:
+    """Its last mysql-monitor_ping_max_failures results decide on SHUNNED,
+    unless they are of the kind 'Access denied'."""
+
+    def check(connection: Connection, seen: Seen) -> None:
+        connection.ping()
+        seen.answered.append("COM_PING")
+        connection.query(_PROXYSQL_PINGED)
+
+    return _proxysql_check(port, user, password, check)
+
+
+def proxysql_query_check(port: int, user: str, password: str, query: str) -> Seen:
+    def check(connection: Connection, seen: Seen) -> None:
+        connection.query(query)
+        seen.answered.append(query)
+
+    return _proxysql_check(port, user, password, check)
+
+
+def _proxysql_check(port: int, user: str, password: str, check) -> Seen:
+    seen = Seen()
+    try:
+        with Connection(
+            *(port, user, password),
+            connect_timeout=_PROXYSQL_TIMEOUT,
+            read_timeout=_PROXYSQL_TIMEOUT,
+        ) as connection:
+            check(connection, seen)
+    except ClientError as error:
+        seen.error = error
+    return seen

@@ -1,0 +1,1 @@
+"""build/recovery-gate against real servers."""
