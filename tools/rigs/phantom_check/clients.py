@@ -7,7 +7,7 @@ import time
 from random import Random
 from typing import Any, Callable
 
-from rigs.phantom_check.ledger import Ledger
+from rigs.phantom_check.observations import Observations
 from rigs.phantom_check.timeline import Timeline
 from rigs.servers import Session, SqlError, wait_for
 
@@ -38,12 +38,12 @@ class Clients:
     def __init__(
         self,
         connect: Callable[[], tuple[Session, int]],
-        ledger: Ledger,
+        observations: Observations,
         timeline: Timeline,
         seed: str,
     ):
         self._connect = connect
-        self._ledger = ledger
+        self._observations = observations
         self._timeline = timeline
         self._parking = threading.Event()
         self._going = threading.Event()
@@ -92,7 +92,7 @@ class Clients:
 
     def park(self) -> None:
         """Has them stop, once the server they talk to is dead. Returns when all
-        that they have seen is in the ledger."""
+        that they have seen is taken down."""
         self._going.clear()
         wait_for(
             self._all_parked, bool, "the clients to notice that the primary is dead"
@@ -157,14 +157,14 @@ class Clients:
                 session.value("SELECT 1")  # notices that the server is dead
                 time.sleep(_PAUSE)
                 continue
-            rows = self._ledger.begin(random.choice((1, 1, 1, 2, 5)), name, life)
+            rows = self._observations.begin(random.choice((1, 1, 1, 2, 5)), name, life)
             tokens = [row.token for row in rows]
             try:
                 self._insert(session, name, tokens, random.random() < 0.5)
             except SqlError as error:
-                self._ledger.fail(rows, str(error))
+                self._observations.fail(rows, str(error))
                 raise
-            self._ledger.confirm(rows)
+            self._observations.confirm(rows)
             self.first_confirmed.setdefault(life, time.monotonic())
             time.sleep(random.uniform(0.0, _WRITE_PAUSE))
 
@@ -185,7 +185,7 @@ class Clients:
             rows = session.query(
                 "SELECT token FROM entries ORDER BY token DESC LIMIT %s", _NEWEST
             )
-            self._ledger.read([row["token"] for row in rows], name, life)
+            self._observations.read([row["token"] for row in rows], name, life)
             if life not in self.first_read:
                 self.first_read[life] = time.monotonic()
                 self._timeline.note(name, f"is the first to read in life {life}")

@@ -8,7 +8,7 @@ from typing import Callable
 
 from rigs.phantom_check.clients import Clients
 from rigs.phantom_check.group import Broken, Refused
-from rigs.phantom_check.ledger import Ledger, Row
+from rigs.phantom_check.observations import Observations, Row
 from rigs.phantom_check.pair import Pair
 from rigs.phantom_check.plan import End, Life, Moment, Plan, Traffic
 from rigs.phantom_check.tally import Tally
@@ -42,8 +42,8 @@ class Runner:
         self._pair = pair
         self._timeline = timeline
         self._on_violation = on_violation
-        self._ledger = Ledger()
-        self._clients = Clients(pair.connect, self._ledger, timeline, seed)
+        self._observations = Observations()
+        self._clients = Clients(pair.connect, self._observations, timeline, seed)
         self._ready_at: float | None = None
         # When nothing was in the replica's way any more.
         self._repaired_at: float | None = None
@@ -75,7 +75,7 @@ class Runner:
         except Broken as broken:
             self._rebuild(broken)
         self.tally.cycles += 1
-        self.tally.rows_read = self._ledger.rows_read()
+        self.tally.rows_read = self._observations.rows_read()
         self.tally.turned_away = self._clients.turned_away
 
     # A life
@@ -167,7 +167,7 @@ class Runner:
         primary = self._pair.primary
         if life.end is not End.KILL:
             self._timeline.note(primary.name, "begins to shut down")
-            self._ledger.begin_shutdown(self._pair.life)
+            self._observations.begin_shutdown(self._pair.life)
             primary.ask_to_stop()
         if life.end is End.KILL_IN_SHUTDOWN:
             pause(life.struggle)
@@ -206,8 +206,8 @@ class Runner:
         self._clients.park()
         self._pair.wait_for_all_applied()
         replica = self._pair.replica
-        on_replica = self._pair.tokens(replica, self._ledger.oldest())
-        judgement = self._ledger.judge(on_replica)
+        on_replica = self._pair.tokens(replica, self._observations.oldest())
+        judgement = self._observations.judge(on_replica)
         self.tally.phantoms += len(judgement.phantoms)
         self.tally.lost += len(judgement.lost)
         self.tally.own += len(judgement.own)
@@ -236,7 +236,7 @@ class Runner:
 
     def _promote(self) -> None:
         self._pair.promote()
-        self._ledger.forget_open()
+        self._observations.forget_open()
         self._ready_at = self._repaired_at = None
         self.tally.promotions += 1
         self._clients.speak()
@@ -253,8 +253,8 @@ class Runner:
         self._wait_for_moment(Moment.COMMIT_CONFIRMED)
         self._note_kept_out()
         primary = self._pair.primary
-        self._ledger.forget_failed(
-            self._pair.tokens(primary, self._ledger.oldest()), self._pair.life
+        self._observations.forget_failed(
+            self._pair.tokens(primary, self._observations.oldest()), self._pair.life
         )
 
     def _rebuild(self, broken: Broken) -> None:
@@ -263,7 +263,7 @@ class Runner:
         self._pair.primary.kill9()
         self._clients.park()
         self._pair.rebuild()
-        self._ledger.forget_open()
+        self._observations.forget_open()
         self.tally.rebuilt += 1
         self._clients.speak()
         self._clients.resume()

@@ -1,1 +1,1 @@
-"""The plugin in a server: as it loads, what it tells systemd, and what the clock does."""
+"""The plugin in a server: how it loads, what it tells systemd, a clock that is set."""

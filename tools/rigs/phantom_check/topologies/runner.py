@@ -13,7 +13,7 @@ from typing import Any, Callable, Iterable, NamedTuple
 from rigs.phantom_check.clients import TURNED_AWAY, insertion
 from rigs.phantom_check.cycle import Violation, pause
 from rigs.phantom_check.group import Broken
-from rigs.phantom_check.ledger import Ledger, Row
+from rigs.phantom_check.observations import Observations, Row
 from rigs.phantom_check.plan import Traffic
 from rigs.phantom_check.tally import Tally
 from rigs.phantom_check.timeline import Timeline
@@ -45,7 +45,7 @@ class TopologyRunner:
         self._trio = trio
         self._timeline = timeline
         self._on_violation = on_violation
-        self._ledger = Ledger()
+        self._observations = Observations()
         self._waiting: list[_Commit] = []
         # Lives that began with a crash, in which no client has been let in yet.
         self._kept_out: set[int] = set()
@@ -79,9 +79,9 @@ class TopologyRunner:
         self.tally.cycles += 1
         self.tally.stayed_closed += len(self._kept_out)
         self._kept_out.clear()
-        self._ledger.forget_open()
+        self._observations.forget_open()
         self._refusals.clear()
-        self.tally.rows_read = self._ledger.rows_read()
+        self.tally.rows_read = self._observations.rows_read()
 
     # What clients do
 
@@ -114,7 +114,7 @@ class TopologyRunner:
         ):
             if value is not None:
                 session.query(f"SET {variable}=%s", value)
-        written = self._ledger.begin(rows, _CLIENT, life)
+        written = self._observations.begin(rows, _CLIENT, life)
         statement, arguments = insertion([row.token for row in written], _CLIENT)
         before = server.status("Rpl_semi_sync_master_yes_tx")
         commit = _Commit(
@@ -159,7 +159,7 @@ class TopologyRunner:
         except SqlError as error:
             self._note_refusal(name, error)
             return False
-        self._ledger.read([row["token"] for row in rows], _CLIENT, life)
+        self._observations.read([row["token"] for row in rows], _CLIENT, life)
         self._note(name, f"a client reads {len(rows)} rows, life {life}")
         if life in self._kept_out:
             self._kept_out.remove(life)
@@ -215,7 +215,7 @@ class TopologyRunner:
             return
         server.query("RESET MASTER")
         self._note(name, "RESET MASTER")
-        self._ledger.forget_open(self._trio.lives_of(server))
+        self._observations.forget_open(self._trio.lives_of(server))
 
     def rotate(self, name: str) -> None:
         self._execute(name, "FLUSH BINARY LOGS")
@@ -364,14 +364,14 @@ class TopologyRunner:
         """As if the server were lost for good now, and the others all that is
         left."""
         lives = self._trio.lives_of(self._trio.servers[name])
-        oldest = self._ledger.oldest()
+        oldest = self._observations.oldest()
         elsewhere: set[int] = set()
         for other in self._trio.running():
             if other != name:
                 stopped = self._have_applied(other)
                 elsewhere |= self._trio.tokens(self._trio.servers[other], oldest)
                 self._start(stopped)
-        judgement = self._ledger.judge(elsewhere, lives)
+        judgement = self._observations.judge(elsewhere, lives)
         lost = judgement.lost
         if not self._trio.setup.acks_hold:
             judgement.own.extend(lost)
@@ -400,10 +400,11 @@ class TopologyRunner:
 
     def _save(self, name: str) -> None:
         """What it has of the others' rows before it dies."""
-        tokens = self._trio.tokens(self._trio.servers[name], self._ledger.oldest())
+        oldest = self._observations.oldest()
+        tokens = self._trio.tokens(self._trio.servers[name], oldest)
         for other, server in self._trio.servers.items():
             if other != name:
-                self._ledger.save(tokens, self._trio.lives_of(server))
+                self._observations.save(tokens, self._trio.lives_of(server))
 
     # Commits
 
@@ -418,9 +419,9 @@ class TopologyRunner:
 
     def _settle(self, commit: _Commit, acknowledged: bool) -> None:
         if commit.pending.error is None:
-            self._ledger.confirm(commit.rows, acknowledged)
+            self._observations.confirm(commit.rows, acknowledged)
         else:
-            self._ledger.fail(commit.rows, str(commit.pending.error))
+            self._observations.fail(commit.rows, str(commit.pending.error))
         commit.session.close()
 
     def _let_go(self, commits: list[_Commit]) -> None:

@@ -86,7 +86,7 @@ class Judgement:
     own: list[Row] = field(default_factory=list)
 
 
-class Ledger:
+class Observations:
     """Any thread."""
 
     def __init__(self) -> None:
