@@ -17,6 +17,7 @@ Tests, which ctest runs as servers.*:
     plugin.*_test    loading, what systemd is told, a clock that is set
     proxies.*_test   what proxies and probes see
     tool.*_test      the command-line tool
+    runbook_test     every command in docs/runbook.md
 """
 
 from pathlib import Path

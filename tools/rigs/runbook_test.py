@@ -1,7 +1,6 @@
-#!/usr/bin/python3 -IB
 """Every command in docs/runbook.md, as it is written there, where it is needed.
 
-    tools/rigs/runbook_test.py [--transcript]
+    tools/rigs/start runbook_test [--transcript]
 
 db1, db2 and db3 are servers of this test's own: programs of the same names stand
 before mariadb and recovery-gate, and take these hosts for ports on 127.0.0.1. A
@@ -24,27 +23,23 @@ import shutil
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
-PROJECT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(PROJECT / "tools" / "lib"))
-
-from servers import (  # noqa: E402 (the path comes first)
+from rigs import PROJECT
+from rigs.servers import (
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
     Pending,
     Replication,
     Servers,
     Unexpected,
-    catch_signals,
     checkpoint,
     expect,
     program,
     wait_for,
 )
-from story import run_steps  # noqa: E402
-from tool_under_test import GATE, QUICK, TOOL  # noqa: E402
+from rigs.story import Story, main
+from rigs.tool_under_test import GATE, QUICK, TOOL
 
 PAGE = PROJECT / "docs" / "runbook.md"
 
@@ -160,12 +155,9 @@ def on_a_terminal(
 # --- The story ----------------------------------------------------------------
 
 
-class Night:
-    """The steps, in their order: each leaves the servers as the next one needs
-    them."""
-
+class Night(Story):
     def __init__(self, servers: Servers):
-        self.folder = servers.folder
+        super().__init__(servers)
         self.runbook = Runbook()
         self.transcript = "--transcript" in sys.argv[1:]
         self.password = secrets.token_hex(8)
@@ -423,11 +415,5 @@ class Night:
         expect("every command to be run", self.runbook.left, not self.runbook.left)
 
 
-def main() -> int:
-    catch_signals()
-    with Servers("runbook") as servers:
-        return run_steps(servers, Night(servers).steps())
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("runbook", Night))
