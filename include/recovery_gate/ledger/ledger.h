@@ -77,7 +77,7 @@ class BinlogProgress {
   /* What is in the stretch, read from the binary log. */
   virtual Owed read_owed(const Demand &demand) = 0;
   /* See Proof::take_arrivals(). */
-  virtual History arrivals() = 0;
+  virtual History arrivals(std::uint64_t resets) = 0;
   /* Is somebody being sent the binary log, semi-sync or not, or was since the last
      call? */
   virtual bool serves() = 0;
@@ -173,7 +173,7 @@ class Ledger {
  private:
   void note_server_id(std::uint32_t id);
   void note_acknowledged(const BinlogPosition &acknowledged);
-  void note_replicas(BinlogProgress &progress);
+  void note_replicas(BinlogProgress &progress, std::uint64_t resets);
   void note_other_history(const GtidState &named);
   void note_received(bool receives);
   void follow(BinlogProgress &progress, const BinlogProgress::End &end,

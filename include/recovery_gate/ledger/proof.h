@@ -162,8 +162,11 @@ class Proof {
 
   Answer ask(const Demand &demand, const History &history, OwedReader &reader);
 
-  /* The replicas that have connected since the last call, as History has them. */
-  History take_arrivals();
+  /* The replicas that have connected since the last call, as History has them.
+     Nothing, and they are kept, when the binary log had been begun anew another
+     number of times than `resets` at the last observation: they are of another
+     history. */
+  History take_arrivals(std::uint64_t resets);
 
  private:
   struct Known {

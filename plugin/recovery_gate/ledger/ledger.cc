@@ -228,8 +228,8 @@ void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
     follow(progress, end, acknowledged);
   else if (last_ && end.resets != last_->resets)
     take(progress.sample());
-  // Last: those that came after the binary log was begun anew belong to that.
-  note_replicas(progress);
+  // Last, when it is known which history the record is of.
+  note_replicas(progress, last_ ? last_->resets : end.resets);
   if (given_up_.exchange(false)) {
     record_.obligation = Obligation();
     settle(progress.sample());
@@ -306,12 +306,12 @@ void Ledger::note_acknowledged(const BinlogPosition &acknowledged) {
 
 /* Where replicas were when they came matters only where their numbers may be of
    another history. */
-void Ledger::note_replicas(BinlogProgress &progress) {
+void Ledger::note_replicas(BinlogProgress &progress, std::uint64_t resets) {
   if (progress.serves() && !record_.served) {
     record_.served = true;
     worth_writing_ = true;
   }
-  History arrivals = progress.arrivals();
+  History arrivals = progress.arrivals(resets);
   if (!arrivals.earlier.empty()) note_other_history(arrivals.earlier);
   if (!is_in_question(record_.history)) {
     arrivals.replica_ids.clear();

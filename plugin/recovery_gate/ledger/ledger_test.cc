@@ -547,6 +547,19 @@ TEST_F(LedgerTest, KeepsOnRecordThatNumbersWereInUseBeforeAReset) {
   EXPECT_EQ(to_string(on_disk().history.replicas), "0-2-10");
 }
 
+TEST_F(LedgerTest, TakesNoArrivalOfTheHistoryBeforeForOneOfTheNew) {
+  binlog.set_serves(true);
+  write_and_settle();
+  binlog.arrive(2, 1);
+  reset_binlog();  // just after replicas were looked at
+  settle_down();
+  EXPECT_EQ(to_string(on_disk().history.earlier), "0-1-100001");
+  EXPECT_THAT(on_disk().history.replica_ids, IsEmpty());
+  binlog.arrive(2, 10);
+  settle_down();
+  EXPECT_EQ(to_string(on_disk().history.replicas), "0-2-10");
+}
+
 TEST_F(LedgerTest, KnowsThatNobodyHasTheNumbersOfALogThatNobodyWasSent) {
   binlog.set_serves(false);
   binlog.write_own();

@@ -297,8 +297,9 @@ void Proof::forget_reply() {
   gone_authors_.clear();
 }
 
-History Proof::take_arrivals() {
+History Proof::take_arrivals(std::uint64_t resets) {
   Lock lock(mutex_);
+  if (resets != resets_) return {};
   return std::exchange(arrivals_, {});
 }
 

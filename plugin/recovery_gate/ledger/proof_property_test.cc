@@ -675,7 +675,7 @@ class RandomHistory {
         pending_.reset();
       }
     }
-    History arrivals = proof_->take_arrivals();
+    History arrivals = proof_->take_arrivals(resets_);
     if (!arrivals.earlier.empty()) {
       bool known = true;
       for (const auto &[source, number] : arrivals.earlier)

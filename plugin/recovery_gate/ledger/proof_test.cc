@@ -158,7 +158,7 @@ TEST_F(ProofTest, IsNotGivenByAReceivedGtidThatHidesTheServersOwn) {
   EXPECT_EQ(answer.replicas.at(0).standing, Standing::NEVER);
   EXPECT_THAT(answer.replicas.at(0).why, HasSubstr("0-1-4"));
   EXPECT_THAT(answer.replicas.at(0).advice, HasSubstr("0-1-4"));
-  EXPECT_EQ(proof.take_arrivals().behind, ServerIds{2});
+  EXPECT_EQ(proof.take_arrivals(seen.resets).behind, ServerIds{2});
 }
 
 /* The same domain, but from before: it is sent what it lacks. */
@@ -241,7 +241,7 @@ TEST_F(ProofTest, TellsOfAnotherHistoryThatAReplicaNames) {
   connect(2, "0-1-15");
   leave(0, {});
   EXPECT_FALSE(ask().proven);
-  EXPECT_EQ(to_string(proof.take_arrivals().earlier), "0-1-15");
+  EXPECT_EQ(to_string(proof.take_arrivals(seen.resets).earlier), "0-1-15");
 }
 
 TEST_F(ProofTest, WaitsWhileSomebodyIsJustEnding) {
@@ -300,12 +300,12 @@ TEST_F(ProofTest, TellsOfNoArrivalsFromBeforeTheLogWasBegunAnew) {
   connect(3, "");
   connect(4, "0-1-15");
   ask();
-  proof.take_arrivals();
+  proof.take_arrivals(seen.resets);
   seen.resets = 1;
   for (ReplicaConnection &connection : seen.connections)
     connection.of_this_log = false;
   ask();
-  EXPECT_EQ(proof.take_arrivals(), History());
+  EXPECT_EQ(proof.take_arrivals(seen.resets), History());
 }
 
 TEST_F(ProofTest, TellsOfNoArrivalsOfWhoLeftBeforeTheLogWasBegunAnew) {
@@ -313,7 +313,14 @@ TEST_F(ProofTest, TellsOfNoArrivalsOfWhoLeftBeforeTheLogWasBegunAnew) {
   leave(0, {});
   seen.resets = 1;
   ask();
-  EXPECT_EQ(proof.take_arrivals(), History());
+  EXPECT_EQ(proof.take_arrivals(seen.resets), History());
+}
+
+TEST_F(ProofTest, TellsOfNoArrivalsInAHistoryThatIsNotAskedFor) {
+  connect(2, "0-1-3");
+  ask();
+  EXPECT_EQ(proof.take_arrivals(1), History());
+  EXPECT_EQ(proof.take_arrivals(0).replica_ids, ServerIds{2});
 }
 
 TEST_F(ProofTest, ReadsNothingForWhoWasThereBeforeTheLogWasBegunAnew) {
@@ -349,7 +356,7 @@ TEST_F(ProofTest, RemembersWhatReplicasWereServedFromBehind) {
   seen.applied = at("0-9-4");
   connect(9, "0-9-4");
   ask();
-  history = proof.take_arrivals();
+  history = proof.take_arrivals(seen.resets);
   EXPECT_EQ(to_string(history.passed_over), "0-9-4");
   seen.applied = at("0-1-5");  // the server's own, which came back to it
   seen.connections.clear();
@@ -376,10 +383,10 @@ TEST_F(ProofTest, TellsWhereReplicasCameIn) {
   connect(2, "0-1-3");
   connect(3, "");
   ask();
-  const History arrived = proof.take_arrivals();
+  const History arrived = proof.take_arrivals(seen.resets);
   EXPECT_EQ(arrived.replica_ids, (ServerIds{2, 3}));
   EXPECT_EQ(to_string(arrived.replicas), "0-2-3");
-  EXPECT_THAT(proof.take_arrivals().replica_ids, IsEmpty());
+  EXPECT_THAT(proof.take_arrivals(seen.resets).replica_ids, IsEmpty());
 }
 
 /* Item by item, who may have sent the one reply that the server keeps. */

@@ -87,7 +87,9 @@ Owed ServerBinlog::read_owed(const Demand &demand) {
   return Replicas::read_owed(demand, longest_owed_stretch);
 }
 
-History ServerBinlog::arrivals() { return replicas_.arrivals(); }
+History ServerBinlog::arrivals(std::uint64_t resets) {
+  return replicas_.arrivals(resets);
+}
 
 bool ServerBinlog::serves() { return replicas_.serves(); }
 

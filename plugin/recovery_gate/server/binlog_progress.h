@@ -31,7 +31,7 @@ class ServerBinlog final : public BinlogProgress {
   BinlogPosition acknowledged() override;
   bool is_proven(const Demand &demand, const History &history) override;
   Owed read_owed(const Demand &demand) override;
-  History arrivals() override;
+  History arrivals(std::uint64_t resets) override;
   bool serves() override;
   std::uint32_t server_id() override;
   bool receives() override;

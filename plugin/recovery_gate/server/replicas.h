@@ -57,7 +57,9 @@ class Replicas {
   /* Takes the last reply away, if it still is this one. */
   void forget(const BinlogPosition &reply);
 
-  History arrivals() { return proof_.take_arrivals(); }
+  History arrivals(std::uint64_t resets) {
+    return proof_.take_arrivals(resets);
+  }
   /* Somebody is being sent the binary log, or was since the last call. */
   bool serves() { return serves_.exchange(false); }
 

@@ -187,6 +187,7 @@ class FakeBinlog final : public BinlogProgress {
   void set_proves(bool proves) { proves_ = proves; }
   void set_serves(bool serves) { serves_ = serves; }
   void arrive(std::uint32_t replica, std::uint64_t number) {
+    arrived_after_ = resets_;
     arrivals_.replica_ids.insert(replica);
     arrivals_.replicas[{0, replica}] = number;
   }
@@ -240,7 +241,10 @@ class FakeBinlog final : public BinlogProgress {
     return proves_ && demand.acknowledged;
   }
   Owed read_owed(const Demand &) override { return owed_; }
-  History arrivals() override { return std::exchange(arrivals_, {}); }
+  History arrivals(std::uint64_t resets) override {
+    if (resets != arrived_after_) return {};
+    return std::exchange(arrivals_, {});
+  }
   bool serves() override { return serves_; }
   std::uint32_t server_id() override { return server_id_; }
   bool receives() override { return receives_; }
@@ -298,7 +302,7 @@ class FakeBinlog final : public BinlogProgress {
   Owed owed_;
   Demand demand_;
   History history_;
-  std::uint64_t resets_ = 0;
+  std::uint64_t resets_ = 0, arrived_after_ = 0;
   int samples_ = 0;
   std::function<void()> when_sampled_;
 };
