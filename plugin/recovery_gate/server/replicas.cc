@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
-#include <stdexcept>
 
 #include "binlog_decryption.h"
 #include "binlog_progress.h"
@@ -138,33 +137,24 @@ class BinlogReaderOfServer final : public OwedReader {
 }  // namespace
 
 void Replicas::logged_in(const THD *thd) {
-  const std::uint64_t resets = mysql_bin_log.get_reset_master_count();
-  Lock lock(sessions_mutex_);
-  logins_[thd->thread_id] = resets;
+  sessions_.logged_in(thd->thread_id, mysql_bin_log.get_reset_master_count());
 }
 
 bool Replicas::left(THD *thd) {
   // It may have been served and have replied between two observations.
-  const bool was_replica = user_variable(thd, "slave_connect_state") != nullptr ||
-                           asks_for_semisync(thd);
+  if (user_variable(thd, "slave_connect_state") == nullptr &&
+      !asks_for_semisync(thd)) {
+    sessions_.left(thd->thread_id);
+    return false;
+  }
   EndedReplica ended;
-  if (was_replica) {
-    ended.connection = connection_of(thd);
-    ended.reply = Semisync::last_reply();
-  }
-  const std::uint64_t resets = mysql_bin_log.get_reset_master_count();
+  ended.connection = connection_of(thd);
+  ended.reply = Semisync::last_reply();
+  ended.resets = mysql_bin_log.get_reset_master_count();
   const bool is_known = proof_.knows(thd->thread_id);
-  Lock lock(sessions_mutex_);
-  const auto login = logins_.find(thd->thread_id);
-  if (login == logins_.end()) return false;
-  if (was_replica) {
-    ended.connection.of_this_log = login->second == resets;
-    ended.resets = resets;
-    ended_.push_back(std::move(ended));
-    serves_ = true;
-  }
-  logins_.erase(login);
-  return was_replica && !is_known;
+  if (!sessions_.left(std::move(ended))) return false;
+  serves_ = true;
+  return !is_known;
 }
 
 BinlogPosition Replicas::observe() {
@@ -186,27 +176,15 @@ BinlogPosition Replicas::observe() {
   seen.connections = std::move(served.replicas);
   seen.is_incomplete = served.one_between;
   if (!seen.connections.empty()) serves_ = true;
-  {
-    Lock sessions(sessions_mutex_);
-    seen.ended.swap(ended_);
-    for (ReplicaConnection &connection : seen.connections) {
-      const auto login = logins_.find(connection.id);
-      connection.of_this_log =
-          login == logins_.end() ? seen.resets == 0 : login->second == seen.resets;
-    }
-  }
-  if (!seen.ended.empty() || !proof_.knows_all(seen.resets, seen.connections)) {
-    try {
+  const bool is_of_one_log = sessions_.show(&seen, [&] {
+    if (!seen.ended.empty() ||
+        !proof_.knows_all(seen.resets, seen.connections)) {
       read_binlog_state(&seen.end, &seen.gtids);
-    } catch (const std::runtime_error &) {
-      Lock sessions(sessions_mutex_);
-      ended_.insert(ended_.begin(), seen.ended.begin(), seen.ended.end());
-      throw;
+      seen.applied = applied_in(seen);
     }
-    seen.applied = applied_in(seen);
-  }
-  // What is known of those that have ended was of the binary log before.
-  if (mysql_bin_log.get_reset_master_count() != seen.resets) return {};
+    return mysql_bin_log.get_reset_master_count() == seen.resets;
+  });
+  if (!is_of_one_log) return {};
   proof_.observe(seen);
   resets_ = seen.resets;
   return seen.reply;

@@ -18,6 +18,7 @@
 #include "recovery_gate/base/clock.h"
 #include "recovery_gate/base/journal.h"
 #include "recovery_gate/ledger/proof.h"
+#include "recovery_gate/ledger/replica_sessions.h"
 
 class THD;
 
@@ -75,11 +76,7 @@ class Replicas {
   std::atomic<bool> serves_{false};
   std::atomic<std::uint64_t> resets_{0};  // as observed last
 
-  boost::mutex sessions_mutex_;  // guards the next two
-  /* Connection -> resets of the binary log before it. */
-  std::map<std::uint64_t, std::uint64_t> logins_;
-  /* Since the last observation. */
-  std::vector<EndedReplica> ended_;
+  ReplicaSessions sessions_;
 
   boost::mutex told_mutex_;  // guards the next two
   using Complaint = std::tuple<std::uint32_t, std::string>;
