@@ -82,6 +82,17 @@ class OwedCollector {
   Owed owed_;
 };
 
+/* What was read of a stretch while its logs were there. It can be read on from its
+   end when they are not any more. */
+struct ReadOwed {
+  Stretch stretch;
+  GtidState before;  // as OwedCollector's
+  OwedCollector collector{{}};
+  /* Of those in it that the logs do not name as their writers: whose transactions
+     were taken for the server's own, and whose were not. */
+  ServerIds own, received;
+};
+
 /* What is in a stretch. Reads binary logs: may take long. Its thread is the
    caller's. */
 class OwedReader {
@@ -91,6 +102,8 @@ class OwedReader {
   virtual Owed read(const Stretch &stretch, const GtidState &before) = 0;
   /* Does an event end there? */
   virtual bool is_end_of_event(const BinlogPosition &position) = 0;
+  /* Is the log still there, for replicas to be sent it? */
+  virtual bool is_there(const std::string &file) = 0;
 };
 
 /* How much of the binary log is read at most while the server is starting, or
@@ -108,12 +121,15 @@ struct OwedSearch {
   std::function<bool()> cancelled;
   /* A longer stretch is not read, and the result unknown; 0: any. */
   std::uint64_t most = 0;
+  /* Need not be read again, when it begins as what is asked for; or null. */
+  const ReadOwed *known = nullptr;
 };
 
 /* A transaction without its end at the end of a log is not owed: recovery has
-   discarded it. */
+   discarded it. `read`, unless it is null, is set when all could be read. */
 Owed read_owed(const OwedSearch &search, const Stretch &stretch,
-               const GtidState &before);
+               const GtidState &before,
+               std::optional<ReadOwed> *read = nullptr);
 
 }  // namespace recovery_gate
 

@@ -203,7 +203,7 @@ class Proof {
   bool has_or_gets(Known *replica, const Owed &owed, const History &history,
                    OwedReader &reader, bool *named_all);
   bool has_or_gets(Known *replica, std::uint32_t domain, const OwedDomain &owed,
-                   const History &history, bool *named_all);
+                   const History &history, OwedReader &reader, bool *named_all);
   const Owed &read(const Stretch &stretch, const GtidState &before,
                    OwedReader &reader);
   bool covers(Known *replica, const Demand &demand, OwedReader &reader);

@@ -8,7 +8,8 @@
     note_last_end(logs, &facts);          before recovery
     unknown = ledger.load(...);
     note_recovered_end(path, &facts);     after recovery
-    inherit(ledger, unknown, ...);        the start's own log is open
+    inherit(ledger, unknown, ...);        before logs that have expired are deleted
+    follow_up(...);                       the start's own log is open
     gate.decide(mode, facts, ...);
 
   Paths are as the binary log index has them, oldest first, and have to lead to the
@@ -34,8 +35,9 @@ void note_recovered_end(const std::string &newest_log, StartFacts *facts);
 
 /*
   What the ledger knows of this start. `unknown` is what Ledger::load() returned,
-  `start` the sample of the log that was opened at this start, which is the last
-  of `logs` and is not read. `index_error`: empty, or why these are not all logs.
+  `start` the sample of the log that is opened at this start, which is the last of
+  `logs` and is not read: it need not be there yet, and only `end.file`, `gtids`,
+  `receives` and `log` matter. `index_error`: empty, or why these are not all logs.
   `decryptor` may be null; encrypted logs are then not read.
 
   Returns what the ledger has found, for Ledger::decided(), with `settled` saying
@@ -45,6 +47,22 @@ Ledger::Inheritance inherit(const Ledger &ledger, const std::string &unknown,
              const std::vector<std::string> &logs,
              const std::string &index_error, const BinlogSample &start,
              EventDecryptor *decryptor, StartFacts *facts);
+
+/*
+  What has come since inherit() was called with the logs `recovered` and with the GTIDs
+  `gtids` at their end: the start's own log is open, recovery may have written into it,
+  and logs that had expired are deleted. `logs` are those that there are now, and
+  `index_error` is why these are not all.
+
+  Returns an empty string, or a sentence for the error log: what is owed can be proven,
+  and not be sent any more.
+*/
+std::string follow_up(const std::vector<std::string> &recovered,
+                      const GtidState &gtids,
+                      const std::vector<std::string> &logs,
+                      const std::string &index_error,
+                      const BinlogSample &start, Ledger::Inheritance *found,
+                      StartFacts *facts);
 
 }  // namespace recovery_gate
 

@@ -11,6 +11,7 @@
 
 #include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/binlog/gtid_state.h"
+#include "recovery_gate/ledger/owed.h"
 #include "recovery_gate/ledger/record.h"
 
 namespace recovery_gate {
@@ -34,6 +35,9 @@ struct StartFacts {
   /* Whose transactions are the server's own, besides those under the id that a log
      names. */
   ServerIds own_ids;
+  /* What was read of it, from that place up to the end of what was recovered, while
+     all logs were there that hold it. */
+  std::optional<ReadOwed> read_owed;
   /* What an earlier start owed and did not settle. */
   Obligation carried_over;
   /* Empty, or what could not be found out. In doubt the gate closes. */

@@ -1,5 +1,6 @@
 #include "recovery_gate/ledger/in_doubt.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "recovery_gate/binlog/binlog_file.h"
@@ -118,12 +119,17 @@ InDoubtStretch find_stretch(const StartFacts &facts,
   stretch.sources = facts.unsettled;
   stretch.to = facts.recovered_end.offset;
   stretch.identity = facts.recovered_identity;
+  // Else it has expired, and what is left comes after it.
+  const bool has_first =
+      std::find(logs.begin(), logs.end(), first_log) != logs.end();
+  bool has_last = false;
   for (const std::string &path : logs) {
-    if (stretch.logs.empty() && !first_log.empty() && path != first_log)
-      continue;
+    if (stretch.logs.empty() && has_first && path != first_log) continue;
     stretch.logs.push_back(path);
-    if (without_folder(path) == facts.recovered_end.file) break;
+    has_last = without_folder(path) == facts.recovered_end.file;
+    if (has_last) break;
   }
+  if (!has_last && !has_first) stretch.logs.clear();
   if (!facts.doubt.empty())
     stretch.reservation = "perhaps more: " + facts.doubt;
   else if (!facts.unprovable.empty())
@@ -132,7 +138,10 @@ InDoubtStretch find_stretch(const StartFacts &facts,
     stretch.reservation =
         "perhaps fewer: of nothing in these binary logs it is known that a "
         "replica has acknowledged it";
-  if (settled && !first_log.empty() &&
+  else if (!first_log.empty() && !has_first)
+    stretch.reservation = "perhaps more: " + without_folder(first_log) +
+                          " is not there any more";
+  if (has_first && settled &&
       without_folder(first_log) == settled->position.file)
     stretch.from = settled->position.offset;
   return stretch;

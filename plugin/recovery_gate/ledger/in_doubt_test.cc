@@ -247,6 +247,20 @@ TEST(InDoubtStretch, IsAllLogsWhenNoPlaceIsSettled) {
   }
 }
 
+TEST(InDoubtStretch, IsWhatIsLeftWhenLogsHaveExpired) {
+  const InDoubtStretch second = find_stretch(
+      facts_of_a_start(), settled_at({"bin.000001", 300}),
+      {"./bin.000002", "./bin.000003"});
+  EXPECT_THAT(second.logs, ElementsAre("./bin.000002"));
+  EXPECT_EQ(second.from, 0u);
+  EXPECT_EQ(second.to, 700u);
+  EXPECT_EQ(second.reservation, "perhaps more: bin.000001 is not there any more");
+  const InDoubtStretch none = find_stretch(
+      facts_of_a_start(), settled_at({"bin.000001", 300}), {"./bin.000003"});
+  EXPECT_THAT(none.logs, IsEmpty());
+  EXPECT_EQ(none.reservation, second.reservation);
+}
+
 TEST(InDoubtStretch, IsUnderTheReservationsOfTheStart) {
   StartFacts facts = facts_of_a_start();
   EXPECT_THAT(find_stretch(facts, {}, three_logs).reservation, IsEmpty());

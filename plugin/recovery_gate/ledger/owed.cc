@@ -11,34 +11,60 @@ namespace {
 
 constexpr std::uint64_t asks_every = 4096;  // transactions
 
+/* Would reading it again find the same? */
+bool is_same(const ReadOwed &known, const OwedSearch &search,
+             const Stretch &stretch, const GtidState &before) {
+  const auto is_own = [&](std::uint32_t id) { return search.own.count(id) != 0; };
+  return known.stretch.from == stretch.from && known.before == before &&
+         has_reached(stretch.to, known.stretch.to) &&
+         std::all_of(known.own.begin(), known.own.end(), is_own) &&
+         std::none_of(known.received.begin(), known.received.end(), is_own);
+}
+
 class Reader {
  public:
   Reader(const OwedSearch &search, const Stretch &stretch,
          const GtidState &before)
-      : search_(search), stretch_(stretch), collector_(before) {}
+      : search_(search), to_(stretch.to), from_(stretch.from) {
+    const ReadOwed *known = search.known;
+    if (known != nullptr && is_same(*known, search, stretch, before)) {
+      is_continued_ = true;
+      read_ = *known;
+      from_ = known->stretch.to;
+    }
+    read_.stretch = stretch;
+    if (!is_continued_) {
+      read_.before = before;
+      read_.collector = OwedCollector(before);
+    }
+  }
 
-  Owed run() {
+  Owed run(std::optional<ReadOwed> *read_part) {
     auto log = search_.logs.begin();
     const auto end = search_.logs.end();
-    if (!stretch_.from.empty())
+    if (!from_.empty()) {
+      const std::string first =
+          log == end ? std::string() : without_folder(*log);
+      // Up to its end it has been read.
+      if (is_continued_ && is_next_log(from_.file, first)) from_ = {first, 0};
       log = std::find_if(log, end, [this](const std::string &path) {
-        return without_folder(path) == stretch_.from.file;
+        return without_folder(path) == from_.file;
       });
+    }
     if (log == end)
-      return unknown("the binary log " + stretch_.from.file +
-                     " is not there any more");
+      return unknown("the binary log " + from_.file + " is not there any more");
     const auto last = std::find_if(log, end, [this](const std::string &path) {
-      return without_folder(path) == stretch_.to.file;
+      return without_folder(path) == to_.file;
     });
     if (last == end)
-      return unknown("the binary log " + stretch_.to.file + " is not there");
+      return unknown("the binary log " + to_.file + " is not there");
     if (search_.most != 0 && size(log, last + 1) > search_.most)
       return unknown("too much of the binary log would have to be read");
     for (; log <= last && problem_.empty(); ++log)
-      read(*log, without_folder(*log) == stretch_.from.file
-                     ? stretch_.from.offset
-                     : 0);
-    return problem_.empty() ? collector_.take() : unknown(problem_);
+      read(*log, without_folder(*log) == from_.file ? from_.offset : 0);
+    if (!problem_.empty()) return unknown(problem_);
+    if (read_part != nullptr) *read_part = read_;
+    return read_.collector.take();
   }
 
  private:
@@ -56,8 +82,8 @@ class Reader {
       const auto size = std::filesystem::file_size(*log, unreadable);
       if (unreadable) continue;
       bytes += size;
-      if (without_folder(*log) == stretch_.from.file)
-        bytes -= std::min(bytes, stretch_.from.offset);
+      if (without_folder(*log) == from_.file)
+        bytes -= std::min(bytes, from_.offset);
     }
     return bytes;
   }
@@ -71,19 +97,15 @@ class Reader {
     ScanOptions options;
     options.from = from;
     options.decryptor = search_.decryptor;
-    if (file == stretch_.to.file) {
-      if (from >= stretch_.to.offset) return;
-      options.to = stretch_.to.offset;
+    if (file == to_.file) {
+      if (from >= to_.offset) return;
+      options.to = to_.offset;
     }
     std::uint64_t seen = 0;
     bool cancelled = false;
     const ScanResult result =
         scan(source, options, [&](const Transaction &transaction) {
-          if (transaction.gtid)
-            collector_.add(transaction,
-                           transaction.gtid->server_id == facts.server_id ||
-                               search_.own.count(transaction.gtid->server_id),
-                           file);
+          if (transaction.gtid) add(transaction, facts.server_id, file);
           cancelled = ++seen % asks_every == 0 && search_.cancelled &&
                       search_.cancelled();
           return !cancelled;
@@ -98,9 +120,19 @@ class Reader {
       problem_ = path + " ends before " + std::to_string(*options.to);
   }
 
+  void add(const Transaction &transaction, std::uint32_t log_writer,
+           const std::string &file) {
+    const std::uint32_t id = transaction.gtid->server_id;
+    const bool is_own = id == log_writer || search_.own.count(id) != 0;
+    if (id != log_writer) (is_own ? read_.own : read_.received).insert(id);
+    read_.collector.add(transaction, is_own, file);
+  }
+
   const OwedSearch &search_;
-  const Stretch &stretch_;
-  OwedCollector collector_;
+  const BinlogPosition to_;
+  BinlogPosition from_;  // where there is something to read
+  bool is_continued_ = false;
+  ReadOwed read_;
   std::string problem_;
 };
 
@@ -187,8 +219,8 @@ void OwedCollector::add(const Transaction &transaction, bool is_own,
 }
 
 Owed read_owed(const OwedSearch &search, const Stretch &stretch,
-               const GtidState &before) {
-  return Reader(search, stretch, before).run();
+               const GtidState &before, std::optional<ReadOwed> *read) {
+  return Reader(search, stretch, before).run(read);
 }
 
 }  // namespace recovery_gate

@@ -190,6 +190,87 @@ TEST_F(ReadOwedTest, KnowsNothingOfWhatIsNotThere) {
   EXPECT_THAT(read({}).unknown, HasSubstr("bin.000001"));
 }
 
+/* What is in the first log is read while that is there. */
+class ReadOnTest : public ReadOwedTest {
+ protected:
+  void read_first(const BinlogPosition &from = {}) {
+    read_owed(search, {from, {"bin.000001", first.size()}}, {}, &known);
+    ASSERT_TRUE(known);
+    search.known = &*known;
+  }
+  void delete_first() { search.logs.erase(search.logs.begin()); }
+
+  std::optional<ReadOwed> known;
+};
+
+TEST_F(ReadOnTest, FindsTheSameWhenALogHasGone) {
+  read_first();
+  const OwedDomain all = read({}).domains.at(0);
+  delete_first();
+  const OwedDomain domain = read({}).domains.at(0);
+  EXPECT_EQ(domain.begin, all.begin);
+  EXPECT_EQ(to_string(domain.first), "0-1-1");
+  EXPECT_EQ(to_string(domain.last), "0-1-5");
+  EXPECT_THAT(domain.broken, IsEmpty());
+}
+
+TEST_F(ReadOnTest, SeesInTheNextLogWhatBreaksTheSeries) {
+  second.transaction(5);
+  write();
+  read_first();
+  delete_first();
+  EXPECT_THAT(read({}).domains.at(0).broken, HasSubstr("twice"));
+}
+
+TEST_F(ReadOnTest, ReadsWhatFollowsOnly) {
+  read_first();
+  search.most = second.size();
+  EXPECT_THAT(read({}).unknown, IsEmpty());
+}
+
+TEST_F(ReadOnTest, KnowsNothingOfAnotherStretch) {
+  const BinlogPosition from{"bin.000001", first.offset(5)};
+  read_first(from);
+  delete_first();
+  EXPECT_THAT(read({"bin.000001", first.offset(2)}).unknown,
+              HasSubstr("bin.000001 is not there any more"));
+  EXPECT_THAT(read_owed(search, {from, {"bin.000002", second.size()}},
+                        {{{0, 1}, 1}}).unknown,
+              HasSubstr("bin.000001 is not there any more"));
+}
+
+TEST_F(ReadOnTest, KnowsNothingWhenTheNextLogHasGoneToo) {
+  read_first();
+  search.logs = {folder.write("bin.000003", second.bytes())};
+  EXPECT_THAT(
+      read_owed(search, {{}, {"bin.000003", second.size()}}, {}).unknown,
+      HasSubstr("bin.000001 is not there any more"));
+}
+
+TEST_F(ReadOnTest, ReadsAgainWhenOthersAreTheServersOwn) {
+  TestLog log;
+  log.gtid_list({}).transaction(1);
+  log.server_id = 7;
+  log.transaction(2);
+  search.logs[0] = folder.write("bin.000001", log.bytes());
+  const auto read_log = [&] {
+    read_owed(search, {{}, {"bin.000001", log.size()}}, {}, &known);
+    search.known = &*known;
+  };
+  search.own = {7};
+  read_log();
+  search.own = {};
+  EXPECT_THAT(read({}).domains.at(0).broken, HasSubstr("0-7-2"));
+  read_log();
+  search.own = {7};
+  EXPECT_EQ(read({}).domains.at(0).writers, (ServerIds{1, 7}));
+}
+
+TEST_F(ReadOnTest, KeepsNothingThatCouldNotBeRead) {
+  read_owed(search, {{}, {"bin.000001", first.size() + 1}}, {}, &known);
+  EXPECT_FALSE(known);
+}
+
 TEST(ReadOwed, SaysThatItKnowsNothingWhenALogIsMissing) {
   OwedSearch search;
   search.logs = {"folder/bin.000002"};

@@ -416,32 +416,42 @@ bool Proof::has_or_gets(Known *replica, const Owed &owed,
   return std::all_of(owed.domains.begin(), owed.domains.end(),
                      [&](const auto &domain) {
                        return has_or_gets(replica, domain.first, domain.second,
-                                          history, named_all);
+                                          history, reader, named_all);
                      });
 }
 
 bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
                         const OwedDomain &owed, const History &history,
-                        bool *named_all) {
+                        OwedReader &reader, bool *named_all) {
   const ReplicaConnection &now = replica->now;
   const auto lacks = [&](const std::string &why, const std::string &advice) {
     replica->why = why;
     replica->advice = advice;
     return false;
   };
+  const bool can_be_sent = reader.is_there(owed.begin.file);
+  const auto lacks_sent = [&] {
+    return lacks("the binary log " + owed.begin.file + " is not there any more, "
+                     "so nobody is sent " + owed_text(owed) +
+                     ", and its position does not show that it has that",
+                 "Have a replica that has it connect with MASTER_USE_GTID. When "
+                 "there is none, rebuild this one from a backup of this server, "
+                 "and open the gate with SET GLOBAL recovery_gate_open_now=ON");
+  };
+  const auto is_sent_all = [&] {
+    *named_all = false;
+    return can_be_sent || lacks_sent();
+  };
   const auto named = now.position.find(domain);
   const bool names_none = now.uses_gtid && named == now.position.end();
   if (names_none ||
-      (!now.uses_gtid && has_reached(owed.begin, replica->first_sent))) {
-    *named_all = false;  // it is sent all of them
-    return true;
-  }
+      (!now.uses_gtid && has_reached(owed.begin, replica->first_sent)))
+    return is_sent_all();
+  // It may have begun with the oldest log that was left, without any position.
+  if (!now.uses_gtid && !can_be_sent) return lacks_sent();
   if (now.uses_gtid) {
     const Gtid &gtid = named->second;
-    if (is_before_the_first(gtid, owed, replica->gtids)) {
-      *named_all = false;
-      return true;
-    }
+    if (is_before_the_first(gtid, owed, replica->gtids)) return is_sent_all();
     const auto highest = owed.highest.find(gtid.server_id);
     if (highest == owed.highest.end() || highest->second < gtid.sequence) {
       const auto applied = replica->applied.find(domain);
@@ -454,11 +464,10 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
                          to_string(owed.first) +
                          ", or rebuild it from a backup of this server");
       // Served from the first number that this server wrote after it.
-      *named_all = false;
       if (owed.broken.empty() &&
           owed.writers == ServerIds{replica->own_server_id} &&
           owed.first.sequence > gtid.sequence)
-        return true;
+        return is_sent_all();
       return lacks("its position, GTID " + to_string(gtid) +
                        ", is what this server applied as a replica and has not "
                        "in its binary log; it is served from the end of the "

@@ -101,6 +101,8 @@ struct Rules {
   int domains = 2;
   /* Nothing is seen late. */
   bool prompt = false;
+  /* Logs are purged that hold what is owed, and were read before. */
+  bool expires = false;
 };
 
 class RandomHistory {
@@ -259,12 +261,15 @@ class RandomHistory {
     tell() << "rotation to " << logs_.back().name();
   }
   void purge() {
-    if (logs_.size() < 2 || logs_.front().number >= log_of(settled_)) return;
+    if (logs_.size() < 2 ||
+        (!rules_.expires && logs_.front().number >= log_of(settled_)))
+      return;
     for (const Replica &replica : replicas_)
       if (replica.connected && replica.of_this_log &&
           replica.log == logs_.front().number)
         return;  // it is in use
     tell() << "purge of " << logs_.front().name();
+    gone_.push_back(logs_.front());
     logs_.erase(logs_.begin());
   }
   static unsigned log_of(const BinlogPosition &position) {
@@ -279,6 +284,7 @@ class RandomHistory {
   void reset() {
     if (!rules_.resets || !is_open()) return;
     logs_.clear();
+    gone_.clear();
     state_ = {};
     logs_.push_back({1, {}, {}});
     reply_ = {};
@@ -432,7 +438,7 @@ class RandomHistory {
           return;
         log = &*found;
         replica.next = (replica.file.offset - header_size) / event_size;
-      } else if (logs_.front().number != 1) {
+      } else if (logs_.front().number != 1 && !rules_.expires) {
         return;
       }
       replica.sent = log->place(replica.next);
@@ -726,7 +732,7 @@ class RandomHistory {
       GtidState at_start = before;
       if (stretch.from.empty()) {
         at_start.clear();
-        for (const Gtid &gtid : history_.logs_.front().list)
+        for (const Gtid &gtid : history_.oldest().list)
           at_start[{gtid.domain, gtid.server_id}] = gtid.sequence;
       }
       OwedCollector collector(at_start);
@@ -745,15 +751,26 @@ class RandomHistory {
       return collector.take();
     }
     bool is_end_of_event(const BinlogPosition &) override { return true; }
+    bool is_there(const std::string &file) override {
+      return std::any_of(history_.logs_.begin(), history_.logs_.end(),
+                         [&](const Log &log) { return log.name() == file; });
+    }
 
    private:
     const RandomHistory &history_;
     ServerIds own_;
   };
 
+  const Log &oldest() const {
+    return rules_.expires && !gone_.empty() ? gone_.front() : logs_.front();
+  }
+
   template <class Use>
   void each(const Stretch &stretch, Use use) const {
-    for (const Log &log : logs_)
+    std::vector<Log> all;
+    if (rules_.expires) all = gone_;
+    all.insert(all.end(), logs_.begin(), logs_.end());
+    for (const Log &log : all)
       for (std::size_t i = 0; i < log.events.size(); ++i)
         if ((stretch.from.empty() || has_reached(log.place(i), stretch.from)) &&
             has_reached(stretch.to, log.place(i + 1)))
@@ -794,7 +811,7 @@ class RandomHistory {
   bool sound_ = true, is_calm_ = false;
   int proven_ = 0, honest_ = 0, identities_ = 0;
 
-  std::vector<Log> logs_;
+  std::vector<Log> logs_, gone_;
   BinlogState state_;
   bool log_slave_updates_, is_replica_ = false;
   GtidPosition applied_;  // gtid_slave_pos
@@ -843,6 +860,12 @@ void expect_sound(const Rules &rules, unsigned first, unsigned many, int steps) 
 
 TEST(ProofOfRandomHistories, IsTrueWhateverHappens) {
   expect_sound({}, 1, 20000, 60);
+}
+
+TEST(ProofOfRandomHistories, IsTrueWhenLogsExpire) {
+  Rules rules;
+  rules.expires = true;
+  expect_sound(rules, 1, 20000, 60);
 }
 
 TEST(ProofOfRandomHistories, IsGivenByAnHonestReplica) {

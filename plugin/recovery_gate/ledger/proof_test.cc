@@ -16,6 +16,7 @@ class FakeReader final : public OwedReader {
  public:
   Owed owed;
   bool ends_event = true;
+  std::set<std::string> gone;  // logs
   int reads = 0;
 
   Owed read(const Stretch &, const GtidState &) override {
@@ -23,6 +24,9 @@ class FakeReader final : public OwedReader {
     return owed;
   }
   bool is_end_of_event(const BinlogPosition &) override { return ends_event; }
+  bool is_there(const std::string &file) override {
+    return gone.count(file) == 0;
+  }
 };
 
 GtidPosition at(const char *text) {
@@ -536,6 +540,39 @@ TEST_F(ProofTest, IsNotGivenByAFileAndAPositionOfWhoWasServedFromBehind) {
   EXPECT_FALSE(ask_after(header).proven);
 }
 
+/* What was read before its log was deleted. */
+TEST_F(ProofTest, IsGivenByTheLastOfWhatIsGone) {
+  reader.gone = {"bin.000001"};
+  connect(2, "0-1-5");
+  EXPECT_TRUE(ask_after(header).proven);
+}
+
+TEST_F(ProofTest, IsNotGivenByWhoWouldHaveToBeSentWhatIsGone) {
+  reader.gone = {"bin.000001"};
+  for (const char *position : {"", "0-1-3"}) {
+    seen.connections.clear();
+    connect(2, position);
+    const Answer answer = ask_after(header);
+    EXPECT_FALSE(answer.proven) << position;
+    EXPECT_THAT(answer.replicas.at(0).why,
+                HasSubstr("bin.000001 is not there any more"));
+  }
+  seen.applied = at("0-9-2");
+  seen.connections.clear();
+  connect(2, "0-9-2");
+  EXPECT_FALSE(ask_after(header).proven);
+}
+
+TEST_F(ProofTest, IsNotGivenByAFileAndAPositionBehindWhatIsGone) {
+  reader.gone = {"bin.000001"};
+  ReplicaConnection &replica = connect(2, "");
+  replica.uses_gtid = false;
+  replica.sent = {"bin.000002", 4};  // where it began without any
+  const Answer answer = ask_after(header);
+  EXPECT_FALSE(answer.proven);
+  EXPECT_THAT(answer.replicas.at(0).why, HasSubstr("is not there any more"));
+}
+
 TEST_F(ProofTest, SaysWhenTheLogCannotBeRead) {
   reader.owed = {};
   reader.owed.unknown = "it is gone";
@@ -701,6 +738,7 @@ class RandomHistory {
       return collector.take();
     }
     bool is_end_of_event(const BinlogPosition &) override { return true; }
+    bool is_there(const std::string &) override { return true; }
 
    private:
     const RandomHistory &history_;

@@ -31,13 +31,9 @@ std::uint64_t size_of(const std::string &path) {
 /* A start must not wait for more than this to be read. */
 constexpr std::uint64_t most_read_at_start = 256 * 1024 * 1024;
 
-/*
-  The lists at the start of logs count what recovery discarded: the server reads its
-  GTID, and the transaction has no end. What is there as a whole the log itself
-  says; when it cannot be read, the lists have to do.
-*/
-void count_whole_ones(const std::vector<std::string> &logs,
-                      EventDecryptor *decryptor, StartFacts *facts) {
+/* Up to what was recovered. */
+Owed read_unsettled(const std::vector<std::string> &logs,
+                    EventDecryptor *decryptor, StartFacts *facts) {
   OwedSearch search;
   search.logs = logs;
   search.own = facts->own_ids;
@@ -46,9 +42,19 @@ void count_whole_ones(const std::vector<std::string> &logs,
   GtidState before = facts->settled_gtids;
   if (facts->settled_place.empty() && !logs.empty())
     before = read_binlog_header(logs.front()).gtids_before.value_or(GtidState());
-  const Owed owed = read_owed(
-      search, {facts->settled_place, facts->recovered_end}, before);
-  if (owed.unknown.empty()) facts->unsettled = owed.gtids();
+  return read_owed(search, {facts->settled_place, facts->recovered_end}, before,
+                   &facts->read_owed);
+}
+
+bool is_among(const std::string &file, const std::vector<std::string> &paths) {
+  return std::any_of(paths.begin(), paths.end(), [&](const std::string &path) {
+    return without_folder(path) == file;
+  });
+}
+
+void add_doubt(const std::string &doubt, StartFacts *facts) {
+  if (doubt.empty()) return;
+  facts->doubt += (facts->doubt.empty() ? "" : "; ") + doubt;
 }
 
 }  // namespace
@@ -105,8 +111,7 @@ Ledger::Inheritance inherit(const Ledger &ledger, const std::string &unknown,
         "GTIDs once more. Make a server that has GTID " + lost +
         " the primary, and rebuild this one as its replica";
   }
-  if (!doubt.empty())
-    facts->doubt += (facts->doubt.empty() ? "" : "; ") + doubt;
+  add_doubt(doubt, facts);
   // What a server had before it ran with the plugin, its clients saw long ago.
   if (facts->crashed || found.had_record)
     facts->unsettled = found.unsettled.gtids;
@@ -121,13 +126,51 @@ Ledger::Inheritance inherit(const Ledger &ledger, const std::string &unknown,
       std::any_of(starts.begin(), starts.end(),
                   [](const LogStart &log) { return !log.gtids_before; });
   // In an encrypted log nothing but its events shows a GTID that was written twice.
-  if (facts->crashed && (!facts->unsettled.empty() ||
-                         (is_unreadable && found.since && decryptor))) {
-    count_whole_ones(logs, decryptor, facts);
-    found.settled = facts->unsettled.empty();
+  const bool may_be_less =
+      facts->crashed && (!facts->unsettled.empty() ||
+                         (is_unreadable && found.since && decryptor));
+  if (may_be_less || !found.settled || found.obligation.open()) {
+    const Owed owed = read_unsettled(logs, decryptor, facts);
+    // The lists at the start of logs count what recovery discarded: the server reads
+    // its GTID, and the transaction has no end. What is there as a whole the log
+    // itself says; when it cannot be read, the lists have to do.
+    if (may_be_less && owed.unknown.empty()) facts->unsettled = owed.gtids();
+    if (may_be_less) found.settled = facts->unsettled.empty();
   }
   found.settled &= facts->unguarded.empty() && facts->doubt.empty();
   return found;
+}
+
+std::string follow_up(const std::vector<std::string> &recovered,
+                      const GtidState &gtids,
+                      const std::vector<std::string> &logs,
+                      const std::string &index_error,
+                      const BinlogSample &start, Ledger::Inheritance *found,
+                      StartFacts *facts) {
+  add_doubt(index_error, facts);
+  ServerIds own = found->own;
+  own.insert(start.log.server_id);
+  const GtidState written = written_since(gtids, start.gtids, own);
+  for (const auto &[source, number] : written) facts->unsettled[source] = number;
+  found->settled &= written.empty() && index_error.empty();
+  if (found->settled && !found->obligation.open()) return {};
+
+  const auto has_expired = [&](const std::string &file) {
+    return is_among(file, recovered) && !is_among(file, logs);
+  };
+  const std::string first =
+      facts->settled_place.empty() && !recovered.empty()
+          ? without_folder(recovered.front())
+          : facts->settled_place.file;
+  if (has_expired(first) && !facts->read_owed && facts->unprovable.empty())
+    facts->unprovable = "the binary log " + first + " has expired and was deleted at "
+                        "this start, and what was owed could not be read before";
+  const std::string holds_owed = without_folder(facts->first_unsettled_log);
+  return has_expired(holds_owed) && facts->unprovable.empty()
+             ? "the binary log " + holds_owed + " has expired and was deleted at this "
+                   "start, and holds what is owed. A replica that lacks that cannot "
+                   "be sent it any more. One that names the last GTID of it has it"
+             : std::string();
 }
 
 }  // namespace recovery_gate

@@ -109,6 +109,86 @@ TEST_F(StartFactsTest, ForetellsAStartWhoseLogIsNotThereYet) {
   EXPECT_THAT(facts.unprovable, IsEmpty());
 }
 
+/* Between the look at the logs and the decision. */
+class FollowUpTest : public StartFactsTest {
+ protected:
+  FollowUpTest() {
+    ledger.load(false, {});
+    binlog.write_own();
+    binlog.shut_down();
+    recovered = binlog.paths();
+    gtids = binlog.gtids();
+    note_recovered_end(recovered.back(), &facts);
+  }
+
+  /* Before this start's log is open. */
+  void look() {
+    BinlogSample next;
+    next.gtids = gtids;
+    next.log = {"", 1, gtids};
+    std::vector<std::string> logs = recovered;
+    logs.push_back("");
+    found = inherit(ledger, "", logs, "", next, nullptr, &facts);
+  }
+  std::string follow(const std::string &index_error = "") {
+    return follow_up(recovered, gtids, binlog.paths(), index_error,
+                     binlog.now(), &found, &facts);
+  }
+
+  std::vector<std::string> recovered;
+  GtidState gtids;
+  Ledger::Inheritance found;
+};
+
+TEST_F(FollowUpTest, FindsNothingNewWhenNothingHasHappened) {
+  look();
+  binlog.start(1);
+  EXPECT_THAT(follow(), IsEmpty());
+  EXPECT_EQ(to_string(facts.unsettled), "0-1-1");
+  EXPECT_FALSE(found.settled);
+  EXPECT_THAT(facts.doubt, IsEmpty());
+  EXPECT_THAT(facts.unprovable, IsEmpty());
+}
+
+TEST_F(FollowUpTest, KnowsWhatTheLogHeldThatHasExpired) {
+  look();
+  facts.read_owed.emplace();
+  binlog.start(1);
+  binlog.purge_all_but(1);
+  EXPECT_THAT(follow(), tells("bin.000001 has expired", "names the last"));
+  EXPECT_EQ(to_string(facts.unsettled), "0-1-1");
+  EXPECT_TRUE(found.unsettled.since_settled);
+  EXPECT_THAT(facts.unprovable, IsEmpty());
+}
+
+TEST_F(FollowUpTest, CanProveNothingOfALogThatExpiredUnread) {
+  look();
+  binlog.start(1);
+  binlog.purge_all_but(1);
+  EXPECT_THAT(follow(), IsEmpty());
+  EXPECT_THAT(facts.unprovable, tells("bin.000001", "could not be read"));
+}
+
+TEST_F(FollowUpTest, OwesWhatRecoveryHasWrittenIntoTheNewLog) {
+  ledger.decided({}, binlog.now(), true, first);
+  look();
+  EXPECT_TRUE(found.settled);
+  binlog.start(1);
+  binlog.write_own();  // a DROP TABLE that was broken off
+  facts.crashed = true;
+  EXPECT_THAT(follow(), IsEmpty());
+  EXPECT_FALSE(found.settled);
+  EXPECT_EQ(to_string(facts.unsettled), "0-1-2");
+}
+
+TEST_F(FollowUpTest, DoubtsWhenTheIndexCannotBeRead) {
+  look();
+  binlog.start(1);
+  follow("the index is gone");
+  EXPECT_EQ(facts.doubt, "the index is gone");
+  EXPECT_FALSE(found.settled);
+}
+
 TEST_F(StartFactsTest, IsNotSettledInDoubt) {
   binlog.start(1);
   EXPECT_FALSE(is_settled(binlog.paths(), binlog.now(), "",

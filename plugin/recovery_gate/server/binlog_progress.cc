@@ -84,7 +84,7 @@ bool ServerBinlog::is_proven(const Demand &demand, const History &history) {
 }
 
 Owed ServerBinlog::read_owed(const Demand &demand) {
-  return Replicas::read_owed(demand, longest_owed_stretch);
+  return replicas_.read_owed(demand, longest_owed_stretch);
 }
 
 History ServerBinlog::arrivals(std::uint64_t resets) {
@@ -163,6 +163,16 @@ BinlogSample ServerBinlog::sample() {
   sample.log = log_;
   sample.receives = receives();
   return sample;
+}
+
+BinlogSample ServerBinlog::next_sample() {
+  BinlogSample next;
+  String gtids;
+  const bool failed = mysql_bin_log.append_state(&gtids);
+  next.gtids = parsed(gtids, failed);
+  next.log = {"", server_id(), next.gtids};
+  next.receives = receives();
+  return next;
 }
 
 void ServerBinlog::recognise(const char *path) {

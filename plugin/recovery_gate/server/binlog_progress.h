@@ -36,6 +36,9 @@ class ServerBinlog final : public BinlogProgress {
   std::uint32_t server_id() override;
   bool receives() override;
   BinlogSample sample() override;
+  /* While the server starts, and has not opened its log yet: what is known of that;
+     it has no name. */
+  BinlogSample next_sample();
 
  private:
   void recognise(const char *path);

@@ -49,19 +49,49 @@ void GateService::take_over(bool crashed, const BinlogPosition &newest_log) {
   unknown_ = ledger_.load(crashed, newest_log);
 }
 
+void GateService::look_at_logs(StartFacts *facts) {
+  std::string index_error;
+  Recovered recovered;
+  recovered.logs = binlogs(&index_error);
+  // Then the name of the next one may say that they are lost.
+  if (recovered.logs.empty()) return;
+  const BinlogSample next = binlog_.next_sample();
+  recovered.gtids = next.gtids;
+  std::vector<std::string> logs = recovered.logs;
+  logs.push_back(next.log.path);
+  StartFacts seen = *facts;
+  ServerDecryptor decryptor;
+  recovered.found =
+      inherit(ledger_, unknown_, logs, index_error, next, &decryptor, &seen);
+  *facts = std::move(seen);
+  recovered_ = std::move(recovered);
+}
+
 void GateService::decide(Mode mode, StartFacts facts) {
   const BinlogSample start = binlog_.sample();
   facts.to_acknowledge = start.end;
   std::string index_error;
   const std::vector<std::string> logs = binlogs(&index_error);
-  ServerDecryptor decryptor;
-  const Ledger::Inheritance found = inherit(
-      ledger_, unknown_, logs, index_error, start, &decryptor, &facts);
+  Ledger::Inheritance found;
+  std::string has_expired;
+  if (recovered_) {
+    found = recovered_->found;
+    has_expired = follow_up(recovered_->logs, recovered_->gtids, logs,
+                            index_error, start, &found, &facts);
+  } else {
+    ServerDecryptor decryptor;
+    found = inherit(ledger_, unknown_, logs, index_error, start, &decryptor,
+                    &facts);
+  }
   std::vector<std::string> needed{start.log.path};
   const std::string &first = facts.first_unsettled_log.empty()
                                  ? facts.recovered_path
                                  : facts.first_unsettled_log;
-  if (!found.settled && !first.empty()) needed.push_back(first);
+  const bool is_read_and_gone =
+      facts.read_owed && std::find(logs.begin(), logs.end(), first) == logs.end();
+  if (!found.settled && !first.empty() && !is_read_and_gone)
+    needed.push_back(first);
+  replicas_.remember(facts.read_owed);
   in_doubt_stretch_ = find_stretch(facts, ledger_.record().settled, logs);
   Demand demand;
   demand.stretch = {facts.settled_place, start.end};
@@ -70,6 +100,7 @@ void GateService::decide(Mode mode, StartFacts facts) {
   demand.own = facts.own_ids;
   const SemisyncView view = semisync_.await({start.end, needed, demand});
   gate.decide(mode, facts, view);
+  if (!has_expired.empty()) log.warning(has_expired);
   xids.seal();
   const Obligation owed = gate.obligation();
   ledger_.decided(owed, start,

@@ -12,6 +12,8 @@
 #include <boost/thread/mutex.hpp>
 #include <functional>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "binlog_progress.h"
 #include "recovery_gate/gate/gate.h"
@@ -46,9 +48,12 @@ class GateService final : public Host, private Kept {
      crash, puts that on record. */
   void take_over(bool crashed, const BinlogPosition &newest_log);
 
-  /* Recovery is over: decides, keeps on disk what is owed, starts to wait where
-     there is something to wait for, and to keep the ledger. Of the facts, those
-     that the ledger knows are filled in here. */
+  /* Recovery is over, and this start's log is not open yet; when it is, the server
+     deletes the logs that have expired. Of the facts, those that the ledger knows are
+     filled in here. */
+  void look_at_logs(StartFacts *facts);
+  /* This start's log is open: decides, keeps on disk what is owed, starts to wait where
+     there is something to wait for, and to keep the ledger. */
   void decide(Mode mode, StartFacts facts);
   /* --bootstrap: there is nobody to guard anything from. */
   void let_be(const std::string &why);
@@ -97,6 +102,13 @@ class GateService final : public Host, private Kept {
   Systemd systemd_;
   StatusLine status_line_{clock, systemd_};  // the keeper's thread only
   Keeper keeper_{*this, log, Ledger::look_interval};
+  /* As the logs were before those that had expired were deleted. */
+  struct Recovered {
+    std::vector<std::string> logs;
+    GtidState gtids;
+    Ledger::Inheritance found;
+  };
+  std::optional<Recovered> recovered_;
   std::string unknown_;  // why it is not known what earlier starts owe, or empty
   Semisync semisync_{clock, log, replicas_,
                      [this] { return ledger_.record().history; }};

@@ -91,6 +91,8 @@ void look_at_outcome() {
   start.facts.recovered_gtid = binlog_gtid();
   note_recovered_end(start.newest_log, &start.facts);
   find_places();
+  if (!is_running() && !is_bootstrap())
+    GateService::instance().look_at_logs(&start.facts);
 }
 
 /*

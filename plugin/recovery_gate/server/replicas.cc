@@ -97,8 +97,11 @@ GtidPosition applied_in(const ReplicaObservation &seen) {
 
 class BinlogReaderOfServer final : public OwedReader {
  public:
-  BinlogReaderOfServer(const ServerIds &own, std::function<bool()> cancelled,
-                       std::uint64_t most) {
+  BinlogReaderOfServer(const std::optional<ReadOwed> &known, const ServerIds &own,
+                       std::function<bool()> cancelled, std::uint64_t most) {
+    // In a log that was begun anew, another one has the same place.
+    if (known && mysql_bin_log.get_reset_master_count() == 0)
+      search_.known = &*known;
     search_.logs = binlogs(&problem_);
     search_.own = own;
     search_.cancelled = std::move(cancelled);
@@ -108,9 +111,7 @@ class BinlogReaderOfServer final : public OwedReader {
 
   Owed read(const Stretch &stretch, const GtidState &before) override {
     if (problem_.empty() && stretch.from.empty() && !search_.logs.empty())
-      return read_owed(search_, stretch,
-                       read_binlog_header(search_.logs.front())
-                           .gtids_before.value_or(GtidState()));
+      return read_owed(search_, stretch, before_oldest(stretch));
     if (problem_.empty()) return read_owed(search_, stretch, before);
     Owed owed;
     owed.unknown = problem_;
@@ -128,7 +129,22 @@ class BinlogReaderOfServer final : public OwedReader {
             walk_binlog(*log, start_of_events, position.offset).is_whole);
   }
 
+  bool is_there(const std::string &file) override {
+    return std::any_of(search_.logs.begin(), search_.logs.end(),
+                       [&](const std::string &path) {
+                         return without_folder(path) == file;
+                       });
+  }
+
  private:
+  /* Of those that were there when it was read. */
+  GtidState before_oldest(const Stretch &stretch) const {
+    if (search_.known != nullptr && search_.known->stretch.from == stretch.from)
+      return search_.known->before;
+    return read_binlog_header(search_.logs.front())
+        .gtids_before.value_or(GtidState());
+  }
+
   std::string problem_;
   ServerDecryptor decryptor_;
   OwedSearch search_;
@@ -192,7 +208,7 @@ BinlogPosition Replicas::observe() {
 
 Answer Replicas::ask(const Demand &demand, const History &history,
                      std::function<bool()> cancelled, std::uint64_t most) {
-  BinlogReaderOfServer reader(demand.own, std::move(cancelled), most);
+  BinlogReaderOfServer reader(known_, demand.own, std::move(cancelled), most);
   return proof_.ask(demand, history, reader);
 }
 
@@ -202,8 +218,8 @@ void Replicas::forget(const BinlogPosition &reply) {
   proof_.forget_reply();
 }
 
-Owed Replicas::read_owed(const Demand &demand, std::uint64_t most) {
-  return BinlogReaderOfServer(demand.own, {}, most)
+Owed Replicas::read_owed(const Demand &demand, std::uint64_t most) const {
+  return BinlogReaderOfServer(known_, demand.own, {}, most)
       .read(demand.stretch, demand.before);
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -32,6 +33,9 @@ class Replicas {
   Replicas(const Clock &clock, Journal &journal)
       : clock_(clock), journal_(journal) {}
 
+  /* What was read while the logs were there that hold it. Before all else. */
+  void remember(std::optional<ReadOwed> known) { known_ = std::move(known); }
+
   /* An account that may replicate has logged in, in its own thread; nothing says
      whether it will. */
   void logged_in(const THD *thd);
@@ -50,7 +54,7 @@ class Replicas {
              std::function<bool()> cancelled, std::uint64_t most);
 
   /* What the stretch holds; not read when it has more than `most` bytes. */
-  static Owed read_owed(const Demand &demand, std::uint64_t most);
+  Owed read_owed(const Demand &demand, std::uint64_t most) const;
 
   /* The binary log was begun anew since the last observation. */
   bool is_new_log() const;
@@ -77,6 +81,7 @@ class Replicas {
   std::atomic<std::uint64_t> resets_{0};  // as observed last
 
   ReplicaSessions sessions_;
+  std::optional<ReadOwed> known_;
 
   boost::mutex told_mutex_;  // guards the next two
   using Complaint = std::tuple<std::uint32_t, std::string>;
