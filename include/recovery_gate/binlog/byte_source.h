@@ -29,6 +29,10 @@ class ByteSource {
                    std::size_t *got) = 0;
 };
 
+/* The same of an open file, to its end. Leaves its position alone. */
+int read_at(int file, std::uint64_t offset, void *to, std::size_t count,
+            std::size_t *got);
+
 /* A file, which may grow, be renamed or be removed meanwhile. */
 class FileSource final : public ByteSource {
  public:

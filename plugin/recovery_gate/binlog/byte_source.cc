@@ -12,6 +12,23 @@
 
 namespace recovery_gate {
 
+int read_at(int file, std::uint64_t offset, void *to, std::size_t count,
+            std::size_t *got) {
+  *got = 0;
+  std::size_t filled = 0;
+  while (filled < count) {
+    const ssize_t more =
+        ::pread(file, static_cast<char *>(to) + filled, count - filled,
+                static_cast<off_t>(offset + filled));
+    if (more < 0 && errno == EINTR) continue;
+    if (more < 0) return errno;
+    if (more == 0) break;
+    filled += static_cast<std::size_t>(more);
+  }
+  *got = filled;
+  return 0;
+}
+
 FileSource::~FileSource() {
   if (file_ >= 0) ::close(file_);
 }
@@ -33,18 +50,7 @@ int FileSource::read(std::uint64_t offset, void *to, std::size_t count,
   if (offset >= size_) return 0;
   count = static_cast<std::size_t>(
       std::min<std::uint64_t>(count, size_ - offset));
-  std::size_t filled = 0;
-  while (filled < count) {
-    const ssize_t more =
-        ::pread(file_, static_cast<char *>(to) + filled, count - filled,
-                static_cast<off_t>(offset + filled));
-    if (more < 0 && errno == EINTR) continue;
-    if (more < 0) return errno;
-    if (more == 0) break;  // it has become shorter
-    filled += static_cast<std::size_t>(more);
-  }
-  *got = filled;
-  return 0;
+  return read_at(file_, offset, to, count, got);
 }
 
 MemorySource::MemorySource(const void *bytes, std::size_t size,

@@ -1,8 +1,10 @@
 #include "recovery_gate/binlog/byte_source.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -68,6 +70,20 @@ TEST_F(FileSourceTest, ReadsWhatThereIsWhenTheFileBecameShorter) {
   ASSERT_THAT(file.open(write("log", "0123456789")), IsEmpty());
   std::filesystem::resize_file(path("log"), 5);
   EXPECT_EQ(read(file, 2, 8), "234");
+}
+
+TEST_F(FileSourceTest, IsReadTheSameOfAnOpenFileWhichStaysWhereItIs) {
+  const int file = ::open(write("log", "0123").c_str(), O_RDONLY);
+  ASSERT_GE(file, 0);
+  char bytes[8];
+  std::size_t got = 12345;
+  EXPECT_EQ(read_at(file, 1, bytes, sizeof bytes, &got), 0);
+  EXPECT_EQ(std::string(bytes, got), "123");
+  EXPECT_EQ(read_at(file, ~std::uint64_t(0), bytes, 1, &got), EINVAL);
+  EXPECT_EQ(got, 0u);
+  EXPECT_EQ(::lseek(file, 0, SEEK_CUR), 0);
+  ::close(file);
+  EXPECT_EQ(read_at(-1, 0, bytes, 1, &got), EBADF);
 }
 
 TEST_F(FileSourceTest, SaysWhyItCannotOpen) {
