@@ -66,6 +66,7 @@ inline constexpr std::array<unsigned char, 4> binlog_magic = {0xfe, 'b', 'i',
                                                               'n'};
 inline constexpr std::size_t event_header_size = 19;
 inline constexpr std::size_t event_checksum_size = 4;
+inline constexpr std::size_t largest_format_description = 4096;
 
 struct ByteRange {
   const unsigned char *data = nullptr;
@@ -105,6 +106,10 @@ inline EventHeader decode_header(const unsigned char *p) {
           wire::number_32(p + 5),  wire::number_32(p + 9),
           wire::number_32(p + 13), wire::number_16(p + 17)};
 }
+
+/* In the header of a format description event, as it stands in the log: the server
+   clears this flag when it closes the log, and changes nothing else then. */
+void clear_in_use_flag(unsigned char *header);
 
 /* Is the CRC-32 at the end of the event, header included, what it should be?
    The in-use flag of a format description event does not count. */

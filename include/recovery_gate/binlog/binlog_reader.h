@@ -95,6 +95,9 @@ class BinlogReader {
 
   /* Of the log; after an open() that failed, what could be read of it. */
   const FormatDescription &format() const { return format_; }
+  /* Whatever open() has returned: the file begins as a binary log does, and
+     format() says at least whether it is in use and who wrote it. */
+  bool is_binlog() const { return is_binlog_; }
   bool has_checksums() const {
     return format_.checksums == ChecksumAlgorithm::CRC32;
   }
@@ -132,6 +135,14 @@ class BinlogReader {
     open().
   */
   void seek(std::uint64_t offset);
+
+  /*
+    Continues like seek(), also without open() or after one that failed. Of a
+    header, next() believes the length from now on and nothing else: all that can
+    be known of a log without its keys, or of another release's. There are no
+    bodies, and whatever cannot be an event is TORN.
+  */
+  void seek_by_lengths(std::uint64_t offset);
 
   /* next() goes no further than this: an event that ends later is torn. Not more
      than the source's size, which it is at first. After open(). */
@@ -184,9 +195,9 @@ class BinlogReader {
     std::uint64_t from = 0;  // events before this are in the clear
   };
 
-  static bool ends_at(const EventHeader &header, std::uint64_t end) {
+  bool ends_at(const EventHeader &header, std::uint64_t end) const {
     return header.end_position == static_cast<std::uint32_t>(end) ||
-           header.end_position == 0;
+           header.end_position == 0 || goes_by_lengths_;
   }
 
   std::string open_format();
@@ -216,7 +227,7 @@ class BinlogReader {
   std::optional<Encryption> encryption_;
   std::string unreadable_, error_, tail_reason_;
   Tail tail_ = Tail::CLEAN;
-  bool is_at_end_ = true;
+  bool is_at_end_ = true, is_binlog_ = false, goes_by_lengths_ = false;
 
   std::vector<unsigned char> block_;  // read ahead
   std::uint64_t block_start_ = 0;     // its offset in the log
@@ -230,6 +241,10 @@ class BinlogReader {
   std::uint64_t last_ = 0;  // where the last event begins
   std::uint64_t position_ = 0, limit_ = 0;
 };
+
+/* The last transactions before this log, which stand in its first events; nothing
+   when it does not say so, or cannot be read. Right after open(). */
+std::optional<GtidState> read_gtids_before(BinlogReader &reader);
 
 }  // namespace recovery_gate
 

@@ -158,6 +158,10 @@ std::string to_string(const Gtid &gtid) {
   return fmt::format("{}-{}-{}", gtid.domain, gtid.server_id, gtid.sequence);
 }
 
+void clear_in_use_flag(unsigned char *header) {
+  header[flags_offset] &= static_cast<unsigned char>(~in_use_flag);
+}
+
 bool has_valid_checksum(ByteRange event) {
   if (event.size < event_header_size + event_checksum_size) return false;
   const std::size_t covered = event.size - event_checksum_size;
@@ -165,7 +169,7 @@ bool has_valid_checksum(ByteRange event) {
   if (EventType(event.data[type_offset]) == EventType::FORMAT_DESCRIPTION) {
     unsigned char header[event_header_size];
     std::memcpy(header, event.data, sizeof header);
-    header[flags_offset] &= static_cast<unsigned char>(~in_use_flag);
+    clear_in_use_flag(header);
     crc = crc32(0, header, sizeof header);
     crc = crc32_z(crc, event.data + sizeof header, covered - sizeof header);
   } else {

@@ -12,7 +12,6 @@ namespace {
 using wire::number_32;
 
 constexpr std::size_t length_offset = 9, end_position_offset = 13;
-constexpr std::size_t largest_format_description = 4096;
 constexpr std::size_t largest_body_start = 4096;
 
 // A read costs about what copying this many bytes does: leaving out less does not
@@ -94,6 +93,7 @@ std::string BinlogReader::open_format() {
   if (header.type != EventType::FORMAT_DESCRIPTION)
     return name + " does not begin with a format description event, as binary "
                   "logs of MariaDB do";
+  is_binlog_ = true;
   format_.in_use = header.flags & in_use_flag;
   format_.is_relay_log = header.flags & relay_log_flag;
   format_.server_id = header.server_id;
@@ -152,6 +152,12 @@ void BinlogReader::seek(std::uint64_t offset) {
   block_filled_ = headers_ahead_ = 0;
   next_read_ = smallest_read;
   run_start_ = last_ = offset;
+}
+
+void BinlogReader::seek_by_lengths(std::uint64_t offset) {
+  goes_by_lengths_ = true;
+  limit_ = source_.size();
+  seek(offset);
 }
 
 void BinlogReader::set_limit(std::uint64_t limit) {
@@ -399,8 +405,9 @@ void BinlogReader::end_walk(std::uint64_t offset,
   is_at_end_ = true;
   headers_ahead_ = 0;
   std::uint64_t end = 0;
-  const bool goes_on = (next && is_event_at(*next, &end)) ||
-                       (offset < limit_ && finds_event_from(offset + 1));
+  const bool goes_on = !goes_by_lengths_ &&
+                       ((next && is_event_at(*next, &end)) ||
+                        (offset < limit_ && finds_event_from(offset + 1)));
   tail_ = goes_on ? Tail::DAMAGED : Tail::TORN;
   tail_reason_ = source_.name() + ": " + why;
 }
@@ -482,6 +489,23 @@ std::string BinlogReader::verify(const Event &event) {
   if (number_32(bytes) != static_cast<std::uint32_t>(crc))
     return reject(event, "has a wrong checksum");
   return {};
+}
+
+std::optional<GtidState> read_gtids_before(BinlogReader &reader) {
+  Event event;
+  while (reader.next(&event)) {
+    if (event.header.type == EventType::FORMAT_DESCRIPTION ||
+        event.header.type == EventType::START_ENCRYPTION)
+      continue;
+    ByteRange body;
+    GtidListEvent list;
+    if (event.header.type != EventType::GTID_LIST ||
+        !reader.body(event, &body).empty() ||
+        !decode(event.header, body, &list).empty())
+      break;
+    return std::move(list.gtids);
+  }
+  return std::nullopt;
 }
 
 }  // namespace recovery_gate

@@ -237,6 +237,58 @@ TEST(BinlogReaderTest, ContinuesWhereItIsTold) {
   }
 }
 
+TEST(BinlogReaderTest, SaysWhetherItIsALogEvenWhenItCannotBeRead) {
+  const std::string bytes = TestLog(true, in_use_flag).bytes();
+  for (std::size_t kept = 0; kept <= bytes.size(); ++kept)
+    EXPECT_EQ(Walk(bytes.substr(0, kept)).reader.is_binlog(), kept >= 4 + 19);
+  EXPECT_FALSE(Walk("./bin.000001\n./bin.000002\n").reader.is_binlog());
+  EXPECT_TRUE(Walk(TestLog(true, relay_log_flag).bytes()).reader.is_binlog());
+}
+
+/* Where they begin, when only the lengths of the events are believed. */
+std::vector<std::uint64_t> by_lengths(BinlogReader &reader) {
+  std::vector<std::uint64_t> offsets;
+  reader.seek_by_lengths(4);
+  for (Event event; reader.next(&event);) offsets.push_back(event.offset);
+  return offsets;
+}
+
+TEST(BinlogReaderTest, GoesByLengthsWhateverElseAHeaderSays) {
+  const TestLog log =
+      TestLog().transaction(1).gtid(2).rows(200000).xid(3).transaction(4);
+  std::string bytes = log.bytes();
+  for (std::size_t i = 1; i < log.offsets().size(); ++i)
+    bytes.replace(log.offset(i) + 13, 4, little_endian(4711, 4));
+  Walk walk(bytes);
+  EXPECT_EQ(walk.offsets.size(), 1u);
+  EXPECT_THAT(by_lengths(walk.reader), ElementsAreArray(log.offsets()));
+  EXPECT_EQ(walk.reader.tail(), Tail::CLEAN);
+}
+
+TEST(BinlogReaderTest, GoesByLengthsBehindAFirstEventThatCannotBeRead) {
+  const TestLog log = TestLog(true, relay_log_flag).transaction(1);
+  Walk refused(log.bytes());
+  EXPECT_THAT(refused.offsets, IsEmpty());
+  EXPECT_THAT(by_lengths(refused.reader), ElementsAreArray(log.offsets()));
+  MemorySource source(log.bytes());
+  BinlogReader unopened(source);
+  EXPECT_THAT(by_lengths(unopened), ElementsAreArray(log.offsets()));
+}
+
+/* To look for events behind it, the rest of the log would have to be read. */
+TEST(BinlogReaderTest, GoingByLengthsReadsNothingBehindWhatIsNoEvent) {
+  TestLog log;
+  log.transaction(1).rows(400000).rows(400000).transaction(2);
+  std::string bytes = log.bytes();
+  bytes.replace(log.offset(4) + 9, 4, little_endian(18, 4));
+  WatchedSource source(bytes);
+  BinlogReader reader(source);
+  EXPECT_EQ(by_lengths(reader).size(), 4u);
+  EXPECT_EQ(reader.position(), log.offset(4));
+  EXPECT_EQ(reader.tail(), Tail::TORN);
+  EXPECT_LT(source.read_bytes, 10000u);
+}
+
 TEST(BinlogReaderTest, HandsOutBodies) {
   const std::string large(500000, 'b');
   const TestLog log = TestLog().rows(3).add(EventType(23), large).rows(0);
@@ -501,7 +553,15 @@ TEST_P(EncryptedLog, IsReadByLengthsWithoutAKey) {
     EXPECT_EQ(walk.reader.body(event, &body), walk.reader.unreadable());
     EXPECT_EQ(walk.reader.body_start(event, 1, &body),
               walk.reader.unreadable());
+    EXPECT_THAT(by_lengths(walk.reader), ElementsAreArray(log_.offsets()));
   }
+}
+
+TEST_P(EncryptedLog, IsReadByLengthsWithoutBeingOpened) {
+  MemorySource source(log_.bytes());
+  BinlogReader reader(source);
+  EXPECT_THAT(by_lengths(reader), ElementsAreArray(log_.offsets()));
+  EXPECT_EQ(reader.tail(), Tail::CLEAN);
 }
 
 TEST_P(EncryptedLog, EndsWhereItIsTorn) {

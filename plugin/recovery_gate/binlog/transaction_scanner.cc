@@ -267,24 +267,6 @@ class Scanner {
   bool is_open_ = false, is_standalone_ = false, is_stopped_ = false;
 };
 
-/* What the log says of the time before it stands in its first events. */
-std::optional<GtidState> read_gtids_before(BinlogReader &reader) {
-  Event event;
-  while (reader.next(&event)) {
-    if (event.header.type == EventType::FORMAT_DESCRIPTION ||
-        event.header.type == EventType::START_ENCRYPTION)
-      continue;
-    ByteRange body;
-    GtidListEvent list;
-    if (event.header.type != EventType::GTID_LIST ||
-        !reader.body(event, &body).empty() ||
-        !decode(event.header, body, &list).empty())
-      break;
-    return std::move(list.gtids);
-  }
-  return std::nullopt;
-}
-
 /* Of a log whose events cannot be read. */
 void find_end(BinlogReader &reader, ScanResult *result) {
   for (Event event; reader.next(&event);) ++result->events;
