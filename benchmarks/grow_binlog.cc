@@ -8,7 +8,7 @@
   All else is the server's. The template has to have CRC32 checksums, less than
   4 GiB come out, and transactions are what GTID events begin.
 
-  Format: as in recovery_gate/binlog_file.h. A GTID event (type 162) begins with
+  Format: as in recovery_gate/binlog/binlog_events.h. A GTID event (type 162) begins with
   the sequence number (8 bytes), an Xid event (type 16) with the XID (8).
 */
 #include <zlib.h>

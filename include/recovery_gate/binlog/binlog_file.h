@@ -3,18 +3,9 @@
   properly, who wrote it, what came before it, and where its last complete event
   ends.
 
-  Format: sql/log_event.h and sql/log_event.cc of the server. A file starts
-  with four magic bytes, then events follow one another; each begins with a
-  header of 19 bytes: time stamp (4), type (1), server id (4), length of the
-  whole event (4), end position (4), flags (2), all little-endian. The first
-  event is a format description event (type 15); flag 0x1 in it is set while
-  the server has the log open and cleared when the server closes it. Its last
-  five bytes are the checksum algorithm of the events that follow (0 none,
-  1 CRC-32) and its own checksum. The next event is a Gtid_list (type 163): number
-  of entries in 28 bits of four bytes, then for each the domain (4), server id
-  (4) and sequence number (8). In an encrypted log a Start_encryption event (type
-  164) comes in between and hides it. The length of an event is readable in an
-  encrypted log too (sql/log_event.cc, decrypt_event).
+  The first header, and the lengths in all others, are believed even where the rest
+  cannot be read: in an encrypted log, for which no key is needed here, in one that
+  another release wrote, or whose first event is torn.
 */
 #ifndef RECOVERY_GATE_BINLOG_FILE_H
 #define RECOVERY_GATE_BINLOG_FILE_H
@@ -23,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "recovery_gate/binlog/binlog_events.h"
 #include "recovery_gate/binlog/gtid_state.h"
 
 namespace recovery_gate {
@@ -65,7 +57,7 @@ struct BinlogStretch {
 BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
                           std::optional<std::uint64_t> to = std::nullopt);
 /* Where the first event of every log begins. */
-inline constexpr std::uint64_t start_of_events = 4;
+inline constexpr std::uint64_t start_of_events = binlog_magic.size();
 
 /*
   A checksum that tells this log, up to `offset`, from any other of the same

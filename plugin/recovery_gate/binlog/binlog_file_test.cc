@@ -347,6 +347,15 @@ TEST_F(GtidsBefore, AreUnknownWithAChecksumThatIsNotKnown) {
               std::nullopt);
 }
 
+TEST_F(GtidsBefore, AreUnknownWhenTheFirstEventIsDamaged) {
+  const std::string whole = magic + format_description() + gtid_list(three);
+  for (std::size_t at = 4 + 19; at < 4 + format_description().size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x80);
+    EXPECT_EQ(gtids_of(damaged), std::nullopt) << at;
+  }
+}
+
 TEST_F(GtidsBefore, AreUnknownInAnEncryptedLog) {
   EXPECT_EQ(gtids_of(magic + format_description() +
                      with_checksum(of_type(start_encryption_event),

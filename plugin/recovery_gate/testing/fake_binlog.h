@@ -76,10 +76,16 @@ inline std::string format_description(Header header = {},
   header.type = format_description_event;
   const unsigned flags = header.flags;
   header.flags = 0;
+  std::string version = "10.11.18-MariaDB-fake", sizes(171, '\0');
+  version.resize(50);
+  sizes[query_event - 1] = 13;
+  sizes[rotate_event - 1] = 8;
+  sizes[checkpoint_event - 1] = 4;
+  sizes[gtid_event - 1] = 19;
+  sizes[gtid_list_event - 1] = 4;
   std::string event = with_checksum(
-      header, little_endian(4, 2) + std::string(50, 'v') +
-                  little_endian(header.time, 4) + "\x13" +
-                  std::string(30, '\x08') + static_cast<char>(algorithm));
+      header, little_endian(4, 2) + version + little_endian(header.time, 4) +
+                  "\x13" + sizes + static_cast<char>(algorithm));
   event.replace(17, 2, little_endian(flags, 2));
   return event;
 }
