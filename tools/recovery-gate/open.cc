@@ -124,8 +124,8 @@ ExitCode tell_result(const OpenSettings &settings, bool was_open,
 }
 
 ExitCode run_open(Invocation &invocation, bool yes) {
-  const std::string error = complete(&invocation.connection);
-  if (!error.empty()) return fail(invocation.json, ExitCode::USAGE, error);
+  if (const Failure failure = complete(&invocation.connection))
+    return fail(invocation.json, ExitCode::USAGE, failure.text());
   OpenSettings settings;
   settings.json = invocation.json;
   settings.yes = yes;

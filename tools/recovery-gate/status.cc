@@ -73,9 +73,8 @@ void add_status(CLI::App &tool, Invocation &invocation) {
   add_connection_options(*command, &invocation.connection);
   command->callback([&invocation] {
     invocation.run = [&invocation] {
-      const std::string error = complete(&invocation.connection);
-      if (!error.empty())
-        return fail(invocation.json, ExitCode::USAGE, error);
+      if (const Failure failure = complete(&invocation.connection))
+        return fail(invocation.json, ExitCode::USAGE, failure.text());
       Connection connection(invocation.connection);
       return show_status(connection, where(invocation.connection),
                          invocation.json);

@@ -63,7 +63,7 @@ void end_cleanly_on_signals() {
   }
 }
 
-std::string ask_secretly(const std::string &prompt, std::string *answer) {
+Failure ask_secretly(const std::string &prompt, std::string *answer) {
   const int file = ::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (file < 0 || ::tcgetattr(file, &found) != 0) {
     if (file >= 0) ::close(file);

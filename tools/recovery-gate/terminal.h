@@ -7,6 +7,8 @@
 
 #include <string>
 
+#include "recovery_gate/base/failure.h"
+
 namespace recovery_gate::tool {
 
 /*
@@ -17,9 +19,9 @@ namespace recovery_gate::tool {
 */
 void end_cleanly_on_signals();
 
-/* Asks on the controlling terminal, with the echo off. Returns an empty string,
-   or what is wrong; without a terminal nobody can be asked. */
-std::string ask_secretly(const std::string &prompt, std::string *answer);
+/* Asks on the controlling terminal, with the echo off. Fails without a terminal:
+   nobody can be asked. */
+Failure ask_secretly(const std::string &prompt, std::string *answer);
 
 /* Shows `question` and returns the line that a person answers with. */
 std::string ask(const std::string &question);

@@ -54,8 +54,8 @@ std::unique_ptr<Progress> progress_for(bool json) {
 
 ExitCode wait(Invocation &invocation, const WaitOptions &options) {
   ConnectionOptions &connection_options = invocation.connection;
-  const std::string error = complete(&connection_options);
-  if (!error.empty()) return fail(invocation.json, ExitCode::USAGE, error);
+  if (const Failure failure = complete(&connection_options))
+    return fail(invocation.json, ExitCode::USAGE, failure.text());
   WaitSettings settings;
   settings.retry = !options.no_retry;
   if (options.timeout) {

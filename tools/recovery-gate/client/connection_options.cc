@@ -70,7 +70,7 @@ bool is_any_of(const std::string &text,
 
 bool set_switch(const Switch &entry, ConnectionOptions *options,
                 const std::string &name,
-                const std::optional<std::string> &value, std::string *error) {
+                const std::optional<std::string> &value, Failure *wrong) {
   bool on;
   if (name == entry.name)
     on = true;
@@ -84,22 +84,23 @@ bool set_switch(const Switch &entry, ConnectionOptions *options,
   if (value && is_any_of(*value, {"0", "off", "false"}))
     on = !on;
   else if (value && !is_any_of(*value, {"1", "on", "true"}))
-    *error = fmt::format("{} is ON or OFF, and not '{}'", name, *value);
+    *wrong = fmt::format("{} is ON or OFF, and not '{}'", name, *value);
   options->*entry.target = on;
   return true;
 }
 
 /* What counts among option files is the last line; what the command line said
    counts more. */
-std::string fill_from_files(ConnectionOptions *options) {
+Failure fill_from_files(ConnectionOptions *options) {
   std::vector<OptionLine> lines;
-  std::string error = read_option_files(options->files, &lines);
-  if (!error.empty()) return error;
+  if (Failure failure = read_option_files(options->files, &lines))
+    return failure;
   ConnectionOptions from_files;
   for (const OptionLine &line : lines) {
+    Failure wrong;
     const bool known =
-        set_from_file(&from_files, line.name, line.value, &error);
-    if (!error.empty()) return line.file + ": " + error;
+        set_from_file(&from_files, line.name, line.value, &wrong);
+    if (wrong) return line.file + ": " + wrong.text();
     // The other groups are shared with programs that have more options.
     if (!known && !line.loose && line.group.rfind("recovery-gate", 0) == 0)
       return fmt::format("{}: unknown option '{}'", line.file, line.name);
@@ -211,36 +212,36 @@ std::vector<std::string> with_password_options(
   return result;
 }
 
-std::string complete(ConnectionOptions *options) {
+Failure complete(ConnectionOptions *options) {
   // A port that a person types is wanted, also where there is a socket.
   const bool wants_tcp = options->port && !options->socket &&
                          !options->protocol && !options->host;
-  std::string error = fill_from_files(options);
-  if (!error.empty()) return error;
+  if (Failure failure = fill_from_files(options)) return failure;
   if (wants_tcp) options->protocol = "tcp";
   if (options->password || !options->ask_for_password) return {};
   std::string password;
-  error = ask_secretly("Enter password: ", &password);
-  if (error.empty()) options->password = password;
-  return error;
+  if (Failure failure = ask_secretly("Enter password: ", &password))
+    return failure;
+  options->password = password;
+  return {};
 }
 
 bool set_from_file(ConnectionOptions *options, const std::string &name,
                    const std::optional<std::string> &value,
-                   std::string *error) {
+                   Failure *wrong) {
   if (name == "password") {
     options->password = value;
     options->ask_for_password = !value;
     return true;
   }
   for (const Switch &entry : switches)
-    if (set_switch(entry, options, name, value, error)) return true;
+    if (set_switch(entry, options, name, value, wrong)) return true;
   for (const Text &entry : texts) {
     if (name != entry.name) continue;
-    if (!value) *error = name + " needs a value";
+    if (!value) *wrong = name + " needs a value";
     options->*entry.target = value;
     if (name == "protocol" && value && !is_any_of(*value, {"tcp", "socket"}))
-      *error = "protocol is tcp or socket, and not '" + *value + "'";
+      *wrong = "protocol is tcp or socket, and not '" + *value + "'";
     return true;
   }
   for (const Number &entry : numbers) {
@@ -250,7 +251,7 @@ bool set_from_file(ConnectionOptions *options, const std::string &name,
     const char *end = digits.data() + digits.size();
     const auto [stop, code] = std::from_chars(digits.data(), end, number);
     if (code != std::errc() || stop != end || number > entry.most)
-      *error = fmt::format("{} is a number up to {}, and not '{}'", name,
+      *wrong = fmt::format("{} is a number up to {}, and not '{}'", name,
                            entry.most, digits);
     // 0 stands for the default.
     options->*entry.target =

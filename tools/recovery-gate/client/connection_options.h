@@ -59,16 +59,16 @@ std::vector<std::string> with_password_options(
 /*
   Takes what the command line did not say from the option files, then asks on
   the terminal for the password if that was wanted. Once, before the first
-  connection. Returns an empty string, or what is wrong.
+  connection. Fails with what is wrong in them, or when nobody can be asked.
 */
-std::string complete(ConnectionOptions *options);
+Failure complete(ConnectionOptions *options);
 
 /* Sets what a line of an option file says; false: there is no such option.
    `value` is nothing for an option without "=". What is wrong with the value is
-   left in *error. */
+   left in *wrong. */
 bool set_from_file(ConnectionOptions *options, const std::string &name,
                    const std::optional<std::string> &value,
-                   std::string *error);
+                   Failure *wrong);
 
 /* "host:port" or "socket", for messages. */
 std::string where(const ConnectionOptions &options);

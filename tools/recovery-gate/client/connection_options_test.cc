@@ -73,7 +73,7 @@ class FromFiles : public testing::Test {
     std::ofstream(folder_ + "/my.cnf") << text;
     words.push_back("--defaults-file=" + folder_ + "/my.cnf");
     ConnectionOptions options = parsed(std::move(words));
-    error_ = complete(&options);
+    error_ = complete(&options).text();
     return options;
   }
 

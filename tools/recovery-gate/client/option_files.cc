@@ -89,11 +89,11 @@ class Reader {
     }
   }
 
-  std::string read_if_there(const std::string &path) {
-    return ::access(path.c_str(), F_OK) == 0 ? read(path, 0) : std::string();
+  Failure read_if_there(const std::string &path) {
+    return ::access(path.c_str(), F_OK) == 0 ? read(path, 0) : Failure();
   }
 
-  std::string read_required(const std::string &path) {
+  Failure read_required(const std::string &path) {
     std::ifstream file(path);
     if (!file)
       return fmt::format("cannot read {}: {}", path, std::strerror(errno));
@@ -101,7 +101,7 @@ class Reader {
   }
 
  private:
-  std::string read(const std::string &path, int depth) {
+  Failure read(const std::string &path, int depth) {
     if (anybody_may_write(path)) {
       std::fprintf(stderr,
                    "recovery-gate: anybody may write to %s: it is ignored\n",
@@ -116,8 +116,9 @@ class Reader {
       if (line.empty() || line[0] == '#' || line[0] == ';') continue;
       const std::string place = fmt::format("{}, line {}", path, number);
       if (line[0] == '!') {
-        std::string error = include(trimmed(line.substr(1)), place, depth + 1);
-        if (!error.empty()) return error;
+        if (Failure failure =
+                include(trimmed(line.substr(1)), place, depth + 1))
+          return failure;
         continue;
       }
       if (line[0] == '[') {
@@ -153,8 +154,8 @@ class Reader {
     lines_->push_back(std::move(option));
   }
 
-  std::string include(const std::string &directive, const std::string &place,
-                      int depth) {
+  Failure include(const std::string &directive, const std::string &place,
+                  int depth) {
     if (depth > deepest_include) return place + ": too many files in files";
     const std::size_t end = directive.find_first_of(space);
     const std::string word = directive.substr(0, end);
@@ -176,10 +177,8 @@ class Reader {
       return fmt::format("{}: cannot read {}: {}", place, path,
                          error.message());
     std::sort(files.begin(), files.end());
-    for (const std::string &file : files) {
-      std::string trouble = read(file, depth);
-      if (!trouble.empty()) return trouble;
-    }
+    for (const std::string &file : files)
+      if (Failure failure = read(file, depth)) return failure;
     return {};
   }
 
@@ -204,8 +203,8 @@ const char *first_of_environment(const char *name, const char *old_name) {
 
 }  // namespace
 
-std::string read_option_files(const OptionFiles &files,
-                              std::vector<OptionLine> *lines) {
+Failure read_option_files(const OptionFiles &files,
+                          std::vector<OptionLine> *lines) {
   if (files.none) return {};
   std::string suffix = files.group_suffix;
   if (suffix.empty()) {
@@ -217,22 +216,22 @@ std::string read_option_files(const OptionFiles &files,
                 suffix, lines);
   if (files.only) return reader.read_required(*files.only);
 
-  std::string error;
   for (const char *path : {"/etc/my.cnf", "/etc/mysql/my.cnf"})
-    if (error.empty()) error = reader.read_if_there(path);
+    if (Failure failure = reader.read_if_there(path)) return failure;
   const char *home = first_of_environment("MARIADB_HOME", "MYSQL_HOME");
-  if (error.empty() && home != nullptr)
-    error = reader.read_if_there(std::string(home) + "/my.cnf");
-  if (error.empty() && files.extra) error = reader.read_required(*files.extra);
+  if (home != nullptr)
+    if (Failure failure = reader.read_if_there(std::string(home) + "/my.cnf"))
+      return failure;
+  if (files.extra)
+    if (Failure failure = reader.read_required(*files.extra)) return failure;
   const char *user_home = std::getenv("HOME");
-  if (error.empty() && user_home != nullptr)
-    error = reader.read_if_there(std::string(user_home) + "/.my.cnf");
-  return error;
+  if (user_home == nullptr) return {};
+  return reader.read_if_there(std::string(user_home) + "/.my.cnf");
 }
 
-std::string read_option_file(const std::string &path,
-                             const std::vector<std::string> &groups,
-                             std::vector<OptionLine> *lines) {
+Failure read_option_file(const std::string &path,
+                         const std::vector<std::string> &groups,
+                         std::vector<OptionLine> *lines) {
   return Reader(groups, "", lines).read_required(path);
 }
 

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "recovery_gate/base/failure.h"
+
 namespace recovery_gate::tool {
 
 /* Which files and groups to read. */
@@ -33,16 +35,16 @@ struct OptionLine {
 /*
   All lines of the groups [client], [client-server], [client-mariadb] and
   [recovery-gate], in the order in which they were read: the last one of a name
-  is what counts. Returns an empty string, or what is wrong. A file that is not
-  there is an error only when it was asked for by name.
+  is what counts. Fails with what is wrong. A file that is not there is that only
+  when it was asked for by name.
 */
-std::string read_option_files(const OptionFiles &files,
-                              std::vector<OptionLine> *lines);
+Failure read_option_files(const OptionFiles &files,
+                          std::vector<OptionLine> *lines);
 
 /* The same of these groups in one file and what it includes. */
-std::string read_option_file(const std::string &path,
-                             const std::vector<std::string> &groups,
-                             std::vector<OptionLine> *lines);
+Failure read_option_file(const std::string &path,
+                         const std::vector<std::string> &groups,
+                         std::vector<OptionLine> *lines);
 
 }  // namespace recovery_gate::tool
 

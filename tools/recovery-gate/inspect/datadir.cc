@@ -123,9 +123,9 @@ bool is_set(const std::optional<std::string> &value) {
 }
 
 /* Reads the index that `log_bin` and `log_bin_index` name. */
-std::string take_index(const std::string &log_bin,
-                       const std::optional<std::string> &log_bin_index,
-                       DataDirectory *directory) {
+Failure take_index(const std::string &log_bin,
+                   const std::optional<std::string> &log_bin_index,
+                   DataDirectory *directory) {
   directory->log_base =
       absolute(directory->path, without_extension(log_bin));
   directory->index_path =
@@ -135,9 +135,9 @@ std::string take_index(const std::string &log_bin,
                          ? *log_bin_index
                          : without_extension(*log_bin_index) + ".index")
           : directory->log_base + ".index";
-  const std::string error = read_binlog_index(
-      directory->index_path, directory->path, &directory->index);
-  if (!error.empty()) return error;
+  if (Failure failure = read_binlog_index(
+          directory->index_path, directory->path, &directory->index))
+    return failure;
   if (directory->index.logs.empty())
     return directory->index_path + " names no binary log";
   if (kind_of(directory->index) == IndexKind::RELAY_LOGS)
@@ -146,10 +146,9 @@ std::string take_index(const std::string &log_bin,
   return {};
 }
 
-std::string search_index(DataDirectory *directory) {
+Failure search_index(DataDirectory *directory) {
   std::vector<std::string> names, candidates;
-  const std::string error = list_quietly(directory->path, &names);
-  if (!error.empty()) return error;
+  if (Failure failure = list_quietly(directory->path, &names)) return failure;
   for (const std::string &name : names) {
     if (!ends_with(name, ".index")) continue;
     BinlogIndex index;
@@ -173,18 +172,19 @@ std::string search_index(DataDirectory *directory) {
                        all);
   }
   BinlogIndex index;
-  read_binlog_index(candidates[0], directory->path, &index);
+  if (Failure failure =
+          read_binlog_index(candidates[0], directory->path, &index))
+    return failure;
   return take_index(without_extension(index.logs.back()), candidates[0],
                     directory);
 }
 
 }  // namespace
 
-std::string read_server_options(const std::string &file,
-                                ServerOptions *options) {
+Failure read_server_options(const std::string &file, ServerOptions *options) {
   std::vector<OptionLine> lines;
-  const std::string error = read_option_file(file, server_groups, &lines);
-  if (!error.empty()) return error;
+  if (Failure failure = read_option_file(file, server_groups, &lines))
+    return failure;
   options->file = file;
   for (const OptionLine &line : lines) {
     const std::string value = line.value.value_or("");
@@ -213,8 +213,8 @@ std::string read_server_options(const std::string &file,
   return {};
 }
 
-std::string open_data_directory(const std::string &path,
-                                DataDirectory *directory) {
+Failure open_data_directory(const std::string &path,
+                            DataDirectory *directory) {
   char resolved[PATH_MAX];
   struct stat about;
   if (::realpath(path.c_str(), resolved) == nullptr ||
@@ -248,9 +248,8 @@ Occupant find_occupant(const DataDirectory &directory,
   return found;
 }
 
-std::string find_binlogs(const std::optional<std::string> &log_bin,
-                         const ServerOptions &options,
-                         DataDirectory *directory) {
+Failure find_binlogs(const std::optional<std::string> &log_bin,
+                     const ServerOptions &options, DataDirectory *directory) {
   const std::string master_info = absolute(
       directory->path, options.master_info_file.value_or("master.info"));
   struct stat connections;

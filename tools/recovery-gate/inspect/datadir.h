@@ -31,9 +31,8 @@ struct ServerOptions {
   bool recovers_as_slave = false;  // init_rpl_role=SLAVE
 };
 
-/* Returns an empty string, or what is wrong with the file. */
-std::string read_server_options(const std::string &file,
-                                ServerOptions *options);
+/* Fails with what is wrong with the file. */
+Failure read_server_options(const std::string &file, ServerOptions *options);
 
 struct DataDirectory {
   std::string path;        // absolute
@@ -46,10 +45,8 @@ struct DataDirectory {
   std::string owner;  // name of the user that the server runs as
 };
 
-/* Returns an empty string, or why this is not a data directory, with what to do.
-   Fills in `path` and `owner`. */
-std::string open_data_directory(const std::string &path,
-                                DataDirectory *directory);
+/* Fills in `path` and `owner`. Fails when this is not a data directory. */
+Failure open_data_directory(const std::string &path, DataDirectory *directory);
 
 struct Occupant {
   /* A server has locked its files: "process 4711 has locked /data/ibdata1". */
@@ -67,12 +64,11 @@ Occupant find_occupant(const DataDirectory &directory,
 /*
   Finds the binary log index: that of `log_bin`, as the server's option of this
   name, when given; else as the option file says; else the one index in the data
-  directory whose logs are binary logs, not relay logs. Returns an empty string,
-  or why there is none, with what to do.
+  directory whose logs are binary logs, not relay logs. Fails when there is none,
+  and says what to do.
 */
-std::string find_binlogs(const std::optional<std::string> &log_bin,
-                         const ServerOptions &options,
-                         DataDirectory *directory);
+Failure find_binlogs(const std::optional<std::string> &log_bin,
+                     const ServerOptions &options, DataDirectory *directory);
 
 }  // namespace recovery_gate::tool
 

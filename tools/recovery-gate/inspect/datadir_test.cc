@@ -18,11 +18,11 @@ class DataDirectoryTest : public testing::Test {
  protected:
   DataDirectoryTest() {
     folder.make_data_directory();
-    EXPECT_EQ(open_data_directory(folder.path(), &directory), "");
+    EXPECT_EQ(open_data_directory(folder.path(), &directory).text(), "");
   }
 
   std::string find(const std::optional<std::string> &log_bin = {}) {
-    return find_binlogs(log_bin, options, &directory);
+    return find_binlogs(log_bin, options, &directory).text();
   }
 
   TestDataDirectory folder;
@@ -101,9 +101,9 @@ TEST_F(DataDirectoryTest, IsNoneWithoutThoseFiles) {
   std::filesystem::remove(folder.file("aria_log_control"));
   EXPECT_THAT(find_occupant(directory, options).unknown,
               HasSubstr("not a server's data directory"));
-  EXPECT_NE(open_data_directory(folder.file("none"), &directory), "");
+  EXPECT_NE(open_data_directory(folder.file("none"), &directory).text(), "");
   folder.write("file", "");
-  EXPECT_THAT(open_data_directory(folder.file("file"), &directory),
+  EXPECT_THAT(open_data_directory(folder.file("file"), &directory).text(),
               HasSubstr("not a directory"));
 }
 
@@ -143,7 +143,7 @@ TEST_F(DataDirectoryTest, GoesByTheServersOptionFile) {
                "[client]\nuser=nobody\n[mysqld]\nlog_bin=old\n"
                "[mariadb]\nlog-bin=" + folder.file("bin") +
                    "\nserver-id=7\nrecovery_gate_mode=always\n");
-  ASSERT_EQ(read_server_options(folder.file("my.cnf"), &options), "");
+  ASSERT_EQ(read_server_options(folder.file("my.cnf"), &options).text(), "");
   EXPECT_EQ(options.server_id, 7u);
   EXPECT_EQ(options.mode, Mode::ALWAYS);
   EXPECT_FALSE(options.has_user) << "that is a client's";
@@ -170,7 +170,7 @@ TEST_F(DataDirectoryTest, KnowsHowTheServerWouldRecoverAndReplicate) {
   const auto read = [&](const std::string &lines) {
     folder.write("my.cnf", "[mariadbd]\n" + lines);
     options = {};
-    EXPECT_EQ(read_server_options(folder.file("my.cnf"), &options), "");
+    EXPECT_EQ(read_server_options(folder.file("my.cnf"), &options).text(), "");
   };
   read("");
   EXPECT_FALSE(options.recovers_as_slave);

@@ -87,7 +87,8 @@ Forecast foretell(const DataDirectory &directory, const Survey &survey,
   facts.recovered_gtid = survey.gtid_position;
 
   std::vector<std::string> names;
-  list_quietly(folder_of(newest), &names);
+  // Without them, the name of the next log follows from the newest one.
+  static_cast<void>(list_quietly(folder_of(newest), &names));
   BinlogSample start;
   const BinlogPosition header = foretell_next_header(survey, names);
   start.end =

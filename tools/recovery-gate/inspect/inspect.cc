@@ -70,15 +70,16 @@ class Inspection {
       : options_(options), invocation_(invocation) {}
 
   ExitCode run() {
-    std::string error = prepare();
-    if (!error.empty()) return fail(json(), ExitCode::USAGE, error);
+    if (const Failure failure = prepare())
+      return fail(json(), ExitCode::USAGE, failure.text());
     const ServerOptions &server = findings_.options;
     Occupant occupant = find_occupant(findings_.directory, server);
     if (!occupant.unknown.empty())
       return fail(json(), ExitCode::USAGE, occupant.unknown);
     if (!occupant.who.empty()) return is_running(occupant);
-    error = find_binlogs(options_.log_bin, server, &findings_.directory);
-    if (!error.empty()) return fail(json(), ExitCode::USAGE, error);
+    if (const Failure failure =
+            find_binlogs(options_.log_bin, server, &findings_.directory))
+      return fail(json(), ExitCode::USAGE, failure.text());
     examine();
     // A server that was started meanwhile has changed what was read.
     occupant = find_occupant(findings_.directory, server);
@@ -89,21 +90,22 @@ class Inspection {
  private:
   bool json() const { return invocation_.json; }
 
-  std::string prepare() {
+  Failure prepare() {
     for (const std::string &name : options_.replicas) {
       std::string host;
       unsigned port = 0;
       if (!split_address(name, &host, &port))
         return "--replica takes HOST or HOST:PORT, not " + name;
     }
-    std::string error = open_data_directory(options_.data_directory,
-                                            &findings_.directory);
+    if (Failure failure = open_data_directory(options_.data_directory,
+                                              &findings_.directory))
+      return failure;
     const OptionFiles &files = invocation_.connection.files;
-    if (error.empty() && files.only)
-      error = read_server_options(*files.only, &findings_.options);
-    if (error.empty() && !options_.replicas.empty())
-      error = complete(&invocation_.connection);
-    return error;
+    if (files.only)
+      if (Failure failure = read_server_options(*files.only, &findings_.options))
+        return failure;
+    if (options_.replicas.empty()) return {};
+    return complete(&invocation_.connection);
   }
 
   void examine() {

@@ -12,8 +12,8 @@
 
 namespace recovery_gate::tool {
 
-std::string list_quietly(const std::string &folder,
-                         std::vector<std::string> *names) {
+Failure list_quietly(const std::string &folder,
+                     std::vector<std::string> *names) {
   const int file = open_quietly(folder, O_DIRECTORY);
   DIR *entries = file < 0 ? nullptr : ::fdopendir(file);
   if (entries == nullptr) {

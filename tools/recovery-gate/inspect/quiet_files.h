@@ -13,10 +13,9 @@
 
 namespace recovery_gate::tool {
 
-/* All names in a folder, sorted. Returns an empty string, or why it cannot be
-   read. */
-std::string list_quietly(const std::string &folder,
-                         std::vector<std::string> *names);
+/* All names in a folder, sorted. Fails when it cannot be read. */
+Failure list_quietly(const std::string &folder,
+                     std::vector<std::string> *names);
 
 /* The state file is read, and takes no notice of what is written: to see what a
    server's start would do. */
