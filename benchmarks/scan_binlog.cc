@@ -95,15 +95,16 @@ bool is_scanned(EventType type) {
 
 Counts walk(ByteSource &source, bool verify) {
   BinlogReader reader(source);
-  std::string error = reader.open();
+  Failure failure = reader.open();
   Counts counts;
-  for (Event event; error.empty() && reader.next(&event);) {
+  for (Event event; !failure && reader.next(&event);) {
     ++counts.events;
     counts.transactions += event.header.type == EventType::GTID;
-    if (verify && is_scanned(event.header.type)) error = reader.verify(event);
+    if (verify && is_scanned(event.header.type))
+      failure = reader.verify(event);
   }
-  if (error.empty()) error = reader.error();
-  if (!error.empty()) fail(error);
+  if (!failure) failure = reader.error();
+  if (failure) fail(failure.text());
   return counts;
 }
 
@@ -118,7 +119,7 @@ Counts find_transactions(ByteSource &source, bool verify_all,
         ++counts.transactions;
         return true;
       });
-  if (!result.error.empty()) fail(result.error);
+  if (result.error) fail(result.error.text());
   if (result.tail != Tail::CLEAN) fail(result.tail_reason);
   counts.events = result.events;
   return counts;
@@ -157,8 +158,7 @@ int main(int argc, char **argv) {
 
   const double start = seconds_used();
   FileSource file;
-  const std::string error = file.open(argv[2]);
-  if (!error.empty()) fail(error);
+  if (const Failure failure = file.open(argv[2])) fail(failure.text());
   CountingSource source(file, time_reads);
   Counts counts;
   if (what == "read")

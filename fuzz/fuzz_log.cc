@@ -51,12 +51,12 @@ bool look_into(BinlogReader &reader, const Event &event) {
   ByteRange body;
   const std::size_t size = reader.body_size(event);
   EXPECT(size <= event.header.length - event_header_size);
-  const std::string start_error = reader.body_start(event, 24, &body);
-  if (start_error.empty()) EXPECT(body.size == std::min<std::size_t>(size, 24));
-  if (!reader.unreadable().empty()) return true;
-  const bool is_right = start_error.empty() && reader.verify(event).empty();
+  const bool has_start = !reader.body_start(event, 24, &body);
+  if (has_start) EXPECT(body.size == std::min<std::size_t>(size, 24));
+  if (reader.unreadable()) return true;
+  const bool is_right = has_start && !reader.verify(event);
   if (is_right) {
-    EXPECT(reader.body(event, &body).empty());
+    EXPECT(!reader.body(event, &body));
     EXPECT(body.size == size);
     // Every byte that was promised can be read.
     EXPECT(crc32(0, body.data, static_cast<uInt>(body.size)) <= UINT32_MAX);
@@ -68,7 +68,7 @@ Walk walk(Bytes bytes, EventDecryptor *key, bool bodies) {
   MemorySource source(bytes.data, bytes.size);
   BinlogReader reader(source, key);
   Walk walk;
-  walk.opened = reader.open().empty();
+  walk.opened = !reader.open();
   std::uint64_t end = binlog_magic.size();
   for (Event event; reader.next(&event); end = event.end()) {
     EXPECT(walk.opened);
@@ -83,7 +83,7 @@ Walk walk(Bytes bytes, EventDecryptor *key, bool bodies) {
     walk.events.push_back(event);
   }
   if (!walk.opened) return walk;
-  EXPECT(reader.error().empty());  // memory can always be read
+  EXPECT(!reader.error());  // memory can always be read
   EXPECT(reader.position() == end);
   walk.tail = reader.tail();
   EXPECT((walk.tail == Tail::CLEAN) == (end == bytes.size));
@@ -143,7 +143,7 @@ void check_scan(Bytes bytes, const Scan &found, const Walk &walk) {
   EXPECT(result.events <= walk.events.size());
   if (result.events > 0)
     EXPECT(walk.events[result.events - 1].end() == result.end_of_events);
-  if (!result.error.empty()) return;
+  if (result.error) return;
   EXPECT((result.tail == Tail::CLEAN) == (result.end_of_events == bytes.size));
   EXPECT((result.tail == Tail::CLEAN) == result.tail_reason.empty());
   if (result.tail == Tail::CLEAN) EXPECT(result.events == walk.events.size());
@@ -178,14 +178,13 @@ void check_parts(Bytes bytes, EventDecryptor *key, const Scan &whole,
   const Scan verified = scan_all(bytes, key, options);
   expect_beginning_of(whole.transactions, verified.transactions);
   EXPECT(verified.result.end_of_events <= whole.result.end_of_events);
-  if (!whole.result.error.empty()) return;
+  if (whole.result.error) return;
 
   MemorySource source(bytes.data, bytes.size);
   if (!verified.transactions.empty() &&
       verified.result.format.checksums == ChecksumAlgorithm::CRC32)
-    EXPECT(verify_range(source, verified.transactions.front().begin,
-                        verified.transactions.back().end, key)
-               .empty());
+    EXPECT(!verify_range(source, verified.transactions.front().begin,
+                         verified.transactions.back().end, key));
   if (whole.transactions.empty()) return;
 
   // From one of them on, up to another, there is the same.
@@ -196,7 +195,7 @@ void check_parts(Bytes bytes, EventDecryptor *key, const Scan &whole,
   part.from = whole.transactions[first].begin;
   part.to = whole.transactions[last].end;
   const Scan some = scan_all(bytes, key, part);
-  EXPECT(some.result.error.empty());
+  EXPECT(!some.result.error);
   EXPECT(some.result.tail == Tail::CLEAN);
   EXPECT(some.result.end_of_events == *part.to);
   const auto at = whole.transactions.begin();
@@ -234,7 +233,7 @@ std::string around_block_end(Bytes bytes, std::uint32_t any) {
 bool is_encrypted(Bytes bytes) {
   MemorySource source(bytes.data, bytes.size);
   BinlogReader reader(source);
-  return reader.open().empty() && reader.is_encrypted();
+  return !reader.open() && reader.is_encrypted();
 }
 
 void check_both_ways(Bytes bytes, std::uint32_t any) {

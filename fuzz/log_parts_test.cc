@@ -71,7 +71,7 @@ TEST_P(SampleTest, HasTheSameTransactionsEncrypted) {
   };
   scan(plain, into(&expected));
   const ScanResult result = scan(source, options, into(&found));
-  EXPECT_EQ(result.error, "");
+  EXPECT_EQ(result.error.text(), "");
   EXPECT_TRUE(result.is_encrypted);
   EXPECT_EQ(result.tail, Tail::CLEAN) << result.tail_reason;
   EXPECT_FALSE(found.empty());

@@ -19,7 +19,7 @@ inline void toy_crypt(const EventDecryptor::Iv &iv, const unsigned char *in,
 
 class ToyDecryptor final : public EventDecryptor {
  public:
-  std::string start(unsigned scheme, std::uint32_t) override {
+  Failure start(unsigned scheme, std::uint32_t) override {
     return scheme == 1 ? "" : "no such scheme";
   }
   bool decrypt(const Iv &iv, const unsigned char *in, std::size_t size,

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "recovery_gate/base/failure.h"
+
 namespace recovery_gate {
 
 struct LayoutProbe {
@@ -22,14 +24,14 @@ struct LayoutProbe {
 };
 
 /*
-  Empty when every probe agrees; else one sentence that names the first
+  None when every probe agrees; else one sentence that names the first
   difference and says what to do. `built_release` and `running_release` are
   server versions such as "10.11.18-MariaDB"; only the part up to the first
   '-' counts, since the rest is for the operator to choose.
 */
-std::string build_mismatch(const std::string &built_release,
-                           const std::string &running_release,
-                           const std::vector<LayoutProbe> &probes);
+Failure build_mismatch(const std::string &built_release,
+                       const std::string &running_release,
+                       const std::vector<LayoutProbe> &probes);
 
 }  // namespace recovery_gate
 

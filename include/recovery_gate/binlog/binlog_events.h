@@ -8,8 +8,7 @@
 
   The decoders take the body alone: what follows the header, without the
   checksum. They believe no number in it before they have checked it, keep no
-  pointer into it unless it says so below, and return an empty string, or what is
-  wrong; the value then means nothing.
+  pointer into it unless it says so below, and fail with what is wrong.
 */
 #ifndef RECOVERY_GATE_BINLOG_EVENTS_H
 #define RECOVERY_GATE_BINLOG_EVENTS_H
@@ -21,6 +20,7 @@
 #include <string>
 #include <string_view>
 
+#include "recovery_gate/base/failure.h"
 #include "recovery_gate/binlog/gtid_state.h"
 
 namespace recovery_gate {
@@ -161,8 +161,8 @@ struct FormatDescription {
   for. An error says what wrote the log when that was no MariaDB 10.0 or later:
   MySQL, an older release; and a relay log is none.
 */
-std::string decode(const EventHeader &header, ByteRange body,
-                   FormatDescription *description);
+Failure decode(const EventHeader &header, ByteRange body,
+               FormatDescription *description);
 
 struct GtidEvent {
   Gtid gtid;
@@ -183,25 +183,24 @@ struct GtidEvent {
   /* Engines that take part, less one; 255: unknown. */
   std::uint8_t extra_engines = 0;
 };
-std::string decode(const EventHeader &header, ByteRange body, GtidEvent *event);
+Failure decode(const EventHeader &header, ByteRange body, GtidEvent *event);
 
 struct GtidListEvent {
   GtidState gtids;
 };
-std::string decode(const EventHeader &header, ByteRange body,
-                   GtidListEvent *event);
+Failure decode(const EventHeader &header, ByteRange body, GtidListEvent *event);
 
 struct XidEvent {
   std::uint64_t xid = 0;
 };
-std::string decode(const EventHeader &header, ByteRange body, XidEvent *event);
+Failure decode(const EventHeader &header, ByteRange body, XidEvent *event);
 
 struct XaPrepareEvent {
   bool one_phase = false;  // XA COMMIT ... ONE PHASE
   XaId xa;
 };
-std::string decode(const EventHeader &header, ByteRange body,
-                   XaPrepareEvent *event);
+Failure decode(const EventHeader &header, ByteRange body,
+               XaPrepareEvent *event);
 
 enum class QueryKind {
   BEGIN,
@@ -225,10 +224,10 @@ struct QueryEvent {
   `body` may be the first bytes only, of a body of `whole_size` bytes; the kind
   is then OTHER when they do not reach the statement.
 */
-std::string decode(const EventHeader &header, ByteRange body,
-                   std::size_t whole_size, QueryEvent *event);
-inline std::string decode(const EventHeader &header, ByteRange body,
-                          QueryEvent *event) {
+Failure decode(const EventHeader &header, ByteRange body,
+               std::size_t whole_size, QueryEvent *event);
+inline Failure decode(const EventHeader &header, ByteRange body,
+                      QueryEvent *event) {
   return decode(header, body, body.size, event);
 }
 
@@ -236,23 +235,22 @@ struct RotateEvent {
   std::string next_log;  // without a folder
   std::uint64_t position = 0;
 };
-std::string decode(const EventHeader &header, ByteRange body,
-                   RotateEvent *event);
+Failure decode(const EventHeader &header, ByteRange body, RotateEvent *event);
 
 /* Crash recovery has to read from the start of this log on. */
 struct BinlogCheckpointEvent {
   std::string log;  // without a folder
 };
-std::string decode(const EventHeader &header, ByteRange body,
-                   BinlogCheckpointEvent *event);
+Failure decode(const EventHeader &header, ByteRange body,
+               BinlogCheckpointEvent *event);
 
 struct StartEncryptionEvent {
   std::uint8_t scheme = 0;
   std::uint32_t key_version = 0;
   std::array<unsigned char, 12> nonce = {};
 };
-std::string decode(const EventHeader &header, ByteRange body,
-                   StartEncryptionEvent *event);
+Failure decode(const EventHeader &header, ByteRange body,
+               StartEncryptionEvent *event);
 
 }  // namespace recovery_gate
 

@@ -14,15 +14,16 @@
 #include <optional>
 #include <string>
 
+#include "recovery_gate/base/failure.h"
 #include "recovery_gate/binlog/binlog_events.h"
 #include "recovery_gate/binlog/gtid_state.h"
 
 namespace recovery_gate {
 
 struct BinlogFileFacts {
-  /* Empty, or why the file could not be read as a binary log; the other
-     members then mean nothing. */
-  std::string error;
+  /* The file could not be read as a binary log, and the other members mean
+     nothing. */
+  Failure error;
   /* The server that wrote it did not close it: it crashed. */
   bool in_use = false;
   /* The id of the server that wrote it, when it began to. */

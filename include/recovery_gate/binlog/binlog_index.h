@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "recovery_gate/base/failure.h"
 #include "recovery_gate/binlog/binlog_reader.h"
 #include "recovery_gate/binlog/transaction_scanner.h"
 
@@ -28,13 +29,13 @@ struct BinlogIndex {
 /*
   Reads an index file, one path a line. A relative path is relative to
   `data_directory`, from where the server runs; an empty line ends the list, as in
-  the server. Returns an empty string, or why there is no list: the file cannot be
-  read, is larger than largest_index, or a line is too long or holds a zero byte.
-  Whether the logs exist is not looked at.
+  the server. Fails when the file cannot be read, is larger than largest_index, or a
+  line is too long or holds a zero byte; the list is then empty. Whether the logs
+  exist is not looked at.
 */
-std::string read_binlog_index(const std::string &path,
-                              const std::string &data_directory,
-                              BinlogIndex *index);
+Failure read_binlog_index(const std::string &path,
+                          const std::string &data_directory,
+                          BinlogIndex *index);
 
 struct RecoveryLogs {
   /* The last log was not closed: the server is running, or it crashed, and its
@@ -50,14 +51,14 @@ struct RecoveryLogs {
 /*
   Finds out where crash recovery begins: at the log that the last checkpoint in
   the last log names, if that log was not closed. Scans the last log; of the
-  others it only looks whether they can be opened. Returns an empty string, or why
-  recovery would fail or what it reads cannot be known: a log is not there any
-  more, the last one is not one, or is encrypted and there is no decryptor, or what
-  it names is not in the index; `logs->last` is then what the scan has found, if
-  there was one. An empty index is no error; nothing is recovered then.
+  others it only looks whether they can be opened. Fails when recovery would fail or
+  what it reads cannot be known: a log is not there any more, the last one is not
+  one, or is encrypted and there is no decryptor, or what it names is not in the
+  index; `logs->last` is then what the scan has found, if there was one. An empty
+  index is no failure; nothing is recovered then.
 */
-std::string find_recovery_logs(const BinlogIndex &index,
-                               EventDecryptor *decryptor, RecoveryLogs *logs);
+Failure find_recovery_logs(const BinlogIndex &index, EventDecryptor *decryptor,
+                           RecoveryLogs *logs);
 
 }  // namespace recovery_gate
 

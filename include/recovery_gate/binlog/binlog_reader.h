@@ -2,11 +2,11 @@
   Walks over one binary log, event by event.
 
     FileSource file;
-    std::string error = file.open(path);
+    if (Failure failure = file.open(path)) return failure;
     BinlogReader reader(file);
-    if (error.empty()) error = reader.open();
-    for (Event event; error.empty() && reader.next(&event);) ...
-    if (error.empty()) error = reader.error();
+    if (Failure failure = reader.open()) return failure;
+    for (Event event; reader.next(&event);) ...
+    return reader.error();
 
   Only headers are read, and what comes along with them; the body of an event is
   read when it is asked for. While events are small, they are read ahead in
@@ -26,6 +26,7 @@
 #include <string>
 #include <vector>
 
+#include "recovery_gate/base/failure.h"
 #include "recovery_gate/binlog/binlog_events.h"
 #include "recovery_gate/binlog/byte_source.h"
 
@@ -41,9 +42,8 @@ class EventDecryptor {
 
   virtual ~EventDecryptor() = default;
 
-  /* A log begins that is encrypted so. Returns an empty string, or why it cannot
-     be decrypted. */
-  virtual std::string start(unsigned scheme, std::uint32_t key_version) = 0;
+  /* A log begins that is encrypted so. Fails when it cannot be decrypted. */
+  virtual Failure start(unsigned scheme, std::uint32_t key_version) = 0;
 
   /*
     Decrypts what was encrypted as one piece from `iv` on, without padding: all of
@@ -87,11 +87,10 @@ class BinlogReader {
 
   /*
     Once, first. Reads the format description event, and the one that says that
-    the log is encrypted. Returns an empty string, or a message that says what the
-    file is instead of a binary log of MariaDB 10.0 or later, and what can be done;
-    next() then returns false.
+    the log is encrypted. A failure says what the file is instead of a binary log
+    of MariaDB 10.0 or later, and what can be done; next() then returns false.
   */
-  std::string open();
+  Failure open();
 
   /* Of the log; after an open() that failed, what could be read of it. */
   const FormatDescription &format() const { return format_; }
@@ -104,8 +103,8 @@ class BinlogReader {
 
   bool is_encrypted() const { return encryption_.has_value(); }
   /* Encrypted, and there is no key: of the events' headers only the length means
-     anything, there are no bodies, and this says why. Else empty. */
-  const std::string &unreadable() const { return unreadable_; }
+     anything, there are no bodies, and this says why. Else none. */
+  const Failure &unreadable() const { return unreadable_; }
 
   /*
     The next event; the format description is the first. False at the end of the
@@ -149,28 +148,27 @@ class BinlogReader {
   void set_limit(std::uint64_t limit);
 
   /*
-    These four are about `event`, which next() has returned. What they return is
-    empty, or why they failed, with the event's place. When the event itself is
-    wrong the walk ends there, as if next() had come upon it; when reading failed,
-    error() says so too. A body is valid until the next call.
+    These four are about `event`, which next() has returned. A failure names the
+    event's place. When the event itself is wrong the walk ends there, as if next()
+    had come upon it; when reading failed, error() says so too. A body is valid
+    until the next call.
   */
 
   /* Without the checksum, which has been verified. One that is larger than
      body_limit is refused. */
-  std::string body(const Event &event, ByteRange *body);
+  Failure body(const Event &event, ByteRange *body);
 
   /* The first `size` bytes of it, not more than 4096, or, verified, all of it when
      it is no larger. */
-  std::string body_start(const Event &event, std::size_t size,
-                         ByteRange *body);
+  Failure body_start(const Event &event, std::size_t size, ByteRange *body);
 
   /* Verifies the checksum of an event of any size, but of an encrypted one that is
      larger than body_limit. Nothing when the log has no checksums. */
-  std::string verify(const Event &event);
+  Failure verify(const Event &event);
 
   /* The caller finds that the event cannot be: `why` is what mariadb-binlog would
      print behind its name. */
-  std::string reject(const Event &event, const std::string &why);
+  void reject(const Event &event, const std::string &why);
 
   /* The size of the body of `event`, without the checksum. */
   std::size_t body_size(const Event &event) const {
@@ -181,8 +179,8 @@ class BinlogReader {
 
   /* When next() has returned false: */
 
-  /* Empty, or why reading failed. tail() then means nothing. */
-  const std::string &error() const { return error_; }
+  /* Why reading failed, if it did. tail() then means nothing. */
+  const Failure &error() const { return error_; }
   Tail tail() const { return tail_; }
   /* Why the tail is not CLEAN, with the offset. */
   const std::string &tail_reason() const { return tail_reason_; }
@@ -200,8 +198,9 @@ class BinlogReader {
            header.end_position == 0 || goes_by_lengths_;
   }
 
-  std::string open_format();
-  std::string open_encryption();
+  Failure open_format();
+  Failure open_encryption();
+  Failure rejected(const Event &event, const std::string &why);
   bool next_slowly(Event *event);
   bool read_header(std::uint64_t offset, std::uint64_t remaining,
                    EventHeader *header);
@@ -225,7 +224,8 @@ class BinlogReader {
   EventDecryptor *const decryptor_;
   FormatDescription format_;
   std::optional<Encryption> encryption_;
-  std::string unreadable_, error_, tail_reason_;
+  Failure unreadable_, error_;
+  std::string tail_reason_;
   Tail tail_ = Tail::CLEAN;
   bool is_at_end_ = true, is_binlog_ = false, goes_by_lengths_ = false;
 

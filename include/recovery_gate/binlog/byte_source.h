@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string>
 
+#include "recovery_gate/base/failure.h"
+
 namespace recovery_gate {
 
 /* Not for more than one thread at once. */
@@ -41,11 +43,10 @@ class FileSource final : public ByteSource {
   FileSource(const FileSource &) = delete;
   FileSource &operator=(const FileSource &) = delete;
 
-  /* Once. Returns an empty string, or why the file cannot be read. Its size is
-     what it is now: what is written later is not seen. Only a regular file is
+  /* Once. Its size is what it is now: what is written later is not seen. Only a regular file is
      opened, and nothing of it is changed, nor when it was read last where the
      system lets us. */
-  std::string open(const std::string &path);
+  Failure open(const std::string &path);
 
   const std::string &name() const override { return path_; }
   std::uint64_t size() const override { return size_; }

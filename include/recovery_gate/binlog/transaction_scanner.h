@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 
+#include "recovery_gate/base/failure.h"
 #include "recovery_gate/binlog/binlog_events.h"
 #include "recovery_gate/binlog/binlog_reader.h"
 #include "recovery_gate/binlog/byte_source.h"
@@ -77,8 +78,8 @@ struct ScanOptions {
 };
 
 struct ScanResult {
-  /* Empty, or why the log could not be read to its end, or not at all. */
-  std::string error;
+  /* Why the log could not be read to its end, or not at all. */
+  Failure error;
   /* What the members below know also of a log whose events cannot be read, since
      they are encrypted: format, is_encrypted, end_of_events, tail. `error` then
      says so. */
@@ -129,13 +130,11 @@ inline ScanResult scan(ByteSource &source,
 
 /*
   Reads all bytes from `begin`, where an event begins, to `end`, where one ends,
-  and verifies the checksum of each event. Returns an empty string, or what is
-  wrong and where: also when the log has no checksums, since nothing is verified
-  then.
+  and verifies the checksum of each event. A failure says what is wrong and where:
+  also when the log has no checksums, since nothing is verified then.
 */
-std::string verify_range(ByteSource &source, std::uint64_t begin,
-                         std::uint64_t end,
-                         EventDecryptor *decryptor = nullptr);
+Failure verify_range(ByteSource &source, std::uint64_t begin, std::uint64_t end,
+                     EventDecryptor *decryptor = nullptr);
 
 }  // namespace recovery_gate
 

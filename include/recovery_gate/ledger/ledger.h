@@ -27,6 +27,7 @@
 #include <string>
 #include <vector>
 
+#include "recovery_gate/base/failure.h"
 #include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/base/clock.h"
 #include "recovery_gate/base/journal.h"
@@ -97,8 +98,8 @@ class Ledger {
 
   /* What earlier starts left behind. `crashed`: the newest log was not closed,
      which is put on record at once, since a start that is given up later closes
-     it. Returns an empty string, or why it cannot be known. */
-  std::string load(bool crashed, const BinlogPosition &newest_log);
+     it. Fails when it cannot be known. */
+  Failure load(bool crashed, const BinlogPosition &newest_log);
 
   struct Inheritance {
     Obligation obligation;
@@ -162,10 +163,10 @@ class Ledger {
   void look(BinlogProgress &progress, bool gate_is_open);
 
   /* The last look: no session is left that could write. The paths are those of
-     all logs, oldest first; `unreadable` is why they are not known, or empty. */
+     all logs, oldest first; `unreadable` is why they are not known, if so. */
   void shutting_down(BinlogProgress &progress, bool gate_is_open,
                      const std::vector<std::string> &log_paths,
-                     const std::string &gtid_position, std::string unreadable);
+                     const std::string &gtid_position, Failure unreadable);
 
   /* A copy. */
   Record record() const;

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "recovery_gate/base/failure.h"
 #include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/binlog/transaction_scanner.h"
 
@@ -108,11 +109,10 @@ class RecoveredXids {
 /*
   Looks for all of them in those of the binary logs (paths, oldest first) that
   crash recovery reads: the last one, and the ones from its last checkpoint on.
-  What it finds has its checksums verified. Returns an empty string, or why some
-  may not have been found.
+  What it finds has its checksums verified. Fails when some may not have been found.
 */
-std::string find_in_binlog(const std::vector<std::string> &logs,
-                           EventDecryptor *decryptor, RecoveredXids *xids);
+Failure find_in_binlog(const std::vector<std::string> &logs,
+                       EventDecryptor *decryptor, RecoveredXids *xids);
 
 }  // namespace recovery_gate
 

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "recovery_gate/base/failure.h"
 #include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/binlog/gtid_state.h"
 
@@ -60,10 +61,10 @@ struct Unsettled {
   bool empty() const { return gtids.empty(); }
 };
 
-/* Reads the start of each log, in the order given. Sets `*error`, if it is
-   still empty, when one cannot be read; that one is left out. */
+/* Reads the start of each log, in the order given. Sets `*failure`, if
+   there is none yet, when one cannot be read; that one is left out. */
 std::vector<LogStart> read_log_starts(const std::vector<std::string> &paths,
-                                      std::string *error);
+                                      Failure *failure);
 
 /*
   `logs` are those of the binary log index, oldest first; `end` is the state at

@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "recovery_gate/base/failure.h"
 #include "recovery_gate/ledger/ledger.h"
 #include "recovery_gate/ledger/start_facts.h"
 
@@ -37,30 +38,30 @@ void note_recovered_end(const std::string &newest_log, StartFacts *facts);
   What the ledger knows of this start. `unknown` is what Ledger::load() returned,
   `start` the sample of the log that is opened at this start, which is the last of
   `logs` and is not read: it need not be there yet, and only `end.file`, `gtids`,
-  `receives` and `log` matter. `index_error`: empty, or why these are not all logs.
+  `receives` and `log` matter. `index_failure`: why these are not all logs, if so.
   `decryptor` may be null; encrypted logs are then not read.
 
   Returns what the ledger has found, for Ledger::decided(), with `settled` saying
   whether nothing that this server wrote before `start` is owed.
 */
-Ledger::Inheritance inherit(const Ledger &ledger, const std::string &unknown,
+Ledger::Inheritance inherit(const Ledger &ledger, const Failure &unknown,
              const std::vector<std::string> &logs,
-             const std::string &index_error, const BinlogSample &start,
+             const Failure &index_failure, const BinlogSample &start,
              EventDecryptor *decryptor, StartFacts *facts);
 
 /*
   What has come since inherit() was called with the logs `recovered` and with the GTIDs
   `gtids` at their end: the start's own log is open, recovery may have written into it,
   and logs that had expired are deleted. `logs` are those that there are now, and
-  `index_error` is why these are not all.
+  `index_failure` is why these are not all.
 
-  Returns an empty string, or a sentence for the error log: what is owed can be proven,
-  and not be sent any more.
+  Returns a sentence for the error log when what is owed can be proven, and not be sent
+  any more; else nothing.
 */
 std::string follow_up(const std::vector<std::string> &recovered,
                       const GtidState &gtids,
                       const std::vector<std::string> &logs,
-                      const std::string &index_error,
+                      const Failure &index_failure,
                       const BinlogSample &start, Ledger::Inheritance *found,
                       StartFacts *facts);
 

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "recovery_gate/base/failure.h"
 #include "recovery_gate/ledger/record.h"
 
 namespace recovery_gate {
@@ -61,18 +62,18 @@ class StateFile {
   /* `files` must outlive the object. Not for more than one thread at once. */
   StateFile(FileLayer &files, std::string folder);
 
-  /* What was saved last; nothing when nothing ever was. Returns an empty string,
-     or why that cannot be known. */
-  std::string load(std::optional<Record> *record);
+  /* What was saved last; nothing when nothing ever was. Fails when that cannot be
+     known. */
+  Failure load(std::optional<Record> *record);
 
   /*
-    Returns an empty string once the content is safe on disk, or why it may not
-    be; the old content is then still there, or the new one. What load() could
-    not make sense of is kept beside it, with the ending ".damaged"; of an
-    overlong file, its first MiB. It stays where it is while there is something
-    with that name that is no file.
+    Returns once the content is safe on disk. Fails when it may not be; the old
+    content is then still there, or the new one. What load() could not make sense
+    of is kept beside it, with the ending ".damaged"; of an overlong file, its
+    first MiB. It stays where it is while there is something with that name that
+    is no file.
   */
-  std::string save(const Record &record);
+  Failure save(const Record &record);
 
  private:
   FileLayer &files_;
@@ -80,9 +81,9 @@ class StateFile {
   std::string damaged_;  // what load() could not make sense of
 };
 
-/* The bytes. decode() returns an empty string, or what is wrong with them. */
+/* The bytes. decode() fails with what is wrong with them. */
 std::string encode(const Record &record);
-std::string decode(const std::string &content, Record *record);
+Failure decode(const std::string &content, Record *record);
 
 }  // namespace recovery_gate
 

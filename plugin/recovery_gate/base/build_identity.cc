@@ -9,9 +9,9 @@ std::string release_of(const std::string &version) {
 
 }  // namespace
 
-std::string build_mismatch(const std::string &built_release,
-                           const std::string &running_release,
-                           const std::vector<LayoutProbe> &probes) {
+Failure build_mismatch(const std::string &built_release,
+                       const std::string &running_release,
+                       const std::vector<LayoutProbe> &probes) {
   const std::string built = release_of(built_release);
   const std::string running = release_of(running_release);
   if (built != running)

@@ -51,20 +51,20 @@ class Cursor {
   bool is_past_end_ = false;
 };
 
-std::string too_short() { return "is too short for what it should hold"; }
+Failure too_short() { return "is too short for what it should hold"; }
 
-std::string take_xa_id(Cursor &cursor, std::size_t gtrid, std::size_t bqual,
-                       XaId *xa) {
+Failure take_xa_id(Cursor &cursor, std::size_t gtrid, std::size_t bqual,
+                   XaId *xa) {
   if (gtrid > longest_xa_part || bqual > longest_xa_part)
     return fmt::format("names an XA transaction by {} and {} bytes; more than {} "
                        "are impossible",
                        gtrid, bqual, longest_xa_part);
   xa->gtrid = cursor.take_text(gtrid);
   xa->bqual = cursor.take_text(bqual);
-  return cursor.is_past_end() ? too_short() : std::string();
+  return cursor.is_past_end() ? too_short() : Failure();
 }
 
-std::string check_log_name(std::string_view name) {
+Failure check_log_name(std::string_view name) {
   if (name.empty()) return "names no log";
   if (name.size() > longest_log_name)
     return fmt::format("names a log by {} bytes; more than {} are impossible",
@@ -178,8 +178,8 @@ bool has_valid_checksum(ByteRange event) {
   return static_cast<std::uint32_t>(crc) == number_32(event.data + covered);
 }
 
-std::string decode(const EventHeader &header, ByteRange body,
-                   FormatDescription *description) {
+Failure decode(const EventHeader &header, ByteRange body,
+               FormatDescription *description) {
   *description = {};
   description->server_id = header.server_id;
   description->in_use = header.flags & in_use_flag;
@@ -223,8 +223,7 @@ std::string decode(const EventHeader &header, ByteRange body,
   return {};
 }
 
-std::string decode(const EventHeader &header, ByteRange body,
-                   GtidEvent *event) {
+Failure decode(const EventHeader &header, ByteRange body, GtidEvent *event) {
   enum : unsigned {
     standalone = 1,
     group_commit = 2,
@@ -254,8 +253,7 @@ std::string decode(const EventHeader &header, ByteRange body,
     xa.format = static_cast<std::int32_t>(cursor.take_32());
     const std::size_t gtrid = cursor.take_8(), bqual = cursor.take_8();
     if (cursor.is_past_end()) return too_short();
-    std::string error = take_xa_id(cursor, gtrid, bqual, &xa);
-    if (!error.empty()) return error;
+    if (Failure failure = take_xa_id(cursor, gtrid, bqual, &xa)) return failure;
     event->xa = std::move(xa);
   }
   // Later releases append; what is not known here comes after all that is.
@@ -264,10 +262,10 @@ std::string decode(const EventHeader &header, ByteRange body,
     if (event->extra_flags & multi_engine) event->extra_engines = cursor.take_8();
     if (event->extra_flags & (commit_alter | rollback_alter)) cursor.take_64();
   }
-  return cursor.is_past_end() ? too_short() : std::string();
+  return cursor.is_past_end() ? too_short() : Failure();
 }
 
-std::string decode(const EventHeader &, ByteRange body, GtidListEvent *event) {
+Failure decode(const EventHeader &, ByteRange body, GtidListEvent *event) {
   constexpr std::size_t entry_size = 16;
   event->gtids.clear();
   Cursor cursor(body);
@@ -283,14 +281,13 @@ std::string decode(const EventHeader &, ByteRange body, GtidListEvent *event) {
   return {};
 }
 
-std::string decode(const EventHeader &, ByteRange body, XidEvent *event) {
+Failure decode(const EventHeader &, ByteRange body, XidEvent *event) {
   Cursor cursor(body);
   event->xid = cursor.take_64();
-  return cursor.is_past_end() ? too_short() : std::string();
+  return cursor.is_past_end() ? too_short() : Failure();
 }
 
-std::string decode(const EventHeader &, ByteRange body,
-                   XaPrepareEvent *event) {
+Failure decode(const EventHeader &, ByteRange body, XaPrepareEvent *event) {
   Cursor cursor(body);
   event->one_phase = cursor.take_8() != 0;
   event->xa.format = static_cast<std::int32_t>(cursor.take_32());
@@ -299,8 +296,8 @@ std::string decode(const EventHeader &, ByteRange body,
   return take_xa_id(cursor, gtrid, bqual, &event->xa);
 }
 
-std::string decode(const EventHeader &header, ByteRange body,
-                   std::size_t whole_size, QueryEvent *event) {
+Failure decode(const EventHeader &header, ByteRange body,
+               std::size_t whole_size, QueryEvent *event) {
   *event = {};
   Cursor cursor(body);
   cursor.take(4 + 4);  // thread, duration
@@ -325,7 +322,7 @@ std::string decode(const EventHeader &header, ByteRange body,
   return {};
 }
 
-std::string decode(const EventHeader &, ByteRange body, RotateEvent *event) {
+Failure decode(const EventHeader &, ByteRange body, RotateEvent *event) {
   Cursor cursor(body);
   event->position = cursor.take_64();
   if (cursor.is_past_end()) return too_short();
@@ -333,19 +330,19 @@ std::string decode(const EventHeader &, ByteRange body, RotateEvent *event) {
   return check_log_name(event->next_log);
 }
 
-std::string decode(const EventHeader &, ByteRange body,
-                   BinlogCheckpointEvent *event) {
+Failure decode(const EventHeader &, ByteRange body,
+               BinlogCheckpointEvent *event) {
   Cursor cursor(body);
   const std::size_t size = cursor.take_32();
   if (cursor.is_past_end() || size > cursor.left()) return too_short();
   const std::string_view name = cursor.take_text(size);
-  std::string error = check_log_name(name);
-  if (error.empty()) event->log = name;
-  return error;
+  if (Failure failure = check_log_name(name)) return failure;
+  event->log = name;
+  return {};
 }
 
-std::string decode(const EventHeader &, ByteRange body,
-                   StartEncryptionEvent *event) {
+Failure decode(const EventHeader &, ByteRange body,
+               StartEncryptionEvent *event) {
   Cursor cursor(body);
   event->scheme = cursor.take_8();
   event->key_version = cursor.take_32();

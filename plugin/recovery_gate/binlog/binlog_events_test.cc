@@ -308,7 +308,7 @@ QueryKind kind_of(const std::string &statement,
                   EventType type = EventType::QUERY) {
   QueryEvent event;
   const std::string body = TestLog::query_body(statement);
-  EXPECT_THAT(decode(header_of(type), range(body), &event), IsEmpty());
+  EXPECT_THAT(decode(header_of(type), range(body), &event).text(), IsEmpty());
   EXPECT_EQ(event.statement, statement);
   EXPECT_EQ(event.database, "d");
   return event.kind;
@@ -334,7 +334,7 @@ TEST(QueryEventTest, ThatIsCutIsNotTakenForAShorterOne) {
   const ByteRange start = {range(body).data,
                            body.size() - std::string(" and more").size()};
   QueryEvent event;
-  EXPECT_THAT(decode(header_of(EventType::QUERY), start, body.size(), &event),
+  EXPECT_THAT(decode(header_of(EventType::QUERY), start, body.size(), &event).text(),
               IsEmpty());
   EXPECT_EQ(event.statement, "COMMIT");
   EXPECT_EQ(event.kind, QueryKind::OTHER);
@@ -345,7 +345,7 @@ TEST(QueryEventTest, ThatIsCutBeforeItsStatementIsAnyOther) {
       TestLog::query_body("COMMIT", std::string(5000, 'v'));
   QueryEvent event;
   EXPECT_THAT(decode(header_of(EventType::QUERY), {range(body).data, 4096},
-                     body.size(), &event),
+                     body.size(), &event).text(),
               IsEmpty());
   EXPECT_EQ(event.kind, QueryKind::OTHER);
   EXPECT_THAT(event.statement, IsEmpty());

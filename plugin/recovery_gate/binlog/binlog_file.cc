@@ -20,7 +20,7 @@ BinlogFileFacts read(const std::string &path, bool to_the_end) {
   BinlogFileFacts facts;
   FileSource file;
   facts.error = file.open(path);
-  if (!facts.error.empty()) return facts;
+  if (facts.error) return facts;
   facts.size = file.size();
   if (facts.size < start_of_events + event_header_size) {
     facts.error = path + " is too short for a binary log";
@@ -28,7 +28,7 @@ BinlogFileFacts read(const std::string &path, bool to_the_end) {
   }
 
   BinlogReader reader(file);
-  const std::string unreadable = reader.open();
+  const Failure unreadable = reader.open();
   if (!reader.is_binlog()) {
     facts.error = unreadable;
     return facts;
@@ -38,8 +38,8 @@ BinlogFileFacts read(const std::string &path, bool to_the_end) {
   if (to_the_end) {
     reader.seek_by_lengths(start_of_events);
     for (Event event; reader.next(&event);) continue;
-    if (reader.error().empty()) facts.end_of_events = reader.position();
-  } else if (unreadable.empty()) {
+    if (!reader.error()) facts.end_of_events = reader.position();
+  } else if (!unreadable) {
     facts.gtids_before = read_gtids_before(reader);
   }
   facts.error = reader.error();
@@ -52,7 +52,7 @@ BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
                           std::optional<std::uint64_t> to) {
   BinlogStretch stretch;
   FileSource file;
-  if (!file.open(path).empty()) return stretch;
+  if (file.open(path)) return stretch;
   const std::uint64_t end = to.value_or(file.size());
   if (from > end || end > file.size()) return stretch;
   BinlogReader reader(file);
@@ -61,7 +61,7 @@ BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
     if (event.header.type == EventType::GTID)
       stretch.writers.insert(event.header.server_id);
   // A crash may have torn the last event apart.
-  stretch.is_whole = to ? reader.position() == *to : reader.error().empty();
+  stretch.is_whole = to ? reader.position() == *to : !reader.error();
   return stretch;
 }
 

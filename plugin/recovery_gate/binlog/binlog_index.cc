@@ -23,10 +23,9 @@ std::string resolved(std::string_view path, const std::string &data_directory) {
   return whole.append(path);
 }
 
-std::string read_whole(const std::string &path, std::string *content) {
+Failure read_whole(const std::string &path, std::string *content) {
   FileSource file;
-  std::string error = file.open(path);
-  if (!error.empty()) return error;
+  if (Failure failure = file.open(path)) return failure;
   if (file.size() > largest_index)
     return fmt::format("{} is no binary log index: it has {} bytes", path,
                        file.size());
@@ -40,13 +39,12 @@ std::string read_whole(const std::string &path, std::string *content) {
 
 }  // namespace
 
-std::string read_binlog_index(const std::string &path,
-                              const std::string &data_directory,
-                              BinlogIndex *index) {
+Failure read_binlog_index(const std::string &path,
+                          const std::string &data_directory,
+                          BinlogIndex *index) {
   *index = {};
   std::string content;
-  std::string error = read_whole(path, &content);
-  if (!error.empty()) return error;
+  if (Failure failure = read_whole(path, &content)) return failure;
 
   std::string_view rest = content;
   for (unsigned line = 1; !rest.empty() && rest.front() != '\n'; ++line) {
@@ -65,21 +63,20 @@ std::string read_binlog_index(const std::string &path,
   return {};
 }
 
-std::string find_recovery_logs(const BinlogIndex &index,
-                               EventDecryptor *decryptor, RecoveryLogs *logs) {
+Failure find_recovery_logs(const BinlogIndex &index, EventDecryptor *decryptor,
+                           RecoveryLogs *logs) {
   *logs = {};
   if (index.logs.empty()) return {};
   const std::string &last = index.logs.back();
   FileSource file;
-  std::string error = file.open(last);
-  if (!error.empty())
+  if (const Failure failure = file.open(last))
     return "the last binary log is not there any more, or not to be read: " +
-           error;
+           failure.text();
   ScanOptions options;
   options.decryptor = decryptor;
   logs->last = scan(file, options, {});
   logs->in_use = logs->last.format.in_use;
-  if (!logs->last.error.empty()) return logs->last.error;
+  if (logs->last.error) return logs->last.error;
 
   const std::string &checkpoint = logs->last.last_checkpoint;
   if (!logs->in_use || checkpoint.empty()) {
@@ -96,11 +93,10 @@ std::string find_recovery_logs(const BinlogIndex &index,
                        checkpoint, last);
   for (const std::string &log : logs->logs) {
     FileSource there;
-    error = there.open(log);
-    if (!error.empty())
+    if (const Failure failure = there.open(log))
       return "a binary log that crash recovery reads is not there any more, or "
              "not to be read: " +
-             error;
+             failure.text();
   }
   return {};
 }

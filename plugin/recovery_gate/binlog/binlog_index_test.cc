@@ -15,10 +15,11 @@ class BinlogIndexTest : public testing::Test {
  protected:
   std::string read(const std::string &content) {
     return read_binlog_index(folder_.write("bin.index", content), "/data",
-                             &index_);
+                             &index_)
+        .text();
   }
   std::string find(EventDecryptor *decryptor = nullptr) {
-    return find_recovery_logs(index_, decryptor, &logs_);
+    return find_recovery_logs(index_, decryptor, &logs_).text();
   }
   /* A log in the folder, at the end of the index. */
   std::string add(const std::string &name, const std::string &bytes) {
@@ -43,10 +44,10 @@ TEST_F(BinlogIndexTest, IsAListOfPaths) {
 TEST_F(BinlogIndexTest, IsReadFromWhereverTheDataDirectoryIs) {
   const std::string path = folder_.write("bin.index", "./bin.000001\n");
   for (const char *data : {"/some/where", "/some/where/"}) {
-    EXPECT_THAT(read_binlog_index(path, data, &index_), IsEmpty());
+    EXPECT_THAT(read_binlog_index(path, data, &index_).text(), IsEmpty());
     EXPECT_THAT(index_.logs, ElementsAre("/some/where/bin.000001"));
   }
-  EXPECT_THAT(read_binlog_index(path, "", &index_), IsEmpty());
+  EXPECT_THAT(read_binlog_index(path, "", &index_).text(), IsEmpty());
   EXPECT_THAT(index_.logs, ElementsAre("bin.000001"));
 }
 
@@ -80,9 +81,9 @@ TEST_F(BinlogIndexTest, IsRefusedWhenItCannotBeOne) {
               HasSubstr("no binary log index"));
   EXPECT_THAT(read(std::string(largest_index + 1, '\n')),
               HasSubstr("it has 16777217 bytes"));
-  EXPECT_THAT(read_binlog_index(folder_.file(""), "", &index_),
+  EXPECT_THAT(read_binlog_index(folder_.file(""), "", &index_).text(),
               HasSubstr("not a regular file"));
-  EXPECT_THAT(read_binlog_index(folder_.file("none"), "", &index_),
+  EXPECT_THAT(read_binlog_index(folder_.file("none"), "", &index_).text(),
               HasSubstr("No such file"));
 }
 

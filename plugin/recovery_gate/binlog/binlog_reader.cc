@@ -53,19 +53,19 @@ BinlogReader::BinlogReader(ByteSource &source, EventDecryptor *decryptor)
       decryptor_(decryptor),
       next_read_(smallest_read) {}
 
-std::string BinlogReader::open() {
-  std::string error = open_format();
-  if (error.empty()) error = open_encryption();
-  if (error.empty()) {
-    seek(binlog_magic.size());
-  } else {
+Failure BinlogReader::open() {
+  Failure failure = open_format();
+  if (!failure) failure = open_encryption();
+  if (failure) {
     is_at_end_ = true;
     headers_ahead_ = 0;
+  } else {
+    seek(binlog_magic.size());
   }
-  return error;
+  return failure;
 }
 
-std::string BinlogReader::open_format() {
+Failure BinlogReader::open_format() {
   const std::string &name = source_.name();
   const std::uint64_t size = source_.size();
   constexpr std::size_t first = binlog_magic.size();
@@ -105,10 +105,10 @@ std::string BinlogReader::open_format() {
 
   start = at(first, header.length);
   if (start == nullptr) return error_;
-  const std::string error = decode(
-      header,
-      {start + event_header_size, header.length - event_header_size}, &format_);
-  if (!error.empty()) return name + " " + error;
+  const ByteRange body{start + event_header_size,
+                       header.length - event_header_size};
+  if (const Failure failure = decode(header, body, &format_))
+    return name + " " + failure.text();
   if (has_checksums() && !has_valid_checksum({start, header.length}))
     return name + ": the checksum of its format description event is wrong";
   limit_ = size;
@@ -118,27 +118,25 @@ std::string BinlogReader::open_format() {
 
 /* The event behind the format description says whether those after it are
    encrypted. */
-std::string BinlogReader::open_encryption() {
+Failure BinlogReader::open_encryption() {
   Event event;
   if (!next(&event) || event.header.type != EventType::START_ENCRYPTION)
     return error_;
   ByteRange bytes;
   Encryption encryption;
-  std::string error = body(event, &bytes);
-  if (!error.empty()) return error;
-  error = decode(event.header, bytes, &encryption.start);
-  if (!error.empty()) return reject(event, error);
+  if (Failure failure = body(event, &bytes)) return failure;
+  if (const Failure failure = decode(event.header, bytes, &encryption.start))
+    return rejected(event, failure.text());
   encryption.from = event.end();
   encryption_ = encryption;
   if (decryptor_ == nullptr) {
     unreadable_ = source_.name() + only_in_the_server;
     return {};
   }
-  error = decryptor_->start(encryption.start.scheme,
-                            encryption.start.key_version);
-  if (!error.empty())
+  if (const Failure failure = decryptor_->start(encryption.start.scheme,
+                                                encryption.start.key_version))
     unreadable_ = source_.name() + " is encrypted, and cannot be decrypted: " +
-                  error;
+                  failure.text();
   return {};
 }
 
@@ -147,7 +145,7 @@ void BinlogReader::seek(std::uint64_t offset) {
   is_at_end_ = false;
   tail_ = Tail::CLEAN;
   tail_reason_.clear();
-  error_.clear();
+  error_ = {};
   block_start_ = offset;
   block_filled_ = headers_ahead_ = 0;
   next_read_ = smallest_read;
@@ -268,7 +266,7 @@ bool BinlogReader::read_header(std::uint64_t offset, std::uint64_t remaining,
                                EventHeader *header) {
   const bool is_clear = is_in_clear(offset);
   const std::size_t wanted =
-      is_clear || !unreadable_.empty()
+      is_clear || unreadable_
           ? event_header_size
           : static_cast<std::size_t>(
                 std::min<std::uint64_t>(remaining, encrypted_header_size));
@@ -282,7 +280,7 @@ bool BinlogReader::read_header(std::uint64_t offset, std::uint64_t remaining,
   *header = {};
   header->type = EventType(0);
   header->length = length;
-  if (!unreadable_.empty() || length < event_header_size || length > remaining)
+  if (unreadable_ || length < event_header_size || length > remaining)
     return true;
   const unsigned char *const plain =
       decrypt(offset, bytes, std::min<std::size_t>(length, wanted));
@@ -354,7 +352,7 @@ bool BinlogReader::is_event_at(std::uint64_t offset, std::uint64_t *end) {
   if (length < event_header_size || length > remaining) return false;
   const unsigned char *plain = bytes;
   if (!is_in_clear(offset)) {
-    if (!unreadable_.empty()) return false;
+    if (unreadable_) return false;
     plain = decrypt(offset, bytes, std::min<std::size_t>(length, got));
     if (plain == nullptr) return false;
   }
@@ -412,10 +410,14 @@ void BinlogReader::end_walk(std::uint64_t offset,
   tail_reason_ = source_.name() + ": " + why;
 }
 
-std::string BinlogReader::reject(const Event &event, const std::string &why) {
+void BinlogReader::reject(const Event &event, const std::string &why) {
   end_walk(event.offset, event.end(),
            fmt::format("the {} event at {} {}", to_string(event.header.type),
                        event.offset, why));
+}
+
+Failure BinlogReader::rejected(const Event &event, const std::string &why) {
+  reject(event, why);
   return tail_reason_;
 }
 
@@ -431,9 +433,9 @@ const unsigned char *BinlogReader::start_of(const Event &event,
   return bytes == nullptr ? nullptr : decrypt(event.offset, bytes, count);
 }
 
-std::string BinlogReader::body(const Event &event, ByteRange *body) {
+Failure BinlogReader::body(const Event &event, ByteRange *body) {
   *body = {};
-  if (!is_in_clear(event.offset) && !unreadable_.empty()) return unreadable_;
+  if (!is_in_clear(event.offset) && unreadable_) return unreadable_;
   const std::size_t length = event.header.length;
   if (length > body_limit)
     return fmt::format("{}: the {} event at {} has {} bytes, and more than {} are "
@@ -444,20 +446,20 @@ std::string BinlogReader::body(const Event &event, ByteRange *body) {
   if (bytes == nullptr) return error_;
   if (has_checksums()) {
     if (length < event_header_size + event_checksum_size)
-      return reject(event, "is too short for its checksum");
+      return rejected(event, "is too short for its checksum");
     if (!has_valid_checksum({bytes, length}))
-      return reject(event, "has a wrong checksum");
+      return rejected(event, "has a wrong checksum");
   }
   *body = {bytes + event_header_size, body_size(event)};
   return {};
 }
 
-std::string BinlogReader::body_start(const Event &event, std::size_t size,
-                                     ByteRange *body) {
+Failure BinlogReader::body_start(const Event &event, std::size_t size,
+                                 ByteRange *body) {
   size = std::min(size, largest_body_start);
   if (body_size(event) <= size) return this->body(event, body);
   *body = {};
-  if (!is_in_clear(event.offset) && !unreadable_.empty()) return unreadable_;
+  if (!is_in_clear(event.offset) && unreadable_) return unreadable_;
   const unsigned char *const bytes =
       start_of(event, event_header_size + size);
   if (bytes == nullptr) return error_;
@@ -465,7 +467,7 @@ std::string BinlogReader::body_start(const Event &event, std::size_t size,
   return {};
 }
 
-std::string BinlogReader::verify(const Event &event) {
+Failure BinlogReader::verify(const Event &event) {
   if (!has_checksums()) return {};
   const std::size_t length = event.header.length;
   if (length <= read_ahead || !is_in_clear(event.offset)) {
@@ -487,7 +489,7 @@ std::string BinlogReader::verify(const Event &event) {
   const unsigned char *const bytes = at(offset, event_checksum_size);
   if (bytes == nullptr) return error_;
   if (number_32(bytes) != static_cast<std::uint32_t>(crc))
-    return reject(event, "has a wrong checksum");
+    return rejected(event, "has a wrong checksum");
   return {};
 }
 
@@ -500,8 +502,7 @@ std::optional<GtidState> read_gtids_before(BinlogReader &reader) {
     ByteRange body;
     GtidListEvent list;
     if (event.header.type != EventType::GTID_LIST ||
-        !reader.body(event, &body).empty() ||
-        !decode(event.header, body, &list).empty())
+        reader.body(event, &body) || decode(event.header, body, &list))
       break;
     return std::move(list.gtids);
   }

@@ -46,7 +46,7 @@ class WatchedSource final : public ByteSource {
 struct Walk {
   explicit Walk(const std::string &bytes, EventDecryptor *decryptor = nullptr)
       : source(bytes), reader(source, decryptor) {
-    open_error = reader.open();
+    open_error = reader.open().text();
     for (Event event; reader.next(&event);) {
       offsets.push_back(event.offset);
       types.push_back(event.header.type);
@@ -76,7 +76,7 @@ TEST(BinlogReaderTest, ReturnsEveryEvent) {
   EXPECT_EQ(walk.reader.position(), log.size());
   EXPECT_EQ(walk.reader.tail(), Tail::CLEAN);
   EXPECT_THAT(walk.reader.tail_reason(), IsEmpty());
-  EXPECT_THAT(walk.reader.error(), IsEmpty());
+  EXPECT_THAT(walk.reader.error().text(), IsEmpty());
 }
 
 TEST(BinlogReaderTest, SaysWhatAFileIsThatIsNoLogOfMariadb) {
@@ -193,7 +193,7 @@ TEST(BinlogReaderTest, GoesNoFurtherThanItsLimit) {
   MemorySource source(log.bytes());
   BinlogReader reader(source);
   Event event;
-  ASSERT_THAT(reader.open(), IsEmpty());
+  ASSERT_THAT(reader.open().text(), IsEmpty());
   reader.set_limit(log.offset(4));
   while (reader.next(&event)) {
   }
@@ -217,7 +217,7 @@ TEST(BinlogReaderTest, ContinuesWhereItIsTold) {
   const TestLog log = TestLog().transaction(1).transaction(2);
   MemorySource source(log.bytes());
   BinlogReader reader(source);
-  ASSERT_THAT(reader.open(), IsEmpty());
+  ASSERT_THAT(reader.open().text(), IsEmpty());
   Event event;
   for (std::size_t i = log.offsets().size(); i-- > 0;) {
     reader.seek(log.offset(i));
@@ -294,12 +294,12 @@ TEST(BinlogReaderTest, HandsOutBodies) {
   const TestLog log = TestLog().rows(3).add(EventType(23), large).rows(0);
   MemorySource source(log.bytes());
   BinlogReader reader(source);
-  ASSERT_THAT(reader.open(), IsEmpty());
+  ASSERT_THAT(reader.open().text(), IsEmpty());
   Event event;
   std::vector<std::string> bodies;
   while (reader.next(&event)) {
     ByteRange body;
-    ASSERT_THAT(reader.body(event, &body), IsEmpty());
+    ASSERT_THAT(reader.body(event, &body).text(), IsEmpty());
     EXPECT_EQ(body.size, reader.body_size(event));
     bodies.emplace_back(reinterpret_cast<const char *>(body.data), body.size);
   }
@@ -315,17 +315,17 @@ TEST(BinlogReaderTest, RefusesABodyThatIsTooLarge) {
           BinlogReader::body_limit - 22);
   MemorySource source(log.bytes());
   BinlogReader reader(source);
-  ASSERT_THAT(reader.open(), IsEmpty());
+  ASSERT_THAT(reader.open().text(), IsEmpty());
   Event event;
   ByteRange body;
   reader.next(&event);
   ASSERT_TRUE(reader.next(&event));
-  EXPECT_THAT(reader.body(event, &body), IsEmpty());
+  EXPECT_THAT(reader.body(event, &body).text(), IsEmpty());
   ASSERT_TRUE(reader.next(&event));
-  EXPECT_THAT(reader.body(event, &body), HasSubstr("are not read"));
+  EXPECT_THAT(reader.body(event, &body).text(), HasSubstr("are not read"));
   EXPECT_EQ(body.size, 0u);
   // Nothing is wrong with the event.
-  EXPECT_THAT(reader.verify(event), IsEmpty());
+  EXPECT_THAT(reader.verify(event).text(), IsEmpty());
   EXPECT_FALSE(reader.next(&event));
   EXPECT_EQ(reader.tail(), Tail::CLEAN);
 }
@@ -334,12 +334,12 @@ TEST(BinlogReaderTest, HandsOutTheStartOfABody) {
   const TestLog log = TestLog().rows(300000);
   WatchedSource source(log.bytes());
   BinlogReader reader(source);
-  ASSERT_THAT(reader.open(), IsEmpty());
+  ASSERT_THAT(reader.open().text(), IsEmpty());
   Event event;
   reader.next(&event);
   ASSERT_TRUE(reader.next(&event));
   ByteRange body;
-  EXPECT_THAT(reader.body_start(event, 100, &body), IsEmpty());
+  EXPECT_THAT(reader.body_start(event, 100, &body).text(), IsEmpty());
   EXPECT_EQ(body.size, 100u);
   EXPECT_EQ(body.data[99], 0xff);
   EXPECT_LT(source.read_bytes, 10000u);
@@ -353,12 +353,12 @@ TEST(BinlogReaderTest, EndsAtAnEventWhoseChecksumIsWrong) {
     for (const bool asks_for_body : {true, false}) {
       MemorySource source(bytes);
       BinlogReader reader(source);
-      ASSERT_THAT(reader.open(), IsEmpty());
+      ASSERT_THAT(reader.open().text(), IsEmpty());
       Event event;
       for (std::size_t i = 0; i <= n; ++i) ASSERT_TRUE(reader.next(&event));
       ByteRange body;
       EXPECT_THAT(
-          asks_for_body ? reader.body(event, &body) : reader.verify(event),
+          asks_for_body ? reader.body(event, &body) : reader.verify(event).text(),
           HasSubstr("wrong checksum"));
       EXPECT_FALSE(reader.next(&event));
       EXPECT_EQ(reader.position(), log.offset(n));
@@ -375,13 +375,13 @@ TEST(BinlogReaderTest, ReportsThatReadingFails) {
     auto source = std::make_unique<WatchedSource>(bytes);
     source->fails_from = limit;
     BinlogReader reader(*source);
-    std::string error = reader.open();
+    Failure failure = reader.open();
     Event event;
     while (reader.next(&event)) {
     }
-    if (error.empty()) error = reader.error();
-    if (error.empty()) continue;  // it was in what is left out
-    EXPECT_THAT(error, AllOf(HasSubstr("bin.000007"),
+    if (!failure) failure = reader.error();
+    if (!failure) continue;  // it was in what is left out
+    EXPECT_THAT(failure.text(), AllOf(HasSubstr("bin.000007"),
                              HasSubstr("Input/output error")));
     EXPECT_FALSE(reader.next(&event));
   }
@@ -391,12 +391,12 @@ TEST(BinlogReaderTest, ReportsThatTheFileBecameShorter) {
   const std::string bytes = TestLog().rows(300000).transaction(2).bytes();
   WatchedSource source(bytes);
   BinlogReader reader(source);
-  ASSERT_THAT(reader.open(), IsEmpty());
+  ASSERT_THAT(reader.open().text(), IsEmpty());
   source.cut_to = 1000;
   Event event;
   while (reader.next(&event)) {
   }
-  EXPECT_THAT(reader.error(), HasSubstr("become shorter"));
+  EXPECT_THAT(reader.error().text(), HasSubstr("become shorter"));
 }
 
 TEST(BinlogReaderTest, ReadsSmallEventsInBlocks) {
@@ -474,7 +474,7 @@ class LongSource final : public ByteSource {
 TEST(BinlogReaderTest, GoesOnWhereEndPositionsBeginAgain) {
   LongSource source(TestLog(false), 40, 0xfffffff0);
   BinlogReader reader(source);
-  ASSERT_THAT(reader.open(), IsEmpty());
+  ASSERT_THAT(reader.open().text(), IsEmpty());
   unsigned events = 0;
   for (Event event; reader.next(&event);) ++events;
   EXPECT_EQ(events, 41u);
@@ -497,23 +497,23 @@ INSTANTIATE_TEST_SUITE_P(WithAndWithoutChecksums, EncryptedLog,
 TEST_P(EncryptedLog, IsDecrypted) {
   MemorySource source(log_.bytes());
   BinlogReader reader(source, &decryptor_);
-  ASSERT_THAT(reader.open(), IsEmpty());
+  ASSERT_THAT(reader.open().text(), IsEmpty());
   EXPECT_TRUE(reader.is_encrypted());
-  EXPECT_THAT(reader.unreadable(), IsEmpty());
+  EXPECT_THAT(reader.unreadable().text(), IsEmpty());
   EXPECT_EQ(decryptor_.key_version_, 77u);
   std::vector<std::uint64_t> offsets;
   for (Event event; reader.next(&event);) {
     offsets.push_back(event.offset);
     EXPECT_EQ(event.header.timestamp, 1700000000u);
     ByteRange body;
-    ASSERT_THAT(reader.body(event, &body), IsEmpty());
-    EXPECT_THAT(reader.verify(event), IsEmpty());
+    ASSERT_THAT(reader.body(event, &body).text(), IsEmpty());
+    EXPECT_THAT(reader.verify(event).text(), IsEmpty());
     if (event.header.type == EventType::XID) {
       EXPECT_EQ(std::string(body.data, body.data + body.size),
                 little_endian(1001, 8));
     }
   }
-  EXPECT_THAT(reader.error(), IsEmpty());
+  EXPECT_THAT(reader.error().text(), IsEmpty());
   EXPECT_THAT(offsets, ElementsAreArray(log_.offsets()));
 }
 
@@ -528,7 +528,7 @@ TEST_P(EncryptedLog, IsDecryptedOnlyWhereItIsLookedAt) {
   ByteRange body;
   walk.reader.seek(log_.offset(8));
   ASSERT_TRUE(walk.reader.next(&event));
-  EXPECT_THAT(walk.reader.body_start(event, 100, &body), IsEmpty());
+  EXPECT_THAT(walk.reader.body_start(event, 100, &body).text(), IsEmpty());
   EXPECT_EQ(std::string(body.data, body.data + body.size),
             std::string(100, '\xff'));
   EXPECT_THAT(decryptor_.largest, Le(128u));
@@ -541,7 +541,7 @@ TEST_P(EncryptedLog, IsReadByLengthsWithoutAKey) {
     EXPECT_THAT(walk.open_error, IsEmpty());
     EXPECT_TRUE(walk.reader.is_encrypted());
     EXPECT_TRUE(walk.reader.format().in_use);
-    EXPECT_THAT(walk.reader.unreadable(),
+    EXPECT_THAT(walk.reader.unreadable().text(),
                 HasSubstr(has_decryptor ? "there is no key 77"
                                         : "RECOVERY_GATE_XIDS"));
     EXPECT_THAT(walk.offsets, ElementsAreArray(log_.offsets()));
@@ -550,9 +550,9 @@ TEST_P(EncryptedLog, IsReadByLengthsWithoutAKey) {
     ByteRange body;
     walk.reader.seek(log_.offset(4));
     ASSERT_TRUE(walk.reader.next(&event));
-    EXPECT_EQ(walk.reader.body(event, &body), walk.reader.unreadable());
-    EXPECT_EQ(walk.reader.body_start(event, 1, &body),
-              walk.reader.unreadable());
+    const std::string &why = walk.reader.unreadable().text();
+    EXPECT_EQ(walk.reader.body(event, &body).text(), why);
+    EXPECT_EQ(walk.reader.body_start(event, 1, &body).text(), why);
     EXPECT_THAT(by_lengths(walk.reader), ElementsAreArray(log_.offsets()));
   }
 }
@@ -587,7 +587,7 @@ TEST_P(EncryptedLog, IsDamagedWhenAnEventDecryptsToAnotherPlace) {
 TEST_P(EncryptedLog, WhoseCipherFailsCannotBeRead) {
   decryptor_.fails = true;
   Walk walk(log_.bytes(), &decryptor_);
-  EXPECT_THAT(walk.reader.error(), HasSubstr("could not be decrypted"));
+  EXPECT_THAT(walk.reader.error().text(), HasSubstr("could not be decrypted"));
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ FileSource::~FileSource() {
   if (file_ >= 0) ::close(file_);
 }
 
-std::string FileSource::open(const std::string &path) {
+Failure FileSource::open(const std::string &path) {
   path_ = path;
   file_ = open_quietly(path);
   struct stat status;

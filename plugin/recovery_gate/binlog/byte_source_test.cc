@@ -46,7 +46,7 @@ std::string read(ByteSource &source, std::uint64_t offset, std::size_t count) {
 
 TEST_F(FileSourceTest, ReadsAnyPart) {
   FileSource file;
-  ASSERT_THAT(file.open(write("log", "0123456789")), IsEmpty());
+  ASSERT_THAT(file.open(write("log", "0123456789")).text(), IsEmpty());
   EXPECT_EQ(file.name(), path("log"));
   EXPECT_EQ(file.size(), 10u);
   EXPECT_EQ(read(file, 0, 10), "0123456789");
@@ -59,7 +59,7 @@ TEST_F(FileSourceTest, ReadsAnyPart) {
 
 TEST_F(FileSourceTest, DoesNotSeeWhatIsWrittenLater) {
   FileSource file;
-  ASSERT_THAT(file.open(write("log", "0123")), IsEmpty());
+  ASSERT_THAT(file.open(write("log", "0123")).text(), IsEmpty());
   write("log", "4567");
   EXPECT_EQ(file.size(), 4u);
   EXPECT_EQ(read(file, 2, 10), "23");
@@ -67,7 +67,7 @@ TEST_F(FileSourceTest, DoesNotSeeWhatIsWrittenLater) {
 
 TEST_F(FileSourceTest, ReadsWhatThereIsWhenTheFileBecameShorter) {
   FileSource file;
-  ASSERT_THAT(file.open(write("log", "0123456789")), IsEmpty());
+  ASSERT_THAT(file.open(write("log", "0123456789")).text(), IsEmpty());
   std::filesystem::resize_file(path("log"), 5);
   EXPECT_EQ(read(file, 2, 8), "234");
 }
@@ -88,12 +88,12 @@ TEST_F(FileSourceTest, IsReadTheSameOfAnOpenFileWhichStaysWhereItIs) {
 
 TEST_F(FileSourceTest, SaysWhyItCannotOpen) {
   FileSource missing, folder, pipe;
-  EXPECT_THAT(missing.open(path("none")),
+  EXPECT_THAT(missing.open(path("none")).text(),
               AllOf(HasSubstr(path("none")), HasSubstr("No such file")));
-  EXPECT_THAT(folder.open(path("")), HasSubstr("not a regular file"));
+  EXPECT_THAT(folder.open(path("")).text(), HasSubstr("not a regular file"));
   // Opening it must not wait for somebody who writes.
   ASSERT_EQ(mkfifo(path("pipe").c_str(), 0600), 0);
-  EXPECT_THAT(pipe.open(path("pipe")), HasSubstr("not a regular file"));
+  EXPECT_THAT(pipe.open(path("pipe")).text(), HasSubstr("not a regular file"));
 }
 
 

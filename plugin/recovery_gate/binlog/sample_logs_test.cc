@@ -61,7 +61,7 @@ std::string hexadecimal(const std::string &bytes) {
    (mysys_ssl/my_crypt.cc, MyCTX_nopad). */
 class SampleDecryptor final : public EventDecryptor {
  public:
-  std::string start(unsigned, std::uint32_t) override { return {}; }
+  Failure start(unsigned, std::uint32_t) override { return {}; }
 
   bool decrypt(const Iv &iv, const unsigned char *in, std::size_t size,
                unsigned char *out) override {
@@ -109,7 +109,7 @@ unsigned decompressed(EventType type) {
 class Samples : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    ASSERT_THAT(file_.open(folder + "/" + GetParam() + ".binlog"), IsEmpty());
+    ASSERT_THAT(file_.open(folder + "/" + GetParam() + ".binlog").text(), IsEmpty());
   }
 
   FileSource file_;
@@ -121,20 +121,20 @@ void expect_interpreted(BinlogReader &reader, const Event &event,
   ByteRange body;
   if (expected.gtid != "-") {
     GtidEvent gtid;
-    ASSERT_THAT(reader.body(event, &body), IsEmpty());
-    ASSERT_THAT(decode(event.header, body, &gtid), IsEmpty());
+    ASSERT_THAT(reader.body(event, &body).text(), IsEmpty());
+    ASSERT_THAT(decode(event.header, body, &gtid).text(), IsEmpty());
     EXPECT_EQ(to_string(gtid.gtid), expected.gtid);
   }
   if (expected.xid != "-") {
     XidEvent xid;
-    ASSERT_THAT(reader.body(event, &body), IsEmpty());
-    ASSERT_THAT(decode(event.header, body, &xid), IsEmpty());
+    ASSERT_THAT(reader.body(event, &body).text(), IsEmpty());
+    ASSERT_THAT(decode(event.header, body, &xid).text(), IsEmpty());
     EXPECT_EQ(std::to_string(xid.xid), expected.xid);
   }
   if (expected.xa != "-") {
     XaPrepareEvent prepare;
-    ASSERT_THAT(reader.body(event, &body), IsEmpty());
-    ASSERT_THAT(decode(event.header, body, &prepare), IsEmpty());
+    ASSERT_THAT(reader.body(event, &body).text(), IsEmpty());
+    ASSERT_THAT(decode(event.header, body, &prepare).text(), IsEmpty());
     EXPECT_EQ(fmt::format("{}:{}:{}", prepare.xa.format,
                           hexadecimal(prepare.xa.gtrid),
                           hexadecimal(prepare.xa.bqual)),
@@ -144,7 +144,7 @@ void expect_interpreted(BinlogReader &reader, const Event &event,
 
 TEST_P(Samples, HoldTheEventsThatTheServersToolPrints) {
   BinlogReader reader(file_, &decryptor_);
-  ASSERT_THAT(reader.open(), IsEmpty());
+  ASSERT_THAT(reader.open().text(), IsEmpty());
   Event event;
   for (const Expected &expected : expected_events(GetParam())) {
     SCOPED_TRACE(expected.offset);
@@ -160,10 +160,10 @@ TEST_P(Samples, HoldTheEventsThatTheServersToolPrints) {
     }
     EXPECT_EQ(event.header.server_id, expected.server_id);
     expect_interpreted(reader, event, expected);
-    EXPECT_THAT(reader.verify(event), IsEmpty());
+    EXPECT_THAT(reader.verify(event).text(), IsEmpty());
   }
   EXPECT_FALSE(reader.next(&event)) << event.offset;
-  EXPECT_THAT(reader.error(), IsEmpty());
+  EXPECT_THAT(reader.error().text(), IsEmpty());
 }
 
 /* Each GTID that is printed is one transaction's, and it ends where the next
@@ -190,7 +190,7 @@ TEST_P(Samples, HaveOneTransactionForEachGtid) {
     return true;
   };
   const ScanResult result = scan(file_, options, check);
-  EXPECT_THAT(result.error, IsEmpty());
+  EXPECT_THAT(result.error.text(), IsEmpty());
   EXPECT_EQ(seen + (result.unfinished ? 1 : 0), begins.size());
   EXPECT_EQ(result.end_of_events,
             ends.empty() ? 0 : ends.rbegin()->first);
@@ -219,7 +219,7 @@ struct Scan {
   explicit Scan(const std::string &name, EventDecryptor *decryptor = nullptr) {
     FileSource file;
     result.error = file.open(folder + "/" + name);
-    if (!result.error.empty()) return;
+    if (result.error) return;
     ScanOptions options;
     options.decryptor = decryptor;
     result = scan(file, options, [this](const Transaction &transaction) {
@@ -302,7 +302,7 @@ TEST(Sample, ThatIsTornEndsWithItsLastWholeTransaction) {
        {"torn-body.binlog", "torn-header.binlog", "torn-zeros.binlog"}) {
     SCOPED_TRACE(name);
     const Scan torn(name);
-    EXPECT_THAT(torn.result.error, IsEmpty());
+    EXPECT_THAT(torn.result.error.text(), IsEmpty());
     EXPECT_EQ(torn.result.tail, Tail::TORN);
     EXPECT_LT(torn.result.end_of_transactions, whole.result.end_of_events);
   }
@@ -312,10 +312,10 @@ TEST(Sample, ThatIsTornEndsWithItsLastWholeTransaction) {
 TEST(Sample, OfAKilledServerLeadsToTheLogInWhichRecoveryBegins) {
   const std::string chain = folder + "/chain";
   BinlogIndex index;
-  ASSERT_THAT(read_binlog_index(chain + "/bin.index", chain, &index),
+  ASSERT_THAT(read_binlog_index(chain + "/bin.index", chain, &index).text(),
               IsEmpty());
   RecoveryLogs logs;
-  ASSERT_THAT(find_recovery_logs(index, nullptr, &logs), IsEmpty());
+  ASSERT_THAT(find_recovery_logs(index, nullptr, &logs).text(), IsEmpty());
   EXPECT_TRUE(logs.in_use);
   EXPECT_THAT(logs.logs,
               ElementsAre(chain + "/bin.000002", chain + "/bin.000003",
@@ -323,7 +323,7 @@ TEST(Sample, OfAKilledServerLeadsToTheLogInWhichRecoveryBegins) {
 }
 
 TEST(Sample, OfARelayLogIsRefused) {
-  EXPECT_THAT(Scan("relay-log.binlog").result.error,
+  EXPECT_THAT(Scan("relay-log.binlog").result.error.text(),
               HasSubstr("is a relay log"));
 }
 
@@ -333,8 +333,8 @@ TEST(Sample, ThatIsEncryptedEndsWhereItEndsWithoutTheKeyToo) {
     SCOPED_TRACE(name);
     SampleDecryptor decryptor;
     const Scan with_key(name, &decryptor), without(name);
-    EXPECT_THAT(with_key.result.error, IsEmpty());
-    EXPECT_THAT(without.result.error,
+    EXPECT_THAT(with_key.result.error.text(), IsEmpty());
+    EXPECT_THAT(without.result.error.text(),
                 HasSubstr("can only be read inside the server"));
     EXPECT_TRUE(without.result.is_encrypted);
     EXPECT_TRUE(without.result.format.in_use);

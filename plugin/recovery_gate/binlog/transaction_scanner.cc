@@ -64,10 +64,10 @@ class Scanner {
         return;
       }
     }
-    if (is_open_ && reader_.error().empty() && reader_.tail() == Tail::CLEAN)
+    if (is_open_ && !reader_.error() && reader_.tail() == Tail::CLEAN)
       verify_open(reader_.position());
     result_.end_of_events = reader_.position();
-    if (result_.error.empty()) result_.error = reader_.error();
+    if (!result_.error) result_.error = reader_.error();
     result_.tail = reader_.tail();
     result_.tail_reason = reader_.tail_reason();
     settle_end();
@@ -117,29 +117,29 @@ class Scanner {
   }
 
   bool is_intact(const Event &event) {
-    const std::string error = reader_.verify(event);
-    return error.empty() || stays_unread(event, error);
+    const Failure failure = reader_.verify(event);
+    return !failure || stays_unread(event, failure);
   }
 
   template <class Value>
   bool decode_body(const Event &event, Value *value) {
     ByteRange body;
-    const std::string error = reader_.body(event, &body);
-    return error.empty() ? is_right(event, decode(event.header, body, value))
-                         : stays_unread(event, error);
+    const Failure failure = reader_.body(event, &body);
+    return failure ? stays_unread(event, failure)
+                   : is_right(event, decode(event.header, body, value));
   }
 
-  bool is_right(const Event &event, const std::string &error) {
-    if (error.empty()) return true;
-    reader_.reject(event, error);
+  bool is_right(const Event &event, const Failure &failure) {
+    if (!failure) return true;
+    reader_.reject(event, failure.text());
     return false;
   }
 
   /* The reader knows itself why, unless the body was merely too large. */
-  bool stays_unread(const Event &event, const std::string &error) {
-    if (reader_.error().empty() && reader_.tail() == Tail::CLEAN) {
+  bool stays_unread(const Event &event, const Failure &failure) {
+    if (!reader_.error() && reader_.tail() == Tail::CLEAN) {
       reader_.seek(event.offset);
-      result_.error = error;
+      result_.error = failure;
     }
     return false;
   }
@@ -172,9 +172,8 @@ class Scanner {
 
   bool take_query(const Event &event) {
     ByteRange body;
-    const std::string error =
-        reader_.body_start(event, statement_start, &body);
-    if (!error.empty()) return stays_unread(event, error);
+    const Failure failure = reader_.body_start(event, statement_start, &body);
+    if (failure) return stays_unread(event, failure);
     QueryEvent query;
     if (!is_right(event, decode(event.header, body, reader_.body_size(event),
                                 &query)))
@@ -270,8 +269,7 @@ class Scanner {
 /* Of a log whose events cannot be read. */
 void find_end(BinlogReader &reader, ScanResult *result) {
   for (Event event; reader.next(&event);) ++result->events;
-  result->error =
-      reader.error().empty() ? reader.unreadable() : reader.error();
+  result->error = reader.error() ? reader.error() : reader.unreadable();
   result->end_of_events = reader.position();
   result->end_of_transactions = reader.position();
   result->tail = reader.tail();
@@ -302,7 +300,7 @@ ScanResult scan(ByteSource &source, const ScanOptions &options,
   result.error = reader.open();
   result.format = reader.format();
   result.is_encrypted = reader.is_encrypted();
-  if (!result.error.empty()) return result;
+  if (result.error) return result;
 
   const std::uint64_t end = options.to.value_or(source.size());
   if (end > source.size() || options.from > end) {
@@ -315,22 +313,21 @@ ScanResult scan(ByteSource &source, const ScanOptions &options,
     reader.seek(options.from);
   }
   reader.set_limit(end);
-  if (reader.unreadable().empty())
-    Scanner(reader, options, callback, &result).scan();
-  else
+  if (reader.unreadable())
     find_end(reader, &result);
-  if (options.to && result.error.empty() && result.tail != Tail::CLEAN)
+  else
+    Scanner(reader, options, callback, &result).scan();
+  if (options.to && !result.error && result.tail != Tail::CLEAN)
     result.error = fmt::format("no event ends at {}: {}", *options.to,
                                result.tail_reason);
   return result;
 }
 
-std::string verify_range(ByteSource &source, std::uint64_t begin,
-                         std::uint64_t end, EventDecryptor *decryptor) {
+Failure verify_range(ByteSource &source, std::uint64_t begin, std::uint64_t end,
+                     EventDecryptor *decryptor) {
   BinlogReader reader(source, decryptor);
-  std::string error = reader.open();
-  if (!error.empty()) return error;
-  if (!reader.unreadable().empty()) return reader.unreadable();
+  if (Failure failure = reader.open()) return failure;
+  if (reader.unreadable()) return reader.unreadable();
   if (!reader.has_checksums())
     return source.name() + " has no checksums: nothing can be verified "
                            "(binlog_checksum=NONE)";
@@ -339,11 +336,9 @@ std::string verify_range(ByteSource &source, std::uint64_t begin,
                        end);
   reader.seek(begin);
   reader.set_limit(end);
-  for (Event event; reader.next(&event);) {
-    error = reader.verify(event);
-    if (!error.empty()) return error;
-  }
-  return reader.error().empty() ? reader.tail_reason() : reader.error();
+  for (Event event; reader.next(&event);)
+    if (Failure failure = reader.verify(event)) return failure;
+  return reader.error() ? reader.error() : reader.tail_reason();
 }
 
 }  // namespace recovery_gate

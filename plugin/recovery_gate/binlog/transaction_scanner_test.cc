@@ -34,7 +34,7 @@ TEST(TransactionScannerTest, FindsATransactionThatEndsWithItsXid) {
   log.server_id = 9;
   log.gtid(58).rows().rows().xid(1234);
   const Scan scan(log.bytes());
-  EXPECT_THAT(scan.result.error, IsEmpty());
+  EXPECT_THAT(scan.result.error.text(), IsEmpty());
   ASSERT_EQ(scan.transactions.size(), 1u);
   const Transaction &found = scan.transactions[0];
   EXPECT_EQ(found.gtid, (Gtid{3, 9, 58}));
@@ -128,7 +128,7 @@ TEST(TransactionScannerTest, ReportsWhatTheLogSaysOfItself) {
   options.from = log.offset(3);
   options.to = log.offset(6);
   const Scan part(log.bytes(), options);
-  EXPECT_THAT(part.result.error, IsEmpty());
+  EXPECT_THAT(part.result.error.text(), IsEmpty());
   EXPECT_EQ(part.result.gtids_before, before);
   EXPECT_EQ(part.result.last_checkpoint, "");
   EXPECT_EQ(part.result.end_of_events, log.offset(6));
@@ -204,13 +204,13 @@ TEST(TransactionScannerTest, RefusesAnEndAtWhichNoEventEnds) {
   const TestLog log = TestLog().transaction(1).transaction(2);
   ScanOptions options;
   options.to = log.offset(4) + 1;
-  EXPECT_THAT(Scan(log.bytes(), options).result.error,
+  EXPECT_THAT(Scan(log.bytes(), options).result.error.text(),
               HasSubstr("no event ends at " + std::to_string(*options.to)));
   options.to = log.size() + 1;
-  EXPECT_THAT(Scan(log.bytes(), options).result.error, HasSubstr("it ends at"));
+  EXPECT_THAT(Scan(log.bytes(), options).result.error.text(), HasSubstr("it ends at"));
   options.to = log.offset(1);
   options.from = log.offset(2);
-  EXPECT_THAT(Scan(log.bytes(), options).result.error,
+  EXPECT_THAT(Scan(log.bytes(), options).result.error.text(),
               HasSubstr("has no bytes from"));
 }
 
@@ -270,7 +270,7 @@ TEST(TransactionScannerTest, RefusesAListThatIsTooLong) {
       EventType::GTID_LIST,
       std::string(BinlogReader::body_limit, '\0'));
   const ScanResult result = Scan(log.bytes()).result;
-  EXPECT_THAT(result.error, HasSubstr("are not read"));
+  EXPECT_THAT(result.error.text(), HasSubstr("are not read"));
   EXPECT_EQ(result.end_of_events, log.offset(1));
 }
 
@@ -281,7 +281,7 @@ TEST(TransactionScannerTest, ReadsAnEncryptedLogWithItsKeyOnly) {
   ScanOptions options;
   options.decryptor = &decryptor;
   const Scan with_key(log.bytes(), options);
-  EXPECT_THAT(with_key.result.error, IsEmpty());
+  EXPECT_THAT(with_key.result.error.text(), IsEmpty());
   EXPECT_TRUE(with_key.result.is_encrypted);
   EXPECT_EQ(with_key.result.gtids_before, (GtidState{{{0, 1}, 4}}));
   ASSERT_EQ(with_key.transactions.size(), 1u);
@@ -289,7 +289,7 @@ TEST(TransactionScannerTest, ReadsAnEncryptedLogWithItsKeyOnly) {
   EXPECT_TRUE(with_key.result.unfinished);
 
   const Scan without(log.bytes());
-  EXPECT_THAT(without.result.error, HasSubstr("is encrypted"));
+  EXPECT_THAT(without.result.error.text(), HasSubstr("is encrypted"));
   EXPECT_TRUE(without.result.is_encrypted);
   EXPECT_EQ(without.result.end_of_events, log.size());
   EXPECT_FALSE(without.result.gtids_before);
@@ -318,14 +318,14 @@ TEST(TransactionScannerTest, CannotVerifyALargeEncryptedEvent) {
   EXPECT_EQ(Scan(log.bytes(), options).transactions.size(), 1u);
   options.verify_all = true;
   const Scan verified(log.bytes(), options);
-  EXPECT_THAT(verified.result.error, HasSubstr("are not read"));
+  EXPECT_THAT(verified.result.error.text(), HasSubstr("are not read"));
   EXPECT_EQ(verified.result.end_of_events, log.offset(3));
 }
 
 std::string verify(const std::string &bytes, std::uint64_t begin,
                    std::uint64_t end, EventDecryptor *decryptor = nullptr) {
   MemorySource source(bytes);
-  return verify_range(source, begin, end, decryptor);
+  return verify_range(source, begin, end, decryptor).text();
 }
 
 TEST(VerifyRangeTest, FindsEveryFlippedByteInItAndNoneOutside) {

@@ -59,8 +59,7 @@ class Search {
 
   void read(const std::string &path, std::uint64_t from, std::uint64_t to) {
     FileSource source;
-    const std::string unopened = source.open(path);
-    if (!unopened.empty()) return note(unopened);
+    if (const Failure failure = source.open(path)) return note(failure);
     ScanOptions options;
     options.from = from;
     if (to != 0) options.to = to;
@@ -95,9 +94,9 @@ class Search {
     if (found_.last.size() > keep_) found_.last.pop_front();
   }
 
-  void note(const std::string &problem) {
-    if (!problem.empty() && found_.reservation.empty())
-      found_.reservation = "perhaps more: " + problem;
+  void note(const Failure &problem) {
+    if (problem && found_.reservation.empty())
+      found_.reservation = "perhaps more: " + problem.text();
   }
 
   const InDoubtStretch &stretch_;

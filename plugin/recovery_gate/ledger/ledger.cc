@@ -105,13 +105,13 @@ bool may_have_received(const std::optional<Record> &on_disk, bool receives) {
 Ledger::Ledger(const Clock &clock, Journal &journal, StateFile &file)
     : clock_(clock), journal_(journal), file_(file) {}
 
-std::string Ledger::load(bool crashed, const BinlogPosition &newest_log) {
+Failure Ledger::load(bool crashed, const BinlogPosition &newest_log) {
   Lock lock(mutex_);
-  const std::string unknown = file_.load(&on_disk_);
-  had_record_ = on_disk_ || !unknown.empty();
+  Failure unknown = file_.load(&on_disk_);
+  had_record_ = on_disk_ || unknown;
   if (on_disk_) record_ = *on_disk_;
   Obligation &owed = record_.obligation;
-  if (!unknown.empty())
+  if (unknown)
     owed = {Debt::CARRIED_OVER, true, newest_log, std::nullopt, ""};
   else if (crashed && !owed.open())
     owed = {Debt::CRASH, true, newest_log, std::nullopt, ""};
@@ -244,7 +244,7 @@ void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
 void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
                            const std::vector<std::string> &log_paths,
                            const std::string &gtid_position,
-                           std::string unreadable) {
+                           Failure unreadable) {
   Lock lock(mutex_);
   const BinlogPosition acknowledged = progress.acknowledged();
   const BinlogSample end = progress.sample();
@@ -269,14 +269,14 @@ void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
     if (gate_is_open && unsettled.empty() && settled_in_this_run_ &&
         settled_in_this_run_->end != end.end)
       unsettled.gtids = from_servers(end.gtids, own_ids_);
-    if (!unreadable.empty() || !unsettled.empty()) {
+    if (unreadable || !unsettled.empty()) {
       record_.obligation = {Debt::SHUTDOWN, true, end.end, end.identity,
                             gtid_position};
       journal_.warning(
           "shutting down while no replica is known to have acknowledged " +
-          (unreadable.empty() ? "the last that this server wrote, GTID " +
-                                    to_string(unsettled.gtids)
-                              : "everything: " + unreadable) +
+          (unreadable ? "everything: " + unreadable.text()
+                      : "the last that this server wrote, GTID " +
+                            to_string(unsettled.gtids)) +
           ". The next start will be closed until one has");
     }
   }
@@ -619,8 +619,8 @@ bool Ledger::save() {
   worth_writing_ = false;
   write_not_before_ = clock_.now() + write_interval;
   if (on_disk_ && *on_disk_ == record_) return true;
-  const std::string failure = file_.save(record_);
-  if (failure.empty()) {
+  const Failure failure = file_.save(record_);
+  if (!failure) {
     on_disk_ = record_;
     if (cannot_write_) journal_.note("the state file is written again");
     cannot_write_ = false;
@@ -630,7 +630,7 @@ bool Ledger::save() {
   worth_writing_ = true;
   write_not_before_ = clock_.now() + retry_interval;
   if (!cannot_write_)
-    journal_.error(failure + ". It is tried again. The gate works, but what it "
+    journal_.error(failure.text() + ". It is tried again. The gate works, but what it "
                              "has to remember beyond a restart is not on disk: "
                              "make room, or set the rights right");
   cannot_write_ = true;

@@ -44,7 +44,7 @@ class Server {
     ledger.reset();
     file.emplace(files, "data");
     ledger.emplace(clock, journal, *file);
-    unknown = ledger->load(crashed, end_before_);
+    unknown = ledger->load(crashed, end_before_).text();
   }
 
   void decide(Mode mode = Mode::AUTO) {
@@ -126,7 +126,7 @@ class Server {
 
   Record on_disk() const {
     Record record;
-    EXPECT_EQ(decode(files.content(state_path), &record), "");
+    EXPECT_EQ(decode(files.content(state_path), &record).text(), "");
     return record;
   }
 
@@ -177,7 +177,7 @@ TEST(Ledger, WritesNothingWhenItLoadsAndNothingIsOwed) {
   FaultyFiles files;
   StateFile file(files, "data");
   Ledger ledger(clock, journal, file);
-  EXPECT_THAT(ledger.load(false, {}), IsEmpty());
+  EXPECT_THAT(ledger.load(false, {}).text(), IsEmpty());
   EXPECT_EQ(files.writes, 0);
   EXPECT_EQ(ledger.record(), Record());
 }
@@ -190,7 +190,7 @@ TEST(Ledger, TakesAServerThatNeverRanWithItForOneThatOwesNothing) {
   FakeBinlog binlog;
   binlog.write_own();
   Ledger ledger(clock, journal, file);
-  ledger.load(false, binlog.position());
+  static_cast<void>(ledger.load(false, binlog.position()));
   const auto found = ledger.recovered(binlog.starts(), binlog.now(), false);
   EXPECT_FALSE(found.had_record);
   EXPECT_FALSE(found.obligation.open());

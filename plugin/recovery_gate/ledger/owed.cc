@@ -60,9 +60,9 @@ class Reader {
       return unknown("the binary log " + to_.file + " is not there");
     if (search_.most != 0 && size(log, last + 1) > search_.most)
       return unknown("too much of the binary log would have to be read");
-    for (; log <= last && problem_.empty(); ++log)
+    for (; log <= last && !problem_; ++log)
       read(*log, without_folder(*log) == from_.file ? from_.offset : 0);
-    if (!problem_.empty()) return unknown(problem_);
+    if (problem_) return unknown(problem_.text());
     if (read_part != nullptr) *read_part = read_;
     return read_.collector.take();
   }
@@ -91,7 +91,7 @@ class Reader {
   void read(const std::string &path, std::uint64_t from) {
     FileSource source;
     problem_ = source.open(path);
-    if (!problem_.empty()) return;
+    if (problem_) return;
     const std::string file = without_folder(path);
     const BinlogFileFacts facts = read_binlog_header(path);
     ScanOptions options;
@@ -112,7 +112,7 @@ class Reader {
         });
     if (cancelled)
       problem_ = "reading the binary log was broken off";
-    else if (!result.error.empty())
+    else if (result.error)
       problem_ = result.error;
     else if (result.tail == Tail::DAMAGED)
       problem_ = path + ": " + result.tail_reason;
@@ -133,7 +133,7 @@ class Reader {
   BinlogPosition from_;  // where there is something to read
   bool is_continued_ = false;
   ReadOwed read_;
-  std::string problem_;
+  Failure problem_;
 };
 
 }  // namespace

@@ -139,12 +139,12 @@ namespace {
 
 /* Returns the log from which crash recovery reads on, if the log says so. */
 std::string look_in(const std::string &path, EventDecryptor *decryptor,
-                    RecoveredXids *xids, std::string *problem) {
+                    RecoveredXids *xids, Failure *problem) {
   const std::string file = without_folder(path);
   FileSource source;
-  std::string error = source.open(path);
+  Failure failure = source.open(path);
   ScanResult result;
-  if (error.empty()) {
+  if (!failure) {
     struct Range {
       std::uint64_t begin, end;
     };
@@ -156,26 +156,26 @@ std::string look_in(const std::string &path, EventDecryptor *decryptor,
         found.push_back({transaction.begin, transaction.end});
       return true;
     });
-    error = result.error;
-    if (error.empty() && result.tail == Tail::DAMAGED)
-      error = path + " is damaged: " + result.tail_reason;
+    failure = result.error;
+    if (!failure && result.tail == Tail::DAMAGED)
+      failure = path + " is damaged: " + result.tail_reason;
     if (result.format.checksums == ChecksumAlgorithm::CRC32)
       for (const Range &range : found)
-        if (error.empty())
-          error = verify_range(source, range.begin, range.end, decryptor);
+        if (!failure)
+          failure = verify_range(source, range.begin, range.end, decryptor);
   }
-  if (!error.empty()) {
+  if (failure) {
     xids->forget_places(file);
-    if (problem->empty()) *problem = error;
+    if (!*problem) *problem = std::move(failure);
   }
   return result.last_checkpoint;
 }
 
 }  // namespace
 
-std::string find_in_binlog(const std::vector<std::string> &logs,
-                           EventDecryptor *decryptor, RecoveredXids *xids) {
-  std::string problem;
+Failure find_in_binlog(const std::vector<std::string> &logs,
+                       EventDecryptor *decryptor, RecoveredXids *xids) {
+  Failure problem;
   if (logs.empty()) return problem;
   const std::string checkpoint =
       look_in(logs.back(), decryptor, xids, &problem);

@@ -281,7 +281,7 @@ class FindInBinlog : public testing::Test {
 
 TEST_F(FindInBinlog, NothingIsThereWithoutALog) {
   xids.prepared(own(1001), "InnoDB");
-  EXPECT_THAT(find_in_binlog({}, nullptr, &xids), IsEmpty());
+  EXPECT_THAT(find_in_binlog({}, nullptr, &xids).text(), IsEmpty());
   EXPECT_THAT(places(), ElementsAre("nowhere"));
 }
 
@@ -295,7 +295,7 @@ TEST_F(FindInBinlog, ReadsFromTheLastCheckpointOn) {
   EXPECT_THAT(
       find_in_binlog({write("bin.000001", first), write("bin.000002", second),
                       write("bin.000003", third)},
-                     nullptr, &xids),
+                     nullptr, &xids).text(),
       IsEmpty());
   EXPECT_THAT(places(),
               ElementsAre("nowhere",
@@ -322,7 +322,7 @@ TEST_F(FindInBinlog, SaysNothingOfATransactionOfWhichABitIsWrong) {
   std::string bytes = log.bytes();
   bytes[begin + 200] ^= 1;  // in a row
   xids.prepared(own(1001), "InnoDB");
-  EXPECT_THAT(find_in_binlog({folder.write("bin.000001", bytes)}, nullptr, &xids),
+  EXPECT_THAT(find_in_binlog({folder.write("bin.000001", bytes)}, nullptr, &xids).text(),
               tells("bin.000001", "checksum"));
   EXPECT_THAT(places(), ElementsAre("nowhere"));
 }
@@ -334,14 +334,14 @@ TEST_F(FindInBinlog, DoesNotMindWhatNobodyAskedFor) {
   std::string bytes = log.bytes();
   bytes[begin + 200] ^= 1;  // in a row
   xids.prepared(own(1002), "InnoDB");
-  EXPECT_THAT(find_in_binlog({folder.write("bin.000001", bytes)}, nullptr, &xids),
+  EXPECT_THAT(find_in_binlog({folder.write("bin.000001", bytes)}, nullptr, &xids).text(),
               IsEmpty());
   EXPECT_THAT(places(), ElementsAre("bin.000001:" + std::to_string(log.size())));
 }
 
 TEST_F(FindInBinlog, SaysWhichLogIsNotThere) {
   xids.prepared(own(1001), "InnoDB");
-  EXPECT_THAT(find_in_binlog({folder.file("bin.000001")}, nullptr, &xids),
+  EXPECT_THAT(find_in_binlog({folder.file("bin.000001")}, nullptr, &xids).text(),
               tells("bin.000001"));
 }
 
@@ -350,10 +350,10 @@ TEST_F(FindInBinlog, TakesTheKeyOfAnEncryptedLog) {
   log.encrypt().transaction(1);
   const std::vector<std::string> logs = {write("bin.000001", log)};
   xids.prepared(own(1001), "InnoDB");
-  EXPECT_THAT(find_in_binlog(logs, nullptr, &xids), tells("encrypted"));
+  EXPECT_THAT(find_in_binlog(logs, nullptr, &xids).text(), tells("encrypted"));
   EXPECT_THAT(places(), ElementsAre("nowhere"));
   ToyDecryptor decryptor;
-  EXPECT_THAT(find_in_binlog(logs, &decryptor, &xids), IsEmpty());
+  EXPECT_THAT(find_in_binlog(logs, &decryptor, &xids).text(), IsEmpty());
   EXPECT_THAT(places(), ElementsAre("bin.000001:" + std::to_string(log.size())));
 }
 

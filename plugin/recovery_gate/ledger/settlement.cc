@@ -72,14 +72,14 @@ bool is_inside(const Settled &settled, const std::string &log_path) {
 }
 
 std::vector<LogStart> read_log_starts(const std::vector<std::string> &paths,
-                                      std::string *error) {
+                                      Failure *failure) {
   Logs logs;
   for (const std::string &path : paths) {
     BinlogFileFacts facts = read_binlog_header(path);
-    if (facts.error.empty())
+    if (!facts.error)
       logs.push_back({path, facts.server_id, std::move(facts.gtids_before)});
-    else if (error->empty())
-      *error = facts.error;
+    else if (!*failure)
+      *failure = facts.error;
   }
   return logs;
 }

@@ -492,9 +492,9 @@ TEST(LogStarts, AreReadInTheOrderGiven) {
   binlog.write_own();
   binlog.shut_down();
   binlog.start(2);
-  std::string error;
-  const auto starts = read_log_starts(binlog.paths(), &error);
-  EXPECT_THAT(error, IsEmpty());
+  Failure failure;
+  const auto starts = read_log_starts(binlog.paths(), &failure);
+  EXPECT_EQ(failure.text(), "");
   ASSERT_THAT(starts, SizeIs(2));
   EXPECT_EQ(starts[0].path, binlog.paths()[0]);
   EXPECT_EQ(starts[0].server_id, 1u);
@@ -508,22 +508,22 @@ TEST(LogStarts, LeaveOutWhatCannotBeReadAndSayTheFirst) {
   FakeBinlog binlog;
   TestFolder folder;
   const std::string alien = folder.write("alien", std::string(100, 'x'));
-  std::string error;
+  Failure failure;
   const auto starts = read_log_starts(
-      {folder.file("gone"), binlog.paths()[0], alien}, &error);
-  EXPECT_THAT(error, tells(folder.file("gone"), "No such file"));
+      {folder.file("gone"), binlog.paths()[0], alien}, &failure);
+  EXPECT_THAT(failure.text(), tells(folder.file("gone"), "No such file"));
   ASSERT_THAT(starts, SizeIs(1));
   EXPECT_EQ(starts[0].path, binlog.paths()[0]);
 
-  error = "the index cannot be read";
-  read_log_starts({alien}, &error);
-  EXPECT_EQ(error, "the index cannot be read");
+  failure = "the index cannot be read";
+  read_log_starts({alien}, &failure);
+  EXPECT_EQ(failure.text(), "the index cannot be read");
 }
 
 TEST(LogStarts, OfNoLogsAreNone) {
-  std::string error;
-  EXPECT_THAT(read_log_starts({}, &error), IsEmpty());
-  EXPECT_THAT(error, IsEmpty());
+  Failure failure;
+  EXPECT_THAT(read_log_starts({}, &failure), IsEmpty());
+  EXPECT_EQ(failure.text(), "");
 }
 
 TEST(Settled, DiffersWhenAnyOfItDiffers) {

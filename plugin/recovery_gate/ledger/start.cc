@@ -13,7 +13,7 @@ namespace {
 /* The start's own log need not be read, and before the start it is not there. */
 std::vector<LogStart> starts_of(std::vector<std::string> paths,
                                 const BinlogSample &start,
-                                std::string *doubt) {
+                                Failure *doubt) {
   const bool has_own = !paths.empty() &&
                        without_folder(paths.back()) == start.end.file;
   if (has_own) paths.pop_back();
@@ -52,9 +52,9 @@ bool is_among(const std::string &file, const std::vector<std::string> &paths) {
   });
 }
 
-void add_doubt(const std::string &doubt, StartFacts *facts) {
-  if (doubt.empty()) return;
-  facts->doubt += (facts->doubt.empty() ? "" : "; ") + doubt;
+void add_doubt(const Failure &doubt, StartFacts *facts) {
+  if (!doubt) return;
+  facts->doubt += (facts->doubt.empty() ? "" : "; ") + doubt.text();
 }
 
 }  // namespace
@@ -64,14 +64,14 @@ void note_last_end(const std::vector<std::string> &logs, StartFacts *facts) {
   const BinlogFileFacts newest = read_binlog_header(logs.back());
   facts->crashed = newest.in_use;
   facts->size_before_recovery = size_of(logs.back());
-  if (!newest.error.empty()) facts->doubt = newest.error;
+  if (newest.error) facts->doubt = newest.error.text();
 }
 
 void note_recovered_end(const std::string &newest_log, StartFacts *facts) {
   if (newest_log.empty()) return;
   const BinlogFileFacts log = read_binlog_end(newest_log);
-  if (!log.error.empty()) {
-    if (facts->doubt.empty()) facts->doubt = log.error;
+  if (log.error) {
+    if (facts->doubt.empty()) facts->doubt = log.error.text();
     return;
   }
   facts->was_cut = size_of(newest_log) < facts->size_before_recovery;
@@ -80,12 +80,12 @@ void note_recovered_end(const std::string &newest_log, StartFacts *facts) {
   facts->recovered_identity = binlog_identity(newest_log, log.end_of_events);
 }
 
-Ledger::Inheritance inherit(const Ledger &ledger, const std::string &unknown,
+Ledger::Inheritance inherit(const Ledger &ledger, const Failure &unknown,
                             const std::vector<std::string> &logs,
-                            const std::string &index_error,
+                            const Failure &index_failure,
                             const BinlogSample &start,
                             EventDecryptor *decryptor, StartFacts *facts) {
-  std::string doubt = index_error.empty() ? unknown : index_error;
+  Failure doubt = index_failure ? index_failure : unknown;
   const std::vector<LogStart> starts =
       starts_of(ledger.relevant_logs(logs), start, &doubt);
   Ledger::Inheritance found = ledger.recovered(starts, start, facts->crashed);
@@ -144,15 +144,15 @@ Ledger::Inheritance inherit(const Ledger &ledger, const std::string &unknown,
 std::string follow_up(const std::vector<std::string> &recovered,
                       const GtidState &gtids,
                       const std::vector<std::string> &logs,
-                      const std::string &index_error,
+                      const Failure &index_failure,
                       const BinlogSample &start, Ledger::Inheritance *found,
                       StartFacts *facts) {
-  add_doubt(index_error, facts);
+  add_doubt(index_failure, facts);
   ServerIds own = found->own;
   own.insert(start.log.server_id);
   const GtidState written = written_since(gtids, start.gtids, own);
   for (const auto &[source, number] : written) facts->unsettled[source] = number;
-  found->settled &= written.empty() && index_error.empty();
+  found->settled &= written.empty() && !index_failure;
   if (found->settled && !found->obligation.open()) return {};
 
   const auto has_expired = [&](const std::string &file) {

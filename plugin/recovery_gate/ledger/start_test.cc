@@ -13,8 +13,8 @@ using testing::IsEmpty;
 class StartFactsTest : public testing::Test {
  protected:
   StartFactsTest() {
-    ledger.load(false, {});
-    first = inherit(ledger, "", binlog.paths(), "", binlog.now(), nullptr,
+    static_cast<void>(ledger.load(false, {}));
+    first = inherit(ledger, {}, binlog.paths(), {}, binlog.now(), nullptr,
                     &first_start);
     ledger.decided({}, binlog.now(), true, first);
   }
@@ -22,8 +22,8 @@ class StartFactsTest : public testing::Test {
   /* Is nothing owed from before `start`? */
   bool is_settled(const std::vector<std::string> &logs,
                   const BinlogSample &start, const std::string &unknown = "",
-                  const std::string &index_error = "") {
-    return inherit(ledger, unknown, logs, index_error, start, nullptr, &facts)
+                  const Failure &index_failure = {}) {
+    return inherit(ledger, unknown, logs, index_failure, start, nullptr, &facts)
         .settled;
   }
 

@@ -222,7 +222,7 @@ std::string encode(const Record &record) {
   return content + checksum_line(content);
 }
 
-std::string decode(const std::string &content, Record *record) {
+Failure decode(const std::string &content, Record *record) {
   if (content.empty())
     return "it is empty, as when there was no room to write it";
   if (content.compare(0, 20, first_line, 20) != 0)
@@ -333,7 +333,7 @@ StateFile::StateFile(FileLayer &files, std::string folder)
       folder_(std::move(folder)),
       path_(folder_ + "/recovery_gate.state") {}
 
-std::string StateFile::load(std::optional<Record> *record) {
+Failure StateFile::load(std::optional<Record> *record) {
   record->reset();
   std::string content;
   const int error = files_.read(path_, &content);
@@ -345,16 +345,15 @@ std::string StateFile::load(std::optional<Record> *record) {
            reason(error, "it");
   }
   Record read;
-  const std::string wrong = decode(content, &read);
-  if (wrong.empty()) {
-    *record = std::move(read);
-    return {};
+  if (const Failure wrong = decode(content, &read)) {
+    damaged_ = content;
+    return "the state file " + path_ + " cannot be trusted: " + wrong.text();
   }
-  damaged_ = content;
-  return "the state file " + path_ + " cannot be trusted: " + wrong;
+  *record = std::move(read);
+  return {};
 }
 
-std::string StateFile::save(const Record &record) {
+Failure StateFile::save(const Record &record) {
   const auto failed = [this](const char *doing, int error,
                              const std::string &what) {
     return std::string("cannot ") + doing + " " + path_ + ": " +

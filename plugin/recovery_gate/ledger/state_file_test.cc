@@ -61,7 +61,7 @@ std::string with_checksum(const std::string &content) {
 /* Empty, or what is wrong with the bytes; then the record must be as it was. */
 std::string refused(const std::string &content) {
   Record read = full();
-  const std::string wrong = decode(content, &read);
+  const std::string wrong = decode(content, &read).text();
   if (!wrong.empty()) {
     EXPECT_EQ(read, full());
   }
@@ -70,7 +70,7 @@ std::string refused(const std::string &content) {
 
 std::string why_not_loaded(FileLayer &files) {
   std::optional<Record> record = full();
-  const std::string why = StateFile(files, "data").load(&record);
+  const std::string why = StateFile(files, "data").load(&record).text();
   if (!why.empty()) {
     EXPECT_FALSE(record) << "what cannot be known must not be taken for known";
   }
@@ -101,7 +101,7 @@ class FilesWithoutRoom final : public FileLayer {
 /* Nothing when there is no file or it cannot be read. */
 std::optional<Record> loaded(FileLayer &files) {
   std::optional<Record> record;
-  EXPECT_THAT(StateFile(files, "data").load(&record), IsEmpty());
+  EXPECT_THAT(StateFile(files, "data").load(&record).text(), IsEmpty());
   return record;
 }
 
@@ -158,7 +158,7 @@ TEST(StateFileBytes, AreReadAsTheyWereWritten) {
         written.obligation.debt = debt;
         written.obligation.provable = provable;
         Record read = full();
-        EXPECT_THAT(decode(encode(written), &read), IsEmpty());
+        EXPECT_THAT(decode(encode(written), &read).text(), IsEmpty());
         EXPECT_EQ(read, written);
       }
 }
@@ -240,7 +240,7 @@ TEST(StateFileBytes, OfTheVersionBeforeAreReadAndLeaveTheHistoryInDoubt) {
   old = old.substr(0, old.find("received "));
   old[old.find('3')] = '2';
   Record read;
-  EXPECT_EQ(decode(with_checksum(old), &read), "");
+  EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   Record expected = full();
   expected.history.known = false;
   EXPECT_EQ(read, expected);
@@ -403,7 +403,7 @@ TEST(StateFile, HasNoRecordWhenNothingWasEverSaved) {
 TEST(StateFile, LoadsWhatWasSaved) {
   FaultyFiles files;
   for (const Record &record : {owing, settled(), Record()}) {
-    EXPECT_THAT(StateFile(files, "data").save(record), IsEmpty());
+    EXPECT_THAT(StateFile(files, "data").save(record).text(), IsEmpty());
     EXPECT_EQ(loaded(files), record);
   }
 }
@@ -415,7 +415,7 @@ TEST(StateFile, CrashedAtAnyCallHoldsTheOldContentOrTheNew) {
       for (int call = 0; call < 3; ++call) {
         SCOPED_TRACE(testing::Message() << int(fault) << " at " << call);
         FaultyFiles files;
-        ASSERT_THAT(StateFile(files, "data").save(settled()), IsEmpty());
+        ASSERT_THAT(StateFile(files, "data").save(settled()).text(), IsEmpty());
         files.calls = 0;
         files.fault = fault;
         files.faulty_call = call;
@@ -431,7 +431,7 @@ TEST(StateFile, CrashedAtAnyCallHoldsTheOldContentOrTheNew) {
         files.come_back(unsynced_survived);
         EXPECT_THAT(loaded(files), AnyOf(owing, settled()));
         // And what the crash left behind is in nobody's way.
-        EXPECT_THAT(StateFile(files, "data").save(owing), IsEmpty());
+        EXPECT_THAT(StateFile(files, "data").save(owing).text(), IsEmpty());
         files.come_back(false);
         EXPECT_EQ(loaded(files), owing);
       }
@@ -457,7 +457,7 @@ TEST(StateFile, CrashedAtAnyCallOfItsFirstWriteIsNotThereOrWhole) {
 
 TEST(StateFile, IsSafeOnceSaveReturned) {
   FaultyFiles files;
-  ASSERT_THAT(StateFile(files, "data").save(owing), IsEmpty());
+  ASSERT_THAT(StateFile(files, "data").save(owing).text(), IsEmpty());
   files.come_back(false);
   EXPECT_EQ(loaded(files), owing);
 }
@@ -468,11 +468,11 @@ TEST(StateFile, SaysWhichCallFailedAndKeepsOldOrNew) {
   for (int call = 0; call < 3; ++call) {
     SCOPED_TRACE(call);
     FaultyFiles files;
-    ASSERT_THAT(StateFile(files, "data").save(owing), IsEmpty());
+    ASSERT_THAT(StateFile(files, "data").save(owing).text(), IsEmpty());
     files.calls = 0;
     files.fault = Fault::ERROR;
     files.faulty_call = call;
-    EXPECT_THAT(StateFile(files, "data").save(settled()),
+    EXPECT_THAT(StateFile(files, "data").save(settled()).text(),
                 tells(doing[call], "recovery_gate.state: Input/output error"));
     files.come_back(false);
     EXPECT_THAT(loaded(files), AnyOf(owing, settled()));
@@ -490,14 +490,14 @@ TEST(StateFile, KeepsTheOldContentWhenTheDiskIsFullOrReadOnly) {
   for (const auto &error : errors) {
     FaultyFiles files;
     StateFile state(files, "data");
-    ASSERT_THAT(state.save(owing), IsEmpty());
+    ASSERT_THAT(state.save(owing).text(), IsEmpty());
     files.write_error = error.error;
-    EXPECT_THAT(state.save(settled()), tells("cannot write", error.text));
+    EXPECT_THAT(state.save(settled()).text(), tells("cannot write", error.text));
     EXPECT_EQ(loaded(files), owing);
     files.come_back(false);
     EXPECT_EQ(loaded(files), owing);
     files.write_error = 0;
-    EXPECT_THAT(state.save(settled()), IsEmpty());
+    EXPECT_THAT(state.save(settled()).text(), IsEmpty());
     EXPECT_EQ(loaded(files), settled());
   }
 }
@@ -505,14 +505,14 @@ TEST(StateFile, KeepsTheOldContentWhenTheDiskIsFullOrReadOnly) {
 TEST(StateFile, LeavesAnEmptyOneWhenThereIsNoRoomForTheFirst) {
   // Or the next start would take it that there never was anything to write.
   FilesWithoutRoom full;
-  EXPECT_THAT(StateFile(full, "data").save(owing),
+  EXPECT_THAT(StateFile(full, "data").save(owing).text(),
               tells("cannot write", "No space left"));
   EXPECT_THAT(why_not_loaded(full), tells("cannot be trusted", "empty"));
   // And does not replace one that is there.
   FaultyFiles files;
-  ASSERT_THAT(StateFile(files, "data").save(owing), IsEmpty());
+  ASSERT_THAT(StateFile(files, "data").save(owing).text(), IsEmpty());
   files.write_error = ENOSPC;
-  EXPECT_NE(StateFile(files, "data").save(settled()), "");
+  EXPECT_NE(StateFile(files, "data").save(settled()).text(), "");
   EXPECT_EQ(loaded(files), owing);
 }
 
@@ -542,9 +542,9 @@ TEST(StateFile, KeepsADamagedFileAsideWhenItIsReplaced) {
   files.put(state_path, "garbage");
   StateFile state(files, "data");
   std::optional<Record> record;
-  EXPECT_THAT(state.load(&record), HasSubstr("cannot be trusted"));
+  EXPECT_THAT(state.load(&record).text(), HasSubstr("cannot be trusted"));
   EXPECT_FALSE(files.has(state_path + ".damaged"));
-  EXPECT_THAT(state.save(owing), IsEmpty());
+  EXPECT_THAT(state.save(owing).text(), IsEmpty());
   EXPECT_EQ(files.content(state_path + ".damaged"), "garbage");
   EXPECT_EQ(loaded(files), owing);
 }
@@ -554,10 +554,10 @@ TEST(StateFile, KeepsADamagedFileAsideOnce) {
   files.put(state_path, "garbage");
   StateFile state(files, "data");
   std::optional<Record> record;
-  ASSERT_NE(state.load(&record), "");
-  ASSERT_THAT(state.save(owing), IsEmpty());
+  ASSERT_NE(state.load(&record).text(), "");
+  ASSERT_THAT(state.save(owing).text(), IsEmpty());
   const int writes = files.writes;
-  ASSERT_THAT(state.save(settled()), IsEmpty());
+  ASSERT_THAT(state.save(settled()).text(), IsEmpty());
   EXPECT_EQ(files.writes, writes + 1);
 }
 
@@ -566,12 +566,12 @@ TEST(StateFile, KeepsADamagedFileAsideAlsoWhenItIsReplacedAtTheSecondTry) {
   files.put(state_path, "garbage");
   StateFile state(files, "data");
   std::optional<Record> record;
-  ASSERT_NE(state.load(&record), "");
+  ASSERT_NE(state.load(&record).text(), "");
   files.write_error = ENOSPC;
-  EXPECT_NE(state.save(owing), "");
+  EXPECT_NE(state.save(owing).text(), "");
   EXPECT_EQ(files.content(state_path), "garbage");
   files.write_error = 0;
-  EXPECT_THAT(state.save(owing), IsEmpty());
+  EXPECT_THAT(state.save(owing).text(), IsEmpty());
   EXPECT_EQ(files.content(state_path + ".damaged"), "garbage");
 }
 
@@ -586,7 +586,7 @@ TEST(StateFile, IsNeverGoneWhileADamagedOneIsReplaced) {
         files.faulty_call = call;
         StateFile state(files, "data");
         std::optional<Record> record;
-        ASSERT_NE(state.load(&record), "");
+        ASSERT_NE(state.load(&record).text(), "");
         EXPECT_THROW(state.save(owing), FaultyFiles::Crash);
         files.come_back(unsynced_survived);
         ASSERT_TRUE(files.has(state_path));
@@ -611,7 +611,7 @@ class StateFileOnDisk : public testing::Test {
   std::string path() const { return folder_ + "/recovery_gate.state"; }
 
   std::string load(std::optional<Record> *record) {
-    return StateFile(files_, folder_).load(record);
+    return StateFile(files_, folder_).load(record).text();
   }
 
   PosixFiles files_;
@@ -620,7 +620,7 @@ class StateFileOnDisk : public testing::Test {
 
 TEST_F(StateFileOnDisk, LoadsWhatWasSaved) {
   for (const Record &saved : {owing, settled()}) {
-    ASSERT_THAT(StateFile(files_, folder_).save(saved), IsEmpty());
+    ASSERT_THAT(StateFile(files_, folder_).save(saved).text(), IsEmpty());
     std::optional<Record> record;
     EXPECT_THAT(load(&record), IsEmpty());
     EXPECT_EQ(record, saved);
@@ -635,7 +635,7 @@ TEST_F(StateFileOnDisk, MissingIsNoRecord) {
 }
 
 TEST_F(StateFileOnDisk, IsNotForEverybodyToRead) {
-  ASSERT_THAT(StateFile(files_, folder_).save(owing), IsEmpty());
+  ASSERT_THAT(StateFile(files_, folder_).save(owing).text(), IsEmpty());
   struct stat status;
   ASSERT_EQ(::stat(path().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07, 0u);
@@ -645,7 +645,7 @@ TEST_F(StateFileOnDisk, RefusesAFolderInItsPlaceAndAHugeFile) {
   std::optional<Record> record;
   std::filesystem::create_directory(path());
   EXPECT_NE(load(&record), "");
-  EXPECT_NE(StateFile(files_, folder_).save(owing), "");
+  EXPECT_NE(StateFile(files_, folder_).save(owing).text(), "");
   std::filesystem::remove(path());
   std::ofstream(path()) << std::string((1 << 20) + 1, 'x');
   EXPECT_THAT(load(&record), tells("cannot be read", "too large"));
@@ -656,8 +656,8 @@ TEST_F(StateFileOnDisk, KeepsTheStartOfAHugeFileAsideWhenItIsReplaced) {
   std::ofstream(path()) << std::string((1 << 20) + 1, 'x');
   StateFile state(files_, folder_);
   std::optional<Record> record;
-  ASSERT_NE(state.load(&record), "");
-  EXPECT_THAT(state.save(owing), IsEmpty());
+  ASSERT_NE(state.load(&record).text(), "");
+  EXPECT_THAT(state.save(owing).text(), IsEmpty());
   EXPECT_GE(std::filesystem::file_size(path() + ".damaged"), 1u << 20);
   EXPECT_THAT(load(&record), IsEmpty());
   EXPECT_EQ(record, owing);
@@ -673,7 +673,7 @@ TEST_F(StateFileOnDisk, IsReadUpToItsLargestSize) {
 TEST_F(StateFileOnDisk, DoesNotWriteIntoAnotherNameOfAFile) {
   std::ofstream(path() + ".new") << "of a crash";
   std::filesystem::create_hard_link(path() + ".new", folder_ + "/backup");
-  ASSERT_THAT(StateFile(files_, folder_).save(owing), IsEmpty());
+  ASSERT_THAT(StateFile(files_, folder_).save(owing).text(), IsEmpty());
   std::string content;
   EXPECT_EQ(files_.read(folder_ + "/backup", &content), 0);
   EXPECT_EQ(content, "of a crash");
@@ -745,28 +745,28 @@ TEST_F(StateFileOutOfPlace, IsSaidAndNeitherReadNorReplaced) {
     thing.put(path());
     StateFile state(files_, folder_);
     std::optional<Record> record = owing;
-    EXPECT_THAT(state.load(&record),
+    EXPECT_THAT(state.load(&record).text(),
                 tells("recovery_gate.state cannot be read: it is ", thing.name,
                       "moved away"));
     EXPECT_FALSE(record);
-    EXPECT_THAT(state.save(owing),
+    EXPECT_THAT(state.save(owing).text(),
                 tells("cannot replace", "recovery_gate.state is ", thing.name,
                       "moved away"));
     expect_still_there(thing, path());
     std::filesystem::remove(path());
-    EXPECT_THAT(state.save(owing), IsEmpty());
+    EXPECT_THAT(state.save(owing).text(), IsEmpty());
     std::filesystem::remove(path());
   }
 }
 
 TEST_F(StateFileOutOfPlace, IsSaidAndLeftWhereTheNewContentGoes) {
-  ASSERT_THAT(StateFile(files_, folder_).save(owing), IsEmpty());
+  ASSERT_THAT(StateFile(files_, folder_).save(owing).text(), IsEmpty());
   for (const Thing &thing : things()) {
     SCOPED_TRACE(thing.name);
     const std::string beside = path() + ".new";
     thing.put(beside);
     StateFile state(files_, folder_);
-    EXPECT_THAT(state.save(settled()),
+    EXPECT_THAT(state.save(settled()).text(),
                 tells("cannot write", "recovery_gate.state.new is ", thing.name,
                       "moved away"));
     expect_still_there(thing, beside);
@@ -785,15 +785,15 @@ TEST_F(StateFileOutOfPlace, IsSaidAndLeftWhereADamagedFileIsKept) {
     thing.put(aside);
     StateFile state(files_, folder_);
     std::optional<Record> record;
-    ASSERT_NE(state.load(&record), "");
-    EXPECT_THAT(state.save(owing),
+    ASSERT_NE(state.load(&record).text(), "");
+    EXPECT_THAT(state.save(owing).text(),
                 tells("cannot replace", "recovery_gate.state.damaged is ",
                       thing.name, "moved away"));
     expect_still_there(thing, aside);
     EXPECT_THAT(load(&record), tells("not a state file"))
         << "it is the only one that there is of it";
     std::filesystem::remove(aside);
-    EXPECT_THAT(state.save(owing), IsEmpty());
+    EXPECT_THAT(state.save(owing).text(), IsEmpty());
     EXPECT_EQ(std::filesystem::file_size(aside), 7u);
     std::filesystem::remove(aside);
   }
@@ -806,11 +806,11 @@ TEST_F(StateFileOutOfPlace, DoesNotChangeWhatALinkLeadsTo) {
     std::ofstream(path()) << "garbage";
     StateFile state(files_, folder_);
     std::optional<Record> record;
-    ASSERT_NE(state.load(&record), "");
+    ASSERT_NE(state.load(&record).text(), "");
     std::ofstream(elsewhere) << "mine";
     std::filesystem::remove(path() + name);
     std::filesystem::create_symlink(elsewhere, path() + name);
-    EXPECT_NE(state.save(owing), "");
+    EXPECT_NE(state.save(owing).text(), "");
     EXPECT_EQ(std::filesystem::file_size(elsewhere), 4u);
     std::filesystem::remove(path() + name);
     std::filesystem::remove(path());
@@ -823,12 +823,12 @@ TEST(StateFile, CallsADeviceByItsName) {
   EXPECT_EQ(PosixFiles().write_synced("/dev/null", "content"), IS_DEVICE);
   FaultyFiles files;
   files.write_error = IS_DEVICE;
-  EXPECT_THAT(StateFile(files, "data").save(owing),
+  EXPECT_THAT(StateFile(files, "data").save(owing).text(),
               tells("recovery_gate.state.new is a device"));
 }
 
 TEST_F(StateFileOnDisk, SaysWhenTheFolderIsGone) {
-  EXPECT_THAT(StateFile(files_, folder_ + "/gone").save(owing),
+  EXPECT_THAT(StateFile(files_, folder_ + "/gone").save(owing).text(),
               HasSubstr("cannot write"));
 }
 

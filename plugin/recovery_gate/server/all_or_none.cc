@@ -38,12 +38,12 @@ int refuse(const std::string &why) {
 
 int follow_the_engine() {
   if (is_bootstrap()) return 0;
-  const std::string mismatch = server_mismatch();
-  if (!mismatch.empty()) return refuse(mismatch);
+  if (const Failure mismatch = server_mismatch())
+    return refuse(mismatch.text());
   if (!is_initialising()) {
     // Else INSTALL SONAME would leave these two behind, for the next start.
-    const std::string obstacle = cannot_guard();
-    return obstacle.empty() ? 0 : refuse(obstacle);
+    const Failure obstacle = cannot_guard();
+    return obstacle ? refuse(obstacle.text()) : 0;
   }
   if (hooks_wait_for_door()) return 0;
   if (is_engine_switched_off()) {

@@ -17,7 +17,7 @@ ServerDecryptor::~ServerDecryptor() {
   if (!key_.empty()) explicit_bzero(key_.data(), key_.size());
 }
 
-std::string ServerDecryptor::start(unsigned scheme, std::uint32_t key_version) {
+Failure ServerDecryptor::start(unsigned scheme, std::uint32_t key_version) {
   if (scheme != known_scheme)
     return "it is encrypted in a way that this version does not know (scheme " +
            std::to_string(scheme) + ")";

@@ -14,7 +14,7 @@ class ServerDecryptor final : public EventDecryptor {
  public:
   ~ServerDecryptor() override;
 
-  std::string start(unsigned scheme, std::uint32_t key_version) override;
+  Failure start(unsigned scheme, std::uint32_t key_version) override;
   bool decrypt(const Iv &iv, const unsigned char *in, std::size_t size,
                unsigned char *out) override;
 

@@ -50,9 +50,8 @@ void GateService::take_over(bool crashed, const BinlogPosition &newest_log) {
 }
 
 void GateService::look_at_logs(StartFacts *facts) {
-  std::string index_error;
   Recovered recovered;
-  recovered.logs = binlogs(&index_error);
+  const Failure index_failure = binlogs(&recovered.logs);
   // Then the name of the next one may say that they are lost.
   if (recovered.logs.empty()) return;
   const BinlogSample next = binlog_.next_sample();
@@ -62,7 +61,7 @@ void GateService::look_at_logs(StartFacts *facts) {
   StartFacts seen = *facts;
   ServerDecryptor decryptor;
   recovered.found =
-      inherit(ledger_, unknown_, logs, index_error, next, &decryptor, &seen);
+      inherit(ledger_, unknown_, logs, index_failure, next, &decryptor, &seen);
   *facts = std::move(seen);
   recovered_ = std::move(recovered);
 }
@@ -70,17 +69,17 @@ void GateService::look_at_logs(StartFacts *facts) {
 void GateService::decide(Mode mode, StartFacts facts) {
   const BinlogSample start = binlog_.sample();
   facts.to_acknowledge = start.end;
-  std::string index_error;
-  const std::vector<std::string> logs = binlogs(&index_error);
+  std::vector<std::string> logs;
+  const Failure index_failure = binlogs(&logs);
   Ledger::Inheritance found;
   std::string has_expired;
   if (recovered_) {
     found = recovered_->found;
     has_expired = follow_up(recovered_->logs, recovered_->gtids, logs,
-                            index_error, start, &found, &facts);
+                            index_failure, start, &found, &facts);
   } else {
     ServerDecryptor decryptor;
-    found = inherit(ledger_, unknown_, logs, index_error, start, &decryptor,
+    found = inherit(ledger_, unknown_, logs, index_failure, start, &decryptor,
                     &facts);
   }
   std::vector<std::string> needed{start.log.path};
@@ -136,10 +135,10 @@ void GateService::shutting_down() {
   refuser.stop();
   if (!keeping_) return;
   keeper_.stop();
-  std::string unreadable;
-  const std::vector<std::string> paths = binlogs(&unreadable);
+  std::vector<std::string> paths;
+  Failure unreadable = binlogs(&paths);
   ledger_.shutting_down(binlog_, gate.is_open(), paths, binlog_gtid(),
-                        unreadable);
+                        std::move(unreadable));
 }
 
 bool GateService::begin() {

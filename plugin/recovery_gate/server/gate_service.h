@@ -109,7 +109,7 @@ class GateService final : public Host, private Kept {
     Ledger::Inheritance found;
   };
   std::optional<Recovered> recovered_;
-  std::string unknown_;  // why it is not known what earlier starts owe, or empty
+  Failure unknown_;  // why it is not known what earlier starts owe
   Semisync semisync_{clock, log, replicas_,
                      [this] { return ledger_.record().history; }};
   Waiter waiter_{gate, semisync_, *this};

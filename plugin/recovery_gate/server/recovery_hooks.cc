@@ -29,8 +29,8 @@ struct Start {
   std::string newest_log;  // before this start's own is opened
   bool asked_for_xids = false;
   bool looked_at_outcome = false;
-  /* Empty, or why the binary log does not tell which transactions were met. */
-  std::string places_unknown;
+  /* Why the binary log does not tell which transactions were met. */
+  Failure places_unknown;
 };
 Start start;
 
@@ -79,10 +79,10 @@ void find_places() {
   RecoveredXids &xids = GateService::instance().xids;
   if (!xids.may_be_logged()) return;
   ServerDecryptor decryptor;
-  std::string problem;
-  const std::vector<std::string> logs = binlogs(&problem);
-  if (problem.empty()) problem = find_in_binlog(logs, &decryptor, &xids);
-  start.places_unknown = problem;
+  std::vector<std::string> logs;
+  start.places_unknown = binlogs(&logs);
+  if (!start.places_unknown)
+    start.places_unknown = find_in_binlog(logs, &decryptor, &xids);
 }
 
 /* What recovery left. Soon the server deletes logs that have expired. */
@@ -152,10 +152,10 @@ int recovery_done(handlerton *) try {
     return 0;
   }
   if (!start.looked_at_outcome) look_at_outcome();
-  if (!start.places_unknown.empty())
+  if (start.places_unknown)
     service.log.warning("INFORMATION_SCHEMA.RECOVERY_GATE_XIDS does not say "
                         "where the binary log has some transactions: " +
-                        start.places_unknown);
+                        start.places_unknown.text());
   for (const std::string &line : service.xids.contradictions())
     service.log.warning(line);
   service.decide(configured_mode(), start.facts);
@@ -196,7 +196,8 @@ bool show_status(handlerton *, THD *thd, stat_print_fn *print,
 
 /* Before recovery: was the newest log closed properly? */
 void look_at_last_shutdown() {
-  const std::vector<std::string> logs = binlogs(&start.facts.doubt);
+  std::vector<std::string> logs;
+  start.facts.doubt = binlogs(&logs).text();
   if (logs.empty()) return;
   start.newest_log = logs.back();
   note_last_end(logs, &start.facts);
@@ -207,13 +208,13 @@ void look_at_last_shutdown() {
 st_mysql_storage_engine recovery_hooks = {MYSQL_HANDLERTON_INTERFACE_VERSION};
 
 int init_recovery_hooks(void *server_handlerton) try {
-  const std::string mismatch = server_mismatch();
-  if (!mismatch.empty()) return refuse(mismatch);
+  if (const Failure mismatch = server_mismatch())
+    return refuse(mismatch.text());
 
   start = Start();
   if (!is_bootstrap()) {
-    const std::string obstacle = cannot_guard();
-    if (!obstacle.empty()) return refuse(obstacle);
+    if (const Failure obstacle = cannot_guard())
+      return refuse(obstacle.text());
     // The server initialises audit plugins after storage engines, and this
     // one again when all others are done.
     if (!has_door() && is_initialising() && !waited_for_door) {

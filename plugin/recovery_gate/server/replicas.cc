@@ -102,7 +102,7 @@ class BinlogReaderOfServer final : public OwedReader {
     // In a log that was begun anew, another one has the same place.
     if (known && mysql_bin_log.get_reset_master_count() == 0)
       search_.known = &*known;
-    search_.logs = binlogs(&problem_);
+    problem_ = binlogs(&search_.logs);
     search_.own = own;
     search_.cancelled = std::move(cancelled);
     search_.most = most;
@@ -110,11 +110,11 @@ class BinlogReaderOfServer final : public OwedReader {
   }
 
   Owed read(const Stretch &stretch, const GtidState &before) override {
-    if (problem_.empty() && stretch.from.empty() && !search_.logs.empty())
+    if (!problem_ && stretch.from.empty() && !search_.logs.empty())
       return read_owed(search_, stretch, before_oldest(stretch));
-    if (problem_.empty()) return read_owed(search_, stretch, before);
+    if (!problem_) return read_owed(search_, stretch, before);
     Owed owed;
-    owed.unknown = problem_;
+    owed.unknown = problem_.text();
     return owed;
   }
 
@@ -145,7 +145,7 @@ class BinlogReaderOfServer final : public OwedReader {
         .gtids_before.value_or(GtidState());
   }
 
-  std::string problem_;
+  Failure problem_;
   ServerDecryptor decryptor_;
   OwedSearch search_;
 };

@@ -10,7 +10,7 @@
 
 namespace recovery_gate {
 
-std::string cannot_guard() {
+Failure cannot_guard() {
   if (!opt_bin_log)
     return "there is no binary log, so there is nothing that a replica could "
            "acknowledge; start the server with log_bin, or remove the plugin";
@@ -31,18 +31,17 @@ bool is_running() {
   return mysql_bin_log.is_open();
 }
 
-std::vector<std::string> binlogs(std::string *error) {
+Failure binlogs(std::vector<std::string> *paths) {
   LOG_INFO log;
-  std::vector<std::string> paths;
   int failure = mysql_bin_log.find_log_pos(&log, NullS, true);
   while (failure == 0) {
-    paths.push_back(log.log_file_name);
+    paths->push_back(log.log_file_name);
     failure = mysql_bin_log.find_next_log(&log, true);
   }
   if (failure != LOG_INFO_EOF)
-    *error = "the binary log index cannot be read (error " +
-             std::to_string(failure) + ")";
-  return paths;
+    return "the binary log index cannot be read (error " +
+           std::to_string(failure) + ")";
+  return {};
 }
 
 std::string binlog_gtid() {

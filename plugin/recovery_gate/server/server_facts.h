@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "recovery_gate/base/failure.h"
+
 namespace recovery_gate {
 
-/* Empty, or why no gate can keep its promise in this server, with what to do.
-   Call it while plugins are initialised. */
-std::string cannot_guard();
+/* Why no gate can keep its promise in this server, if so, with what to do. Call it
+   while plugins are initialised. */
+Failure cannot_guard();
 
 /* mysqld --bootstrap: one session, from standard input, no network. */
 bool is_bootstrap();
@@ -26,8 +28,9 @@ bool has_no_accounts();
 bool is_running();
 
 /* Paths of the logs in the binary log index, oldest first, relative to the data
-   directory or absolute. `*error` is set when the index cannot be read. */
-std::vector<std::string> binlogs(std::string *error);
+   directory or absolute. Fails when the index cannot be read to its end; those
+   before are then there. */
+Failure binlogs(std::vector<std::string> *paths);
 /* The binary log's GTID position, as @@gtid_binlog_pos shows it. */
 std::string binlog_gtid();
 

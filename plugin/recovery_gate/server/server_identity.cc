@@ -66,7 +66,7 @@ LayoutProbe probe_thd() {
   return {"THD", sizeof(THD), same ? sizeof(THD) : 0};
 }
 
-std::string find_mismatch() {
+Failure find_mismatch() {
   std::vector<LayoutProbe> probes = {
       probe("MYSQL_BIN_LOG", mysql_bin_log),
       probe("Repl_semi_sync_master", repl_semisync_master),
@@ -75,17 +75,17 @@ std::string find_mismatch() {
       probe("system_status_var", global_status_var),
       probe("THD_list", server_threads),
   };
-  const std::string mismatch =
-      build_mismatch(MYSQL_SERVER_VERSION, ::server_version, probes);
-  if (!mismatch.empty()) return mismatch;
+  if (Failure mismatch =
+          build_mismatch(MYSQL_SERVER_VERSION, ::server_version, probes))
+    return mismatch;
   // Last, because it writes: only in a server that looks right so far.
   return build_mismatch(MYSQL_SERVER_VERSION, ::server_version, {probe_thd()});
 }
 
 }  // namespace
 
-std::string server_mismatch() {
-  static const std::string found = find_mismatch();
+Failure server_mismatch() {
+  static const Failure found = find_mismatch();
   return found;
 }
 

@@ -3,13 +3,13 @@
 #ifndef RECOVERY_GATE_SERVER_IDENTITY_H
 #define RECOVERY_GATE_SERVER_IDENTITY_H
 
-#include <string>
+#include "recovery_gate/base/failure.h"
 
 namespace recovery_gate {
 
-/* Empty, or why the plugin must not touch this server at all. Touches no
-   server object except by its address and size. */
-std::string server_mismatch();
+/* Why the plugin must not touch this server at all, if so. Touches no server object
+   except by its address and size. */
+Failure server_mismatch();
 
 }  // namespace recovery_gate
 

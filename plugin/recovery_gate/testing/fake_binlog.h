@@ -215,9 +215,9 @@ class FakeBinlog final : public BinlogProgress {
     return paths;
   }
   std::vector<LogStart> starts() const {
-    std::string error;
-    const auto starts = read_log_starts(paths(), &error);
-    EXPECT_EQ(error, "");
+    Failure failure;
+    const auto starts = read_log_starts(paths(), &failure);
+    EXPECT_EQ(failure.text(), "");
     return starts;
   }
   BinlogSample now() const {

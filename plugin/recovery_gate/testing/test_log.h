@@ -39,7 +39,7 @@ inline void toy_cipher(const EventDecryptor::Iv &iv, const unsigned char *in,
 
 class ToyDecryptor final : public EventDecryptor {
  public:
-  std::string start(unsigned scheme, std::uint32_t key_version) override {
+  Failure start(unsigned scheme, std::uint32_t key_version) override {
     scheme_ = scheme;
     key_version_ = key_version;
     return start_error;

@@ -71,11 +71,11 @@ enum class IndexKind { BINARY_LOGS, RELAY_LOGS, OTHER };
 IndexKind kind_of(const BinlogIndex &index) {
   for (auto path = index.logs.rbegin(); path != index.logs.rend(); ++path) {
     FileSource file;
-    if (!file.open(*path).empty()) continue;
+    if (file.open(*path)) continue;
     BinlogReader reader(file);
-    const std::string error = reader.open();
+    const Failure failure = reader.open();
     if (reader.format().is_relay_log) return IndexKind::RELAY_LOGS;
-    return error.empty() ? IndexKind::BINARY_LOGS : IndexKind::OTHER;
+    return failure ? IndexKind::OTHER : IndexKind::BINARY_LOGS;
   }
   return IndexKind::OTHER;
 }
@@ -153,7 +153,7 @@ Failure search_index(DataDirectory *directory) {
     if (!ends_with(name, ".index")) continue;
     BinlogIndex index;
     const std::string path = directory->path + "/" + name;
-    if (read_binlog_index(path, directory->path, &index).empty() &&
+    if (!read_binlog_index(path, directory->path, &index) &&
         kind_of(index) == IndexKind::BINARY_LOGS)
       candidates.push_back(path);
   }

@@ -52,7 +52,7 @@ StateOnDisk read_state(const DataDirectory &directory) {
   QuietFiles files;
   StateFile file(files, directory.path);
   StateOnDisk state;
-  state.trouble = file.load(&state.record);
+  state.trouble = file.load(&state.record).text();
   return state;
 }
 
@@ -81,7 +81,7 @@ Forecast foretell(const DataDirectory &directory, const Survey &survey,
   StartFacts facts;
   note_last_end(logs, &facts);
   const std::string newest = logs.empty() ? std::string() : logs.back();
-  const std::string unknown = ledger.load(
+  const Failure unknown = ledger.load(
       facts.crashed || !facts.doubt.empty(), {without_folder(newest), 0});
   note_recovered_end(newest, &facts);
   facts.recovered_gtid = survey.gtid_position;
@@ -101,7 +101,7 @@ Forecast foretell(const DataDirectory &directory, const Survey &survey,
   start.log.gtids_before = gtids;
   facts.to_acknowledge = start.end;
   logs.push_back(start.log.path);
-  inherit(ledger, unknown, logs, "", start, nullptr, &facts);
+  inherit(ledger, unknown, logs, {}, start, nullptr, &facts);
 
   SemisyncView view;
   view.enabled = true;

@@ -57,7 +57,7 @@ LogFacts facts_of(const std::string &path, const ScanResult &result,
   facts.tail = result.tail;
   facts.tail_reason = result.tail_reason;
   facts.has_unfinished = result.unfinished.has_value();
-  facts.error = result.error;
+  facts.error = result.error.text();
   facts.gtids_before = result.gtids_before;
   facts.transactions = result.transactions;
   return facts;
@@ -72,7 +72,7 @@ LogFacts read_log(const std::string &path, const TransactionSink &sink,
   during.recovery_reads = recovery_reads;
   during.is_last = is_last;
   FileSource file;
-  during.error = file.open(path);
+  during.error = file.open(path).text();
   if (!during.error.empty()) return during;
   during.server_id = read_binlog_header(path).server_id;
   const ScanResult result = scan(file, [&](const Transaction &transaction) {
@@ -116,9 +116,9 @@ bool split_name(const std::string &name, std::string *base,
    the format description, and the one that says that it is encrypted. */
 std::uint64_t opening_length(const std::string &path, bool *has_checksums) {
   FileSource file;
-  if (!file.open(path).empty()) return 0;
+  if (file.open(path)) return 0;
   BinlogReader reader(file);
-  if (!reader.open().empty()) return 0;
+  if (reader.open()) return 0;
   *has_checksums = reader.has_checksums();
   std::uint64_t length = 0;
   Event event;
@@ -137,7 +137,7 @@ Survey survey_logs(const BinlogIndex &index,
   Survey survey;
   survey.logs_in_index = index.logs.size();
   RecoveryLogs recovery;
-  survey.trouble = find_recovery_logs(index, nullptr, &recovery);
+  survey.trouble = find_recovery_logs(index, nullptr, &recovery).text();
   survey.crashed = recovery.in_use || recovery.last.format.in_use;
   if (index.logs.empty()) return survey;
   survey.checkpoint_log =

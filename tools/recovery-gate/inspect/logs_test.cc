@@ -24,7 +24,7 @@ class LogsTest : public testing::Test {
   void use_chain() {
     folder.copy_chain();
     ASSERT_EQ(read_binlog_index(folder.file("bin.index"), folder.path(),
-                                &directory.index),
+                                &directory.index).text(),
               "");
   }
 
@@ -218,7 +218,7 @@ TEST(QuietFiles, DoesNotWaitForTheOtherEndOfANamedPipe) {
   ::alarm(60);  // instead of a test that hangs
   QuietFiles files;
   std::optional<Record> record;
-  EXPECT_THAT(StateFile(files, folder.path()).load(&record),
+  EXPECT_THAT(StateFile(files, folder.path()).load(&record).text(),
               HasSubstr("it is a named pipe"));
   ::alarm(0);
 }
