@@ -4,12 +4,13 @@
 
 #include <cstdlib>
 
+#include "recovery_gate/gate/labels.h"
 #include "wording.h"
 
 namespace recovery_gate::tool {
 namespace {
 
-constexpr std::size_t column = 14, width = 79;
+constexpr std::size_t column = label::text_column, width = 79;
 
 /* "Label:        text", the text in a column of its own. */
 std::string entry(const std::string &label, const std::string &raw) {
@@ -57,60 +58,49 @@ std::string server_line(const Surroundings &around, const std::string &where) {
   return text;
 }
 
-const char *position_label(const GateStatus &gate) {
-  if (!gate.open) return "Awaited";
-  return gate.opened_by == "ACK" ? "Acknowledged" : "Never acked";
-}
-
 std::string transactions_text(const GateStatus &gate) {
-  if (gate.xids_found == 0) return "no prepared transaction";
   return fmt::format(
-      "{} prepared transaction{}: {} committed, {} rolled back, {} left to an "
-      "XA coordinator",
-      gate.xids_found, gate.xids_found == 1 ? "" : "s", gate.xids_committed,
-      gate.xids_rolled_back, gate.xids_external);
+      "{} found, {} committed, {} rolled back, {} left prepared for an XA "
+      "coordinator",
+      gate.xids_found, gate.xids_committed, gate.xids_rolled_back,
+      gate.xids_external);
 }
 
 std::string gate_page(const GateStatus &gate, const Surroundings &around) {
   std::string page;
   const bool was_closed = gate.reason != "NONE";
-  if (gate.open) {
-    page += entry("Gate", with_meaning("OPEN", why_open(gate.opened_by)));
-    if (was_closed)
-      page += entry(
-          "Was closed",
-          fmt::format("for {}, {}", duration_text(gate.closed_for),
-                      with_meaning(gate.reason, why_closed(gate.reason))));
-  } else {
-    page += entry("Gate", "CLOSED for " + duration_text(gate.closed_for));
-    page += entry("Because of",
-                  with_meaning(gate.reason, why_closed(gate.reason)));
-    page += entry(
-        "Waiting for",
-        with_meaning(gate.waiting_for, what_is_missing(gate.waiting_for)));
-    const std::string limit = time_limit(gate, around);
-    if (!limit.empty()) page += entry("Time limit", limit);
-  }
-  if (!gate.to_acknowledge.empty())
-    page += entry(position_label(gate), to_string(gate.to_acknowledge));
-  page += entry("Recovered", gate.recovered.empty()
-                                 ? "nothing: there was no binary log"
-                                 : fmt::format("up to {}, GTID {}",
-                                               to_string(gate.recovered),
-                                               gate.recovered_gtid.empty()
-                                                   ? "none"
-                                                   : gate.recovered_gtid));
-  page += entry("Recovery met", transactions_text(gate));
+  const std::string &which = gate.open ? gate.opened_by : gate.waiting_for;
+  page += entry(label::state,
+                which.empty() ? gate.state : gate.state + " (" + which + ")");
+  page += entry(label::reason,
+                with_meaning(gate.reason, why_closed(gate.reason)));
   if (was_closed)
-    page += entry("Logins",
-                  fmt::format("{} turned away, {} let in while closed{}",
-                              gate.rejected, gate.admitted,
-                              gate.held == 0
-                                  ? ""
-                                  : fmt::format(", {} held", gate.held)));
+    page += entry(gate.open ? label::was_closed_for : label::closed_for,
+                  duration_text(gate.closed_for));
+  page += gate.open ? entry(label::why, why_open(gate.opened_by))
+                    : entry(label::waiting_for,
+                            with_meaning(gate.waiting_for,
+                                         what_is_missing(gate.waiting_for)));
+  const std::string limit = gate.open ? "" : time_limit(gate, around);
+  if (!limit.empty()) page += entry(label::time_limit, limit);
+  page += entry(label::recovered,
+                gate.recovered.empty()
+                    ? "nothing: there was no binary log"
+                    : fmt::format("{} (GTID {})", to_string(gate.recovered),
+                                  gate.recovered_gtid.empty()
+                                      ? "none"
+                                      : gate.recovered_gtid));
+  if (!gate.to_acknowledge.empty())
+    page += entry(label::awaited, to_string(gate.to_acknowledge));
+  if (was_closed) {
+    if (!gate.open) page += entry(label::held, std::to_string(gate.held));
+    page += entry(label::admitted, std::to_string(gate.admitted));
+    page += entry(label::rejected, std::to_string(gate.rejected));
+  }
+  page += entry(label::prepared, transactions_text(gate));
   if (around.mode == "OFF")
-    page += entry("Mode", "recovery_gate_mode is OFF: nobody is kept out, and "
-                          "what is owed closes a later start");
+    page += entry(label::mode, "recovery_gate_mode is OFF: nobody is kept out, "
+                               "and what is owed closes a later start");
   return page;
 }
 
@@ -120,10 +110,10 @@ std::string status_page(const Look &look, const Surroundings &around,
                         const std::string &where) {
   std::string page;
   if (look.kind == Look::Kind::TURNED_AWAY) {
-    page += entry("Gate", "CLOSED");
-    page += entry("It says", look.error.text);
-    page += entry("Server", server_line(around, where));
-    page += entry("What to do",
+    page += entry(label::state, "CLOSED");
+    page += entry(label::why, look.error.text);
+    page += entry(label::server, server_line(around, where));
+    page += entry(label::what_to_do,
                   "To see more, use an account that may pass: one with "
                   "CONNECTION ADMIN, or one named in "
                   "recovery_gate_admit_users.");
@@ -131,11 +121,11 @@ std::string status_page(const Look &look, const Surroundings &around,
   }
   page += gate_page(look.gate, around);
   for (const std::string &replica : look.replicas)
-    page += entry("Replica", replica);
-  page += entry("Server", server_line(around, where));
+    page += entry(label::replicas, replica);
+  page += entry(label::server, server_line(around, where));
   const std::string advice =
       look.advice.empty() ? what_to_do(look.gate) : look.advice;
-  if (!advice.empty()) page += entry("What to do", advice);
+  if (!advice.empty()) page += entry(label::what_to_do, advice);
   return page;
 }
 

@@ -2,63 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
+#include "recovery_gate/gate/gate_state.h"
+
 namespace recovery_gate::tool {
 namespace {
 
-struct Meaning {
-  const char *name;
-  const char *text;
-};
-
-template <std::size_t count>
-std::string meaning_of(const std::string &name,
-                       const Meaning (&meanings)[count]) {
-  for (const Meaning &meaning : meanings)
-    if (name == meaning.name) return meaning.text;
-  return {};
+/* Names that this tool does not know come from a newer plugin. */
+template <typename Known>
+std::string meaning_of(const std::optional<Known> &known) {
+  return known ? meaning(*known) : std::string();
 }
-
-constexpr Meaning reasons[] = {
-    {"NONE", "it was not closed at this start"},
-    {"CRASH", "the server crashed, and what it had written last may be on no "
-              "replica"},
-    {"UNACKED_SHUTDOWN", "the server was shut down before a replica had "
-                         "acknowledged all"},
-    {"CARRIED_OVER", "an earlier start ended before all was acknowledged"},
-    {"ALWAYS", "recovery_gate_mode is ALWAYS"},
-};
-
-constexpr Meaning missing[] = {
-    {"SEMISYNC_MASTER", "semi-sync is off on this server"},
-    {"REPLICA", "no semi-sync replica is connected"},
-    {"ACK", "a semi-sync replica is connected and has not acknowledged yet"},
-    {"OVERRIDE", "no acknowledgement can prove any more what was recovered"},
-};
-
-constexpr Meaning openings[] = {
-    {"NOT_NEEDED", "this start had nothing to wait for"},
-    {"ACK", "a semi-sync replica acknowledged everything"},
-    {"OVERRIDE", "opened by hand: the promise was given up"},
-    {"TIMEOUT", "opened by recovery_gate_timeout_action: the promise was given "
-                "up"},
-};
-
-constexpr Meaning advice[] = {
-    {"SEMISYNC_MASTER",
-     "SET GLOBAL rpl_semi_sync_master_enabled=ON here and put it into the "
-     "configuration, then STOP SLAVE IO_THREAD; START SLAVE IO_THREAD on each "
-     "replica."},
-    {"REPLICA",
-     "Have a semi-sync replica connect: rpl_semi_sync_slave_enabled=ON and "
-     "START SLAVE there, then read SHOW SLAVE STATUS. Asynchronous replicas do "
-     "not count."},
-    {"ACK",
-     "Wait: the replica is receiving the binary log. SHOW SLAVE STATUS there "
-     "says how far it is; when nothing moves, look for an error in it."},
-    {"OVERRIDE",
-     "Compare this server with its replicas. Then make another server the "
-     "primary, or open by hand: recovery-gate open"},
-};
 
 }  // namespace
 
@@ -74,20 +29,21 @@ std::string duration_text(std::chrono::milliseconds duration) {
 }
 
 std::string why_closed(const std::string &reason) {
-  return meaning_of(reason, reasons);
+  return meaning_of(find_reason(reason));
 }
 
 std::string what_is_missing(const std::string &waiting_for) {
-  return meaning_of(waiting_for, missing);
+  return meaning_of(find_closed(waiting_for));
 }
 
 std::string why_open(const std::string &opened_by) {
-  return meaning_of(opened_by, openings);
+  return meaning_of(find_open(opened_by));
 }
 
 std::string what_to_do(const GateStatus &gate) {
-  if (gate.open) return "Nothing.";
-  return meaning_of(gate.waiting_for, advice);
+  const auto state =
+      gate.open ? find_open(gate.opened_by) : find_closed(gate.waiting_for);
+  return state ? advice(*state) : std::string();
 }
 
 std::string one_line(const Look &look, std::chrono::milliseconds unseen) {

@@ -1,6 +1,7 @@
 /*
   The gate's state machine: its states, its one table of allowed transitions,
-  and the names under which the status variables show them.
+  and what is said of each state wherever one is shown: status variables, error
+  log, process list, SHOW ENGINE and the command-line tool.
 
   What an operator sees as four variables (state, waiting_for, opened_by,
   open) is one value here, so that no two of them can disagree:
@@ -9,7 +10,7 @@
     CLOSED_SEMISYNC_MASTER    closed; rpl_semi_sync_master_enabled is OFF
     CLOSED_REPLICA            closed; no semi-sync replica is connected
     CLOSED_ACK                closed; one is connected, no acknowledgement yet
-    CLOSED_OVERRIDE           closed; nothing can prove the position any more
+    CLOSED_UNPROVABLE           closed; nothing can prove the position any more
     OPEN_NOT_NEEDED           open; nothing was owed at this start
     OPEN_ACK                  open; a semi-sync replica acknowledged
     OPEN_OVERRIDE             open; an administrator opened it
@@ -21,6 +22,9 @@
 #ifndef RECOVERY_GATE_GATE_STATE_H
 #define RECOVERY_GATE_GATE_STATE_H
 
+#include <optional>
+#include <string_view>
+
 namespace recovery_gate {
 
 enum class GateState {
@@ -28,7 +32,7 @@ enum class GateState {
   CLOSED_SEMISYNC_MASTER,
   CLOSED_REPLICA,
   CLOSED_ACK,
-  CLOSED_OVERRIDE,
+  CLOSED_UNPROVABLE,
   OPEN_NOT_NEEDED,
   OPEN_ACK,
   OPEN_OVERRIDE,
@@ -38,13 +42,18 @@ enum class GateState {
 inline constexpr GateState all_gate_states[] = {
     GateState::STARTING,        GateState::CLOSED_SEMISYNC_MASTER,
     GateState::CLOSED_REPLICA,  GateState::CLOSED_ACK,
-    GateState::CLOSED_OVERRIDE, GateState::OPEN_NOT_NEEDED,
+    GateState::CLOSED_UNPROVABLE, GateState::OPEN_NOT_NEEDED,
     GateState::OPEN_ACK,        GateState::OPEN_OVERRIDE,
     GateState::OPEN_TIMEOUT,
 };
 
 /* Why the gate was closed at this start; Recovery_gate_reason. */
 enum class CloseReason { NONE, CRASH, UNACKED_SHUTDOWN, CARRIED_OVER, ALWAYS };
+
+inline constexpr CloseReason all_close_reasons[] = {
+    CloseReason::NONE,         CloseReason::CRASH, CloseReason::UNACKED_SHUTDOWN,
+    CloseReason::CARRIED_OVER, CloseReason::ALWAYS,
+};
 
 /* May the machine go from one state to another? Staying is not a transition:
    the table says false for it. */
@@ -68,6 +77,20 @@ const char *held_name(GateState state);
 
 /* All of a state in one word or two, for the error log: "CLOSED (ACK)". */
 const char *full_name(GateState state);
+
+/* In a clause without a full stop: what a closed gate lacks, or why it is open, or
+   was closed. */
+const char *meaning(GateState state);
+const char *meaning(CloseReason reason);
+
+/* What an operator can do, in sentences; "Nothing." when open. */
+const char *advice(GateState state);
+
+/* From the names above back to the state, for who reads them from a server; nothing
+   for a name that a newer plugin may have. */
+std::optional<GateState> find_closed(std::string_view waiting_for);
+std::optional<GateState> find_open(std::string_view opened_by);
+std::optional<CloseReason> find_reason(std::string_view name);
 
 }  // namespace recovery_gate
 

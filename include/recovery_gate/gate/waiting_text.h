@@ -20,7 +20,8 @@ std::string waiting_text(GateState state, const BinlogPosition &to_acknowledge,
                          const BinlogPosition &recovered_end,
                          const std::vector<ReplicaStanding> &replicas);
 
-/* What an operator can do about it: sentences. */
+/* advice(), unless all of these replicas can prove nothing: what can be done about
+   that. */
 std::string what_to_do(GateState state,
                        const std::vector<ReplicaStanding> &replicas);
 

@@ -4,6 +4,7 @@
 #include <boost/thread/lock_guard.hpp>
 #include <cstdio>
 
+#include "recovery_gate/gate/labels.h"
 #include "recovery_gate/gate/waiting_text.h"
 
 namespace recovery_gate {
@@ -93,7 +94,7 @@ void Gate::decide(Mode mode, const StartFacts &facts,
            to_string(facts.to_acknowledge);
   journal_.warning(std::string("CLOSED, reason ") + reason_name(reason_) +
                    ": " + why);
-  enter(provable ? closed_state(view) : S::CLOSED_OVERRIDE);
+  enter(provable ? closed_state(view) : S::CLOSED_UNPROVABLE);
 }
 
 bool Gate::owes() const {
@@ -156,14 +157,14 @@ void Gate::refresh(const SemisyncView &view) {
 }
 
 void Gate::follow(const SemisyncView &view) {
-  if (open_ || view.shutting_down || state_ == S::CLOSED_OVERRIDE) return;
+  if (open_ || view.shutting_down || state_ == S::CLOSED_UNPROVABLE) return;
   standings_ = view.standings;
   proven_by_ = view.proven_by;
   if (!view.proof_lost.empty()) {
     journal_.error(view.proof_lost +
                    ": no acknowledgement can prove any more that a replica "
                    "has what was recovered");
-    enter(S::CLOSED_OVERRIDE);
+    enter(S::CLOSED_UNPROVABLE);
   } else {
     enter(view.proven ? S::OPEN_ACK : closed_state(view));
   }
@@ -312,13 +313,13 @@ std::uint32_t Gate::places(const Visitor &visitor) const {
 
 std::string Gate::turned_away_text() const {
   Lock lock(mutex_);
-  if (state_ == S::CLOSED_OVERRIDE)
-    return "Recovery gate is closed: what was recovered up to " +
+  if (state_ == S::CLOSED_UNPROVABLE)
+    return std::string(label::gate_is_closed) + "what was recovered up to " +
            to_string(facts_.recovered_end) +
            " can no longer be proven to be on a replica; an administrator "
            "has to open the gate";
-  return "Recovery gate is closed: waiting for a semi-sync replica to "
-         "acknowledge " +
+  return std::string(label::gate_is_closed) +
+         "waiting for a semi-sync replica to acknowledge " +
          to_string(facts_.to_acknowledge);
 }
 

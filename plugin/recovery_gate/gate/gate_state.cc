@@ -5,32 +5,111 @@ namespace {
 
 using S = GateState;
 
-struct Names {
-  S state;
+/* All that is said of one state. */
+struct Row {
   const char *state_name;
   const char *waiting_for;
   const char *opened_by;
   const char *full;
   const char *held;
+  const char *meaning;
+  const char *advice;
 };
 
-constexpr Names names[] = {
-    {S::STARTING, "CLOSED", "", "", "CLOSED (starting)",
-     "Held at the recovery gate"},
-    {S::CLOSED_SEMISYNC_MASTER, "CLOSED", "SEMISYNC_MASTER", "",
-     "CLOSED (SEMISYNC_MASTER)",
-     "Held at the recovery gate: waiting for SEMISYNC_MASTER"},
-    {S::CLOSED_REPLICA, "CLOSED", "REPLICA", "", "CLOSED (REPLICA)",
-     "Held at the recovery gate: waiting for REPLICA"},
-    {S::CLOSED_ACK, "CLOSED", "ACK", "", "CLOSED (ACK)",
-     "Held at the recovery gate: waiting for ACK"},
-    {S::CLOSED_OVERRIDE, "CLOSED", "OVERRIDE", "", "CLOSED (OVERRIDE)",
-     "Held at the recovery gate: waiting for OVERRIDE"},
-    {S::OPEN_NOT_NEEDED, "OPEN", "", "NOT_NEEDED", "OPEN (NOT_NEEDED)", ""},
-    {S::OPEN_ACK, "OPEN", "", "ACK", "OPEN (ACK)", ""},
-    {S::OPEN_OVERRIDE, "OPEN", "", "OVERRIDE", "OPEN (OVERRIDE)", ""},
-    {S::OPEN_TIMEOUT, "OPEN", "", "TIMEOUT", "OPEN (TIMEOUT)", ""},
+#define CLOSED_ROW(NAME, MEANING, ADVICE)                     \
+  {                                                           \
+    "CLOSED", NAME, "", "CLOSED (" NAME ")",                  \
+        "Held at the recovery gate: waiting for " NAME,       \
+        MEANING, ADVICE                                       \
+  }
+#define OPEN_ROW(NAME, MEANING) \
+  { "OPEN", "", NAME, "OPEN (" NAME ")", "", MEANING, "Nothing." }
+
+/* A state that is added has to have a row here: the compiler insists. */
+constexpr Row row_of(S state) {
+  switch (state) {
+    case S::STARTING:
+      return {"CLOSED",
+              "",
+              "",
+              "CLOSED (starting)",
+              "Held at the recovery gate",
+              "the server is starting",
+              "Wait until the server has started."};
+    case S::CLOSED_SEMISYNC_MASTER:
+      return CLOSED_ROW(
+          "SEMISYNC_MASTER",
+          "rpl_semi_sync_master_enabled is OFF, so no replica can acknowledge "
+          "anything",
+          "SET GLOBAL rpl_semi_sync_master_enabled=ON here, and set it in the "
+          "option file; then STOP SLAVE IO_THREAD and START SLAVE IO_THREAD on "
+          "each replica.");
+    case S::CLOSED_REPLICA:
+      return CLOSED_ROW(
+          "REPLICA", "no semi-sync replica is connected",
+          "Have a semi-sync replica connect: rpl_semi_sync_slave_enabled=ON and "
+          "START SLAVE there, then check SHOW SLAVE STATUS. Asynchronous "
+          "replicas do not count. If no replica is left, SET GLOBAL "
+          "recovery_gate_open_now=ON here gives up the promise.");
+    case S::CLOSED_ACK:
+      return CLOSED_ROW(
+          "ACK",
+          "a semi-sync replica is connected and has not acknowledged yet",
+          "Wait: the replica is receiving the binary log. SHOW SLAVE STATUS "
+          "there shows how far it has come; if it does not move, look for an "
+          "error there.");
+    case S::CLOSED_UNPROVABLE:
+      return CLOSED_ROW(
+          "OVERRIDE",
+          "no acknowledgement can prove any more that a replica has what was "
+          "recovered; only an administrator can open the gate",
+          "Compare this server with its replicas. Then make another server the "
+          "primary, or open the gate manually, which gives up the promise: SET "
+          "GLOBAL recovery_gate_open_now=ON here, or recovery-gate open.");
+    case S::OPEN_NOT_NEEDED:
+      return OPEN_ROW("NOT_NEEDED", "this start had nothing to wait for");
+    case S::OPEN_ACK:
+      return OPEN_ROW("ACK", "a semi-sync replica has everything that was owed");
+    case S::OPEN_OVERRIDE:
+      return OPEN_ROW("OVERRIDE",
+                      "an administrator opened it and gave up the promise");
+    case S::OPEN_TIMEOUT:
+      return OPEN_ROW("TIMEOUT",
+                      "recovery_gate_timeout_action opened it and gave up the "
+                      "promise");
+  }
+  return {};
+}
+
+#undef CLOSED_ROW
+#undef OPEN_ROW
+
+struct ReasonRow {
+  const char *name;
+  const char *meaning;
 };
+
+constexpr ReasonRow row_of(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::NONE:
+      return {"NONE", "it was not closed at this start"};
+    case CloseReason::CRASH:
+      return {"CRASH",
+              "the server crashed, and no replica may have what it wrote last"};
+    case CloseReason::UNACKED_SHUTDOWN:
+      return {"UNACKED_SHUTDOWN",
+              "the server was shut down before a replica had acknowledged "
+              "everything"};
+    case CloseReason::CARRIED_OVER:
+      return {"CARRIED_OVER",
+              "an earlier start ended before everything was acknowledged"};
+    case CloseReason::ALWAYS:
+      return {"ALWAYS", "recovery_gate_mode is ALWAYS"};
+  }
+  return {};
+}
+
+constexpr bool has(const char *text) { return *text != '\0'; }
 
 struct Transition {
   S from, to;
@@ -39,45 +118,39 @@ struct Transition {
 /*
   The whole machine. Two absences carry the promise: nothing leads out of an
   open state, and nothing but an administrator or a time-out that was asked
-  for leads out of CLOSED_OVERRIDE.
+  for leads out of CLOSED_UNPROVABLE.
 */
 constexpr Transition transitions[] = {
     {S::STARTING, S::OPEN_NOT_NEEDED},
     {S::STARTING, S::CLOSED_SEMISYNC_MASTER},
     {S::STARTING, S::CLOSED_REPLICA},
     {S::STARTING, S::CLOSED_ACK},
-    {S::STARTING, S::CLOSED_OVERRIDE},
+    {S::STARTING, S::CLOSED_UNPROVABLE},
 
     {S::CLOSED_SEMISYNC_MASTER, S::CLOSED_REPLICA},
     {S::CLOSED_SEMISYNC_MASTER, S::CLOSED_ACK},
-    {S::CLOSED_SEMISYNC_MASTER, S::CLOSED_OVERRIDE},
+    {S::CLOSED_SEMISYNC_MASTER, S::CLOSED_UNPROVABLE},
     {S::CLOSED_SEMISYNC_MASTER, S::OPEN_ACK},
     {S::CLOSED_SEMISYNC_MASTER, S::OPEN_OVERRIDE},
     {S::CLOSED_SEMISYNC_MASTER, S::OPEN_TIMEOUT},
 
     {S::CLOSED_REPLICA, S::CLOSED_SEMISYNC_MASTER},
     {S::CLOSED_REPLICA, S::CLOSED_ACK},
-    {S::CLOSED_REPLICA, S::CLOSED_OVERRIDE},
+    {S::CLOSED_REPLICA, S::CLOSED_UNPROVABLE},
     {S::CLOSED_REPLICA, S::OPEN_ACK},
     {S::CLOSED_REPLICA, S::OPEN_OVERRIDE},
     {S::CLOSED_REPLICA, S::OPEN_TIMEOUT},
 
     {S::CLOSED_ACK, S::CLOSED_SEMISYNC_MASTER},
     {S::CLOSED_ACK, S::CLOSED_REPLICA},
-    {S::CLOSED_ACK, S::CLOSED_OVERRIDE},
+    {S::CLOSED_ACK, S::CLOSED_UNPROVABLE},
     {S::CLOSED_ACK, S::OPEN_ACK},
     {S::CLOSED_ACK, S::OPEN_OVERRIDE},
     {S::CLOSED_ACK, S::OPEN_TIMEOUT},
 
-    {S::CLOSED_OVERRIDE, S::OPEN_OVERRIDE},
-    {S::CLOSED_OVERRIDE, S::OPEN_TIMEOUT},
+    {S::CLOSED_UNPROVABLE, S::OPEN_OVERRIDE},
+    {S::CLOSED_UNPROVABLE, S::OPEN_TIMEOUT},
 };
-
-const Names &names_of(S state) {
-  for (const Names &entry : names)
-    if (entry.state == state) return entry;
-  return names[0];
-}
 
 }  // namespace
 
@@ -87,22 +160,35 @@ bool is_allowed(S from, S to) {
   return false;
 }
 
-bool is_open(S state) { return *names_of(state).opened_by != '\0'; }
-const char *state_name(S state) { return names_of(state).state_name; }
-const char *waiting_for_name(S state) { return names_of(state).waiting_for; }
-const char *opened_by_name(S state) { return names_of(state).opened_by; }
-const char *held_name(S state) { return names_of(state).held; }
-const char *full_name(S state) { return names_of(state).full; }
+bool is_open(S state) { return has(row_of(state).opened_by); }
+const char *state_name(S state) { return row_of(state).state_name; }
+const char *waiting_for_name(S state) { return row_of(state).waiting_for; }
+const char *opened_by_name(S state) { return row_of(state).opened_by; }
+const char *held_name(S state) { return row_of(state).held; }
+const char *full_name(S state) { return row_of(state).full; }
+const char *meaning(S state) { return row_of(state).meaning; }
+const char *advice(S state) { return row_of(state).advice; }
 
-const char *reason_name(CloseReason reason) {
-  switch (reason) {
-    case CloseReason::NONE: return "NONE";
-    case CloseReason::CRASH: return "CRASH";
-    case CloseReason::UNACKED_SHUTDOWN: return "UNACKED_SHUTDOWN";
-    case CloseReason::CARRIED_OVER: return "CARRIED_OVER";
-    case CloseReason::ALWAYS: return "ALWAYS";
-  }
-  return "NONE";
+const char *reason_name(CloseReason reason) { return row_of(reason).name; }
+const char *meaning(CloseReason reason) { return row_of(reason).meaning; }
+
+std::optional<GateState> find_closed(std::string_view waiting_for) {
+  for (const S state : all_gate_states)
+    if (!waiting_for.empty() && waiting_for == waiting_for_name(state))
+      return state;
+  return std::nullopt;
+}
+
+std::optional<GateState> find_open(std::string_view opened_by) {
+  for (const S state : all_gate_states)
+    if (!opened_by.empty() && opened_by == opened_by_name(state)) return state;
+  return std::nullopt;
+}
+
+std::optional<CloseReason> find_reason(std::string_view name) {
+  for (const CloseReason reason : all_close_reasons)
+    if (name == reason_name(reason)) return reason;
+  return std::nullopt;
 }
 
 }  // namespace recovery_gate

@@ -20,14 +20,14 @@ TEST(GateState, AllowsExactlyTheseTransitions) {
   // From each state, a row, to each, a column, both in this order.
   const S order[] = {
       S::STARTING,   S::CLOSED_SEMISYNC_MASTER, S::CLOSED_REPLICA,
-      S::CLOSED_ACK, S::CLOSED_OVERRIDE,        S::OPEN_NOT_NEEDED,
+      S::CLOSED_ACK, S::CLOSED_UNPROVABLE,        S::OPEN_NOT_NEEDED,
       S::OPEN_ACK,   S::OPEN_OVERRIDE,          S::OPEN_TIMEOUT};
   const char *const allowed[] = {
       ". x x x x x . . .",  // STARTING
       ". . x x x . x x x",  // CLOSED_SEMISYNC_MASTER
       ". x . x x . x x x",  // CLOSED_REPLICA
       ". x x . x . x x x",  // CLOSED_ACK
-      ". . . . . . . x x",  // CLOSED_OVERRIDE
+      ". . . . . . . x x",  // CLOSED_UNPROVABLE
       ". . . . . . . . .",  // OPEN_NOT_NEEDED
       ". . . . . . . . .",  // OPEN_ACK
       ". . . . . . . . .",  // OPEN_OVERRIDE
@@ -59,7 +59,7 @@ TEST(GateState, IsFinalOnceOpen) {
 
 TEST(GateState, LeavesAnOverrideOnlyByHandOrTimeOut) {
   for (const S to : all_gate_states)
-    if (is_allowed(S::CLOSED_OVERRIDE, to)) {
+    if (is_allowed(S::CLOSED_UNPROVABLE, to)) {
       EXPECT_THAT(to, AnyOf(S::OPEN_OVERRIDE, S::OPEN_TIMEOUT));
     }
 }
@@ -99,7 +99,7 @@ TEST(GateState, IsShownUnderTheNamesThatMonitoringKnows) {
        "CLOSED (SEMISYNC_MASTER)"},
       {S::CLOSED_REPLICA, false, "CLOSED", "REPLICA", "", "CLOSED (REPLICA)"},
       {S::CLOSED_ACK, false, "CLOSED", "ACK", "", "CLOSED (ACK)"},
-      {S::CLOSED_OVERRIDE, false, "CLOSED", "OVERRIDE", "",
+      {S::CLOSED_UNPROVABLE, false, "CLOSED", "OVERRIDE", "",
        "CLOSED (OVERRIDE)"},
       {S::OPEN_NOT_NEEDED, true, "OPEN", "", "NOT_NEEDED", "OPEN (NOT_NEEDED)"},
       {S::OPEN_ACK, true, "OPEN", "", "ACK", "OPEN (ACK)"},

@@ -27,7 +27,7 @@ const std::string awaited_text = "bin.000007:400";
 const std::string recovered_text = "bin.000006:1234";
 
 constexpr S closed_states[] = {S::CLOSED_SEMISYNC_MASTER, S::CLOSED_REPLICA,
-                               S::CLOSED_ACK, S::CLOSED_OVERRIDE};
+                               S::CLOSED_ACK, S::CLOSED_UNPROVABLE};
 
 constexpr Debt all_debts[] = {Debt::NONE, Debt::CRASH, Debt::SHUTDOWN,
                               Debt::CARRIED_OVER};
@@ -60,7 +60,7 @@ SemisyncView view_in(S state) {
       return semisync_off();
     case S::CLOSED_REPLICA:
       return no_replica();
-    case S::CLOSED_OVERRIDE:
+    case S::CLOSED_UNPROVABLE:
       return proof_lost("the binary log was deleted");
     default:
       return replica_connected();
@@ -295,7 +295,7 @@ TEST_F(DecidingGate, NeedsAnOverrideWhenThereIsNothingToAcknowledge) {
   StartFacts facts = after_a_crash();
   facts.to_acknowledge = {};
   decide(Mode::AUTO, facts);
-  EXPECT_EQ(state(), S::CLOSED_OVERRIDE);
+  EXPECT_EQ(state(), S::CLOSED_UNPROVABLE);
   EXPECT_THAT(journal.warnings(),
               ElementsAre(AllOf(tells("CLOSED", "reason CRASH"),
                                 Not(HasSubstr("(none)")))));
@@ -351,7 +351,7 @@ struct Event {
   const char *name;
   std::function<void(Scene &, S)> happens;
   // What comes of it in CLOSED_SEMISYNC_MASTER, CLOSED_REPLICA and CLOSED_ACK
-  // alike, and in CLOSED_OVERRIDE; nothing: the state stays as it is.
+  // alike, and in CLOSED_UNPROVABLE; nothing: the state stays as it is.
   std::optional<S> from_waiting, from_override;
 };
 
@@ -384,17 +384,17 @@ const Event events[] = {
      S::OPEN_ACK, std::nullopt},
     {"the proof is lost",
      [](Scene &scene, S) { scene.gate.observe(proof_lost("log deleted")); },
-     S::CLOSED_OVERRIDE, std::nullopt},
+     S::CLOSED_UNPROVABLE, std::nullopt},
     {"a look shows that the proof is lost",
      [](Scene &scene, S) { scene.gate.refresh(proof_lost("log deleted")); },
-     S::CLOSED_OVERRIDE, std::nullopt},
+     S::CLOSED_UNPROVABLE, std::nullopt},
     {"the proof is lost, and then it is acknowledged",
      [](Scene &scene, S) {
        SemisyncView view = acknowledged(awaited);
        view.proof_lost = "log deleted";
        scene.gate.observe(view);
      },
-     S::CLOSED_OVERRIDE, std::nullopt},
+     S::CLOSED_UNPROVABLE, std::nullopt},
     {"the server shuts down",
      [](Scene &scene, S) {
        scene.gate.observe(shutting_down(acknowledged(awaited)));
@@ -455,7 +455,7 @@ void let_everything_happen(Check check) {
 TEST(Gate, GoesWhereItShouldFromEveryStateWhateverHappens) {
   let_everything_happen([](const Event &event, S from, S to) {
     const std::optional<S> next = is_open(from) ? std::nullopt
-                                  : from == S::CLOSED_OVERRIDE
+                                  : from == S::CLOSED_UNPROVABLE
                                       ? event.from_override
                                       : event.from_waiting;
     EXPECT_EQ(to, next.value_or(from));
@@ -563,7 +563,7 @@ TEST_F(ClosedGate, StaysClosedForGoodOnceTheProofIsLost) {
   gate.observe(proof_lost("the binary log was deleted"));
   EXPECT_TRUE(gate.observe(acknowledged(awaited)).keep_waiting);
   gate.refresh(acknowledged(awaited));
-  EXPECT_EQ(state(), S::CLOSED_OVERRIDE);
+  EXPECT_EQ(state(), S::CLOSED_UNPROVABLE);
 }
 
 TEST_F(ClosedGate, TellsEachChangeOfWhatItWaitsForOnce) {
@@ -1029,7 +1029,7 @@ TEST(Gate, TellsThoseItTurnsAwayWhichPositionIsAwaited) {
 
 TEST(Gate, TellsThoseItTurnsAwayThatOnlyAnAdministratorCanOpen) {
   Scene scene;
-  scene.bring_to(S::CLOSED_OVERRIDE);
+  scene.bring_to(S::CLOSED_UNPROVABLE);
   EXPECT_THAT(scene.gate.turned_away_text(),
               AllOf(StartsWith("Recovery gate is closed:"),
                     tells(recovered_text, "administrator")));
@@ -1388,13 +1388,13 @@ TEST_F(DecidingGate, NeedsAnOverrideForWhatCanNoLongerBeProven) {
     StartFacts facts = owing(owed_before);
     facts.unprovable = "bin.000004 was deleted";
     scene.gate.decide(mode, facts, replica_connected());
-    EXPECT_EQ(scene.state(), S::CLOSED_OVERRIDE);
+    EXPECT_EQ(scene.state(), S::CLOSED_UNPROVABLE);
     EXPECT_THAT(scene.journal.warnings(),
                 ElementsAre(AllOf(
                     tells("reason CARRIED_OVER", "bin.000004 was deleted"),
                     Not(HasSubstr("until a semi-sync replica")))));
     EXPECT_TRUE(scene.gate.observe(acknowledged(awaited)).keep_waiting);
-    EXPECT_EQ(scene.state(), S::CLOSED_OVERRIDE);
+    EXPECT_EQ(scene.state(), S::CLOSED_UNPROVABLE);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "recovery_gate/gate/labels.h"
 #include "recovery_gate/gate/waiting_text.h"
 
 namespace recovery_gate {
@@ -10,11 +11,11 @@ namespace {
 class Page {
  public:
   void line(const std::string &label, const std::string &text) {
-    page_ += fmt::format("{:<17} {}\n", label + ":", text);
+    page_ += fmt::format("{:<{}}{}\n", label + ":", label::text_column, text);
   }
   /* Belongs to the line before it. */
   void more(const std::string &text) {
-    page_ += fmt::format("{:<17} {}\n", "", text);
+    page_ += fmt::format("{:<{}}{}\n", "", label::text_column, text);
   }
   std::string take() { return std::move(page_); }
 
@@ -60,7 +61,7 @@ std::string what_is_in_doubt(const InDoubt &found, const GtidState &unsettled) {
 void in_doubt(const Report &report, Page *page) {
   const InDoubt &found = report.in_doubt;
   const std::string line = what_is_in_doubt(found, report.gate.unsettled);
-  page->line(is_open(report.gate.state) ? "Was in doubt" : "In doubt", line);
+  page->line(is_open(report.gate.state) ? label::was_in_doubt : label::in_doubt, line);
   if (!found.reservation.empty()) page->more(found.reservation);
   if (found.count > found.last.size())
     page->more(fmt::format("the last {} of them:", found.last.size()));
@@ -71,11 +72,11 @@ void in_doubt(const Report &report, Page *page) {
 }
 
 void replicas(const Report &report, Page *page) {
-  page->line("Acknowledged", report.acknowledged.empty()
+  page->line(label::acknowledged, report.acknowledged.empty()
                                  ? "nothing yet"
                                  : "up to " + to_string(report.acknowledged));
   const std::vector<ReplicaStanding> &replicas = report.gate.replicas;
-  page->line("Replicas", counted(replicas.size(), "semi-sync replica connected",
+  page->line(label::replicas, counted(replicas.size(), "semi-sync replica connected",
                                  "semi-sync replicas connected"));
   for (const ReplicaStanding &replica : replicas) {
     std::string shown;
@@ -95,35 +96,35 @@ std::string status_page(const Report &report) {
   const bool closed = !is_open(gate.state);
   const bool was_closed = gate.reason != CloseReason::NONE;
   Page page;
-  page.line("State", full_name(gate.state));
-  if (!report.since.empty()) page.line("Since", report.since);
-  page.line("Reason", reason_name(gate.reason));
+  page.line(label::state, full_name(gate.state));
+  if (!report.since.empty()) page.line(label::since, report.since);
+  page.line(label::reason, reason_name(gate.reason));
   if (was_closed) {
-    page.line("Why", gate.why);
-    page.line(closed ? "Closed for" : "Was closed",
+    page.line(label::why, gate.why);
+    page.line(closed ? label::closed_for : label::was_closed_for,
               fmt::format("{:.3f} s",
                           static_cast<double>(gate.closed_for.count()) / 1000));
   }
-  page.line("Recovered up to",
+  page.line(label::recovered,
             fmt::format("{} (GTID {})", to_string(gate.recovered_end),
                         gate.recovered_gtid.empty() ? "none"
                                                     : gate.recovered_gtid));
   if (was_closed) {
     in_doubt(report, &page);
-    page.line("To acknowledge", to_string(gate.to_acknowledge));
+    page.line(label::awaited, to_string(gate.to_acknowledge));
   }
   if (closed) replicas(report, &page);
   if (was_closed) {
-    if (closed) page.line("Held now", std::to_string(gate.held));
-    page.line("Let in, closed", std::to_string(gate.admitted));
-    page.line("Turned away", std::to_string(gate.rejected));
+    if (closed) page.line(label::held, std::to_string(gate.held));
+    page.line(label::admitted, std::to_string(gate.admitted));
+    page.line(label::rejected, std::to_string(gate.rejected));
   }
-  page.line("XIDs recovered",
+  page.line(label::prepared,
             fmt::format("{} found, {} committed, {} rolled back, {} left "
                         "prepared for an XA coordinator",
                         report.xids.found, report.xids.committed,
                         report.xids.rolled_back, report.xids.external));
-  page.line("What to do", what_to_do(gate.state, gate.replicas));
+  page.line(label::what_to_do, what_to_do(gate.state, gate.replicas));
   return page.take();
 }
 

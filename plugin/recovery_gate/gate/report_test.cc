@@ -206,7 +206,7 @@ TEST(StatusPage, AdvisesSomethingElseInEveryStateThatWaits) {
               tells("rpl_semi_sync_slave_enabled=ON", "START SLAVE",
                     "recovery_gate_open_now"));
   EXPECT_THAT(advice(S::CLOSED_ACK), tells("Wait", "SHOW SLAVE STATUS"));
-  EXPECT_THAT(advice(S::CLOSED_OVERRIDE),
+  EXPECT_THAT(advice(S::CLOSED_UNPROVABLE),
               tells("Compare", "SET GLOBAL recovery_gate_open_now=ON"));
 }
 
@@ -219,7 +219,7 @@ TEST(StatusPage, AdvisesNothingOnceOpen) {
 }
 
 TEST(StatusPage, SaysSoWhenThereIsNoPosition) {
-  GateSnapshot gate = closed_after_a_crash(S::CLOSED_OVERRIDE);
+  GateSnapshot gate = closed_after_a_crash(S::CLOSED_UNPROVABLE);
   gate.recovered_end = {};
   gate.recovered_gtid.clear();
   gate.to_acknowledge = {};

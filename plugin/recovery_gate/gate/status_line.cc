@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "recovery_gate/gate/labels.h"
 #include "recovery_gate/gate/waiting_text.h"
 
 namespace recovery_gate {
@@ -12,7 +13,7 @@ StatusLine::StatusLine(const Clock &clock, ServiceManager &manager)
 void StatusLine::closed(const GateSnapshot &gate) {
   if (*waiting_for_name(gate.state) == '\0') return;
   std::string line =
-      "Recovery gate is closed: " +
+      label::gate_is_closed +
       waiting_text(gate.state, gate.to_acknowledge, gate.recovered_end,
                    gate.replicas);
   const Instant now = clock_.now();

@@ -74,7 +74,7 @@ TEST_F(StatusLineTest, NamesForEveryClosedStateWhatTheStatusVariableNames) {
 }
 
 TEST_F(StatusLineTest, TellsAnAdministratorWhatOnlyHeCanDo) {
-  line.closed(gate_in(S::CLOSED_OVERRIDE));
+  line.closed(gate_in(S::CLOSED_UNPROVABLE));
   EXPECT_THAT(systemd.shown(),
               ElementsAre(tells("administrator", "recovery_gate_open_now=ON",
                                 "bin.000006:1234")));
@@ -83,7 +83,7 @@ TEST_F(StatusLineTest, TellsAnAdministratorWhatOnlyHeCanDo) {
 TEST_F(StatusLineTest, ShowsEachChangeOnceAndInOrder) {
   for (S state : {S::CLOSED_SEMISYNC_MASTER, S::CLOSED_SEMISYNC_MASTER,
                   S::CLOSED_REPLICA, S::CLOSED_REPLICA, S::CLOSED_ACK,
-                  S::CLOSED_ACK, S::CLOSED_REPLICA, S::CLOSED_OVERRIDE})
+                  S::CLOSED_ACK, S::CLOSED_REPLICA, S::CLOSED_UNPROVABLE})
     line.closed(gate_in(state));
   line.opened();
   line.opened();

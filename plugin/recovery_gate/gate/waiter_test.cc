@@ -122,7 +122,7 @@ TEST_F(WaiterTest, NeedsAnAdministratorOnceTheProofIsLost) {
   semisync.change(acknowledged(awaited));
   ASSERT_TRUE(semisync.thread_waits_for_a_change());
   expect_never_opened();
-  EXPECT_EQ(gate.snapshot().state, GateState::CLOSED_OVERRIDE);
+  EXPECT_EQ(gate.snapshot().state, GateState::CLOSED_UNPROVABLE);
 
   gate.open_by_hand("root@localhost");
   waiter.wake();

@@ -93,7 +93,7 @@ class Server {
   void look() {
     const bool open = gate->is_open();
     ledger->look(binlog, open);
-    if (!open && gate->snapshot().state == GateState::CLOSED_OVERRIDE)
+    if (!open && gate->snapshot().state == GateState::CLOSED_UNPROVABLE)
       ledger->lost_proof();
   }
   void look_after(milliseconds time) {
@@ -589,14 +589,14 @@ TEST_F(LedgerTest, MustNotBeThePrimaryWhenRecoveryCutOffWhatAReplicaHas) {
   binlog.truncate(end, left);
   crash();
   start();
-  EXPECT_EQ(gate->snapshot().state, GateState::CLOSED_OVERRIDE);
+  EXPECT_EQ(gate->snapshot().state, GateState::CLOSED_UNPROVABLE);
   EXPECT_THAT(journal.warnings(), Contains(tells("cut", "0-1-2", "must not be the primary")));
   // Its number will be used again.
   EXPECT_EQ(to_string(on_disk().history.earlier), "0-1-100002");
   EXPECT_EQ(to_string(on_disk().history.common), "0-1-1");
   shut_down();
   start();
-  EXPECT_EQ(gate->snapshot().state, GateState::CLOSED_OVERRIDE);
+  EXPECT_EQ(gate->snapshot().state, GateState::CLOSED_UNPROVABLE);
 }
 
 TEST_F(LedgerTest, OwesWhatWasWrittenTwiceAfterAProperShutdownToo) {
@@ -966,7 +966,7 @@ TEST_F(LedgerTest, CanProveNothingOnceTheBinaryLogIsBegunAnew) {
   EXPECT_TRUE(on_disk().obligation.open()) << "no acknowledgement helps";
   crash();
   start();
-  EXPECT_EQ(gate->snapshot().state, GateState::CLOSED_OVERRIDE);
+  EXPECT_EQ(gate->snapshot().state, GateState::CLOSED_UNPROVABLE);
 }
 
 TEST_F(LedgerTest, TakesNoAcknowledgementOfTheNewLogForOneOfTheOld) {
@@ -1208,7 +1208,7 @@ TEST_F(LedgerTest, RemembersThatProofIsLost) {
   crash();
   start();
   reset_binlog();
-  ASSERT_EQ(gate->snapshot().state, GateState::CLOSED_OVERRIDE);
+  ASSERT_EQ(gate->snapshot().state, GateState::CLOSED_UNPROVABLE);
   look();
   EXPECT_FALSE(on_disk().obligation.provable);
   EXPECT_EQ(writes_during_looks(20), 0) << "and does so once";
@@ -1218,7 +1218,7 @@ TEST_F(LedgerTest, RemembersThatProofIsLost) {
     else
       shut_down();
     start();
-    EXPECT_EQ(gate->snapshot().state, GateState::CLOSED_OVERRIDE);
+    EXPECT_EQ(gate->snapshot().state, GateState::CLOSED_UNPROVABLE);
     EXPECT_EQ(gate->snapshot().reason, CloseReason::CARRIED_OVER);
   }
   open_by_hand();
@@ -1705,7 +1705,7 @@ TEST_F(LedgerTest, CanProveNothingWhenTheLogThatIsOwedIsGone) {
     }
     server.start();
     EXPECT_FALSE(server.found.obligation.provable);
-    EXPECT_EQ(server.gate->snapshot().state, GateState::CLOSED_OVERRIDE);
+    EXPECT_EQ(server.gate->snapshot().state, GateState::CLOSED_UNPROVABLE);
     EXPECT_FALSE(server.on_disk().obligation.provable);
   }
 }
@@ -2044,7 +2044,7 @@ class Truth {
       EXPECT_EQ(server_.gate->is_open(), mode == Mode::OFF);
     }
     if (lost_ && mode != Mode::OFF) {
-      EXPECT_EQ(server_.gate->snapshot().state, GateState::CLOSED_OVERRIDE);
+      EXPECT_EQ(server_.gate->snapshot().state, GateState::CLOSED_UNPROVABLE);
     }
     if (must_open && mode != Mode::OFF) {
       EXPECT_TRUE(server_.gate->is_open()) << story_;

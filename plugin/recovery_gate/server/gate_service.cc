@@ -155,7 +155,7 @@ void GateService::look() {
     return;
   }
   const GateSnapshot seen = gate.snapshot();
-  if (seen.state == GateState::CLOSED_OVERRIDE) ledger_.lost_proof();
+  if (seen.state == GateState::CLOSED_UNPROVABLE) ledger_.lost_proof();
   status_line_.closed(seen);
 }
 

@@ -5,6 +5,8 @@
 
 #include <sstream>
 
+#include "recovery_gate/gate/labels.h"
+
 namespace recovery_gate::tool {
 
 const char *const no_plugin_text =
@@ -19,7 +21,7 @@ constexpr const char *held_text =
 
 bool is_turned_away(const ServerError &error) {
   return error.code == ER_UNKNOWN_COM_ERROR &&
-         error.text.rfind("Recovery gate is closed:", 0) == 0;
+         error.text.rfind(label::gate_is_closed, 0) == 0;
 }
 
 bool may_pass(const ServerError &error) {
@@ -83,17 +85,17 @@ void add_replicas(Session &session, Look *look) {
   if (session.query("SHOW ENGINE RECOVERY_GATE STATUS", &answer)) return;
   std::istringstream page(answer.value(0, "Status").value_or(""));
   // A label, and what belongs to it on lines without one.
-  std::string label;
+  std::string last;
   for (std::string line; std::getline(page, line);) {
     const auto colon = line.find(':');
     const bool has_label = !line.empty() && line.front() != ' ' &&
                            colon != std::string::npos;
-    if (has_label) label = line.substr(0, colon);
+    if (has_label) last = line.substr(0, colon);
     const auto text = line.find_first_not_of(' ', has_label ? colon + 1 : 0);
     if (text == std::string::npos) continue;
-    if (label == "Replicas" && !has_label)
+    if (last == label::replicas && !has_label)
       look->replicas.push_back(line.substr(text));
-    if (label == "What to do") look->advice = line.substr(text);
+    if (last == label::what_to_do) look->advice = line.substr(text);
   }
 }
 

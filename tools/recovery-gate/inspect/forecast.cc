@@ -111,7 +111,7 @@ Forecast foretell(const DataDirectory &directory, const Survey &survey,
   forecast.closed = !gate.is_open();
   forecast.owes = gate.obligation().open();
   forecast.reason = decided.reason;
-  forecast.provable = decided.state != GateState::CLOSED_OVERRIDE;
+  forecast.provable = decided.state != GateState::CLOSED_UNPROVABLE;
   forecast.why = of_gate.text;
   forecast.waits_for = header;
   forecast.unsettled = facts.unsettled;
