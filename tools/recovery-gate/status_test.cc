@@ -4,12 +4,14 @@
 
 #include "client/fake_session.h"
 #include "output.h"
+#include "recovery_gate/gate/labelled_page.h"
 
 namespace recovery_gate::tool {
 namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 using testing::internal::CaptureStderr;
 using testing::internal::CaptureStdout;
 using testing::internal::GetCapturedStderr;
@@ -39,26 +41,28 @@ TEST(Status, AClosedGateOnOnePage) {
   const Shown page = shown(server);
   EXPECT_EQ(page.code, ExitCode::CLOSED);
   EXPECT_EQ(page.errors, "");
-  EXPECT_EQ(
-      page.output,
-      "Gate:         CLOSED for 1 min 1 s\n"
-      "Because of:   CRASH: the server crashed, and what it had written last "
-      "may be on\n"
-      "              no replica\n"
-      "Waiting for:  REPLICA: no semi-sync replica is connected\n"
-      "Time limit:   5 min 0 s, then SHUTDOWN (in 3 min 58 s)\n"
-      "Awaited:      bin.000003:342\n"
-      "Recovered:    up to bin.000002:4711, GTID 0-1-17\n"
-      "Recovery met: 5 prepared transactions: 2 committed, 1 rolled back, 2 "
-      "left to an\n"
-      "              XA coordinator\n"
-      "Logins:       17 turned away, 3 let in while closed\n"
-      "Server:       /run/s, MariaDB 10.11.18-MariaDB, server_id 1\n"
-      "What to do:   Have a semi-sync replica connect: "
-      "rpl_semi_sync_slave_enabled=ON\n"
-      "              and START SLAVE there, then read SHOW SLAVE STATUS. "
-      "Asynchronous\n"
-      "              replicas do not count.\n");
+  EXPECT_EQ(page.output,
+            R"(State:                 CLOSED (REPLICA)
+Reason:                CRASH: the server crashed, and what it wrote last may
+                         not be on any replica
+Closed for:            1 min 1 s
+Waiting for:           REPLICA: no semi-sync replica is connected
+Time limit:            5 min 0 s, then SHUTDOWN (in 3 min 58 s)
+Recovered up to:       bin.000002:4711 (GTID 0-1-17)
+Awaited position:      bin.000003:342
+Held now:              0
+Admitted while closed: 3
+Rejected while closed: 17
+Prepared transactions: 5 found, 2 committed, 1 rolled back, 2 left prepared for
+                         an XA coordinator
+Server:                /run/s, MariaDB 10.11.18-MariaDB, server_id 1
+What to do:            Have a semi-sync replica connect:
+                         rpl_semi_sync_slave_enabled=ON and START SLAVE there,
+                         then check SHOW SLAVE STATUS. Asynchronous replicas do
+                         not count. If no replica is left, SET GLOBAL
+                         recovery_gate_open_now=ON here opens the gate and
+                         gives up the guarantee.
+)");
 }
 
 TEST(Status, AnOpenGate) {
@@ -66,22 +70,25 @@ TEST(Status, AnOpenGate) {
   server.gate = FakeSession::open_gate("NOT_NEEDED");
   Shown page = shown(server);
   EXPECT_EQ(page.code, ExitCode::OPEN);
-  EXPECT_THAT(page.output, HasSubstr("Gate:         OPEN: this start had"));
+  EXPECT_THAT(
+      page.output,
+      AllOf(HasSubstr("State:                 OPEN (NOT_NEEDED)\n"),
+            HasSubstr("\nOpened by:             NOT_NEEDED: this start had"),
+            Not(HasSubstr("closed for"))));
   server.gate = FakeSession::open_gate("ACK");
   EXPECT_THAT(shown(server).output,
-              AllOf(HasSubstr("\nWas closed:   for 1 min 1 s, CRASH"),
-                    HasSubstr("\nAcknowledged: bin.000003:342\n")));
-  server.gate = FakeSession::open_gate("OVERRIDE");
-  EXPECT_THAT(shown(server).output,
-              HasSubstr("\nNever acked:  bin.000003:342\n"));
+              AllOf(HasSubstr("\nReason:                CRASH: "),
+                    HasSubstr("\nWas closed for:        1 min 1 s\n"),
+                    HasSubstr("\nOpened by:             ACK: a semi-sync"),
+                    HasSubstr("\nAwaited position:      bin.000003:342\n")));
 }
 
 TEST(Status, WhatTheSettingsMean) {
   FakeSession server;
   server.surroundings = surroundings("OFF", "0");
   EXPECT_THAT(shown(server).output,
-              AllOf(HasSubstr("Mode:         recovery_gate_mode is OFF"),
-                    testing::Not(HasSubstr("Time limit"))));
+              AllOf(HasSubstr("Mode:                  recovery_gate_mode is OFF"),
+                    Not(HasSubstr("Time limit"))));
   server.surroundings = surroundings("AUTO", "10");
   EXPECT_THAT(shown(server).output, HasSubstr("10 s, then SHUTDOWN (is over)"));
 }
@@ -92,9 +99,9 @@ TEST(Status, AnAccountThatIsTurnedAwaySeesThatItIsClosed) {
   const Shown page = shown(server);
   EXPECT_EQ(page.code, ExitCode::CLOSED);
   EXPECT_THAT(page.output,
-              AllOf(HasSubstr("Gate:         CLOSED\n"),
-                    HasSubstr("acknowledge bin.000003:342\n"),
-                    HasSubstr("CONNECTION\n              ADMIN")));
+              AllOf(HasSubstr("State:                 CLOSED\n"),
+                    HasSubstr("bin.000003:342\n"),
+                    HasSubstr("CONNECTION ADMIN")));
   const Json json = Json::parse(shown(server, true).output);
   EXPECT_EQ(json["exit_code"], 4);
   EXPECT_EQ(json["gate"]["open"], false);
@@ -104,17 +111,20 @@ TEST(Status, AnAccountThatIsTurnedAwaySeesThatItIsClosed) {
 TEST(Status, WhatTheReplicasHaveAndWhatToDo) {
   FakeSession server;
   FakeSession::set(&server.gate, "waiting_for", "ACK");
-  server.page =
-      "State:            CLOSED (ACK)\n"
-      "Replicas:         1 semi-sync replica connected\n"
-      "                  server_id 2 at db2: proves nothing: it lacks 0-1-8\n"
-      "Held now:         0\n"
-      "What to do:       Replica 2: rebuild it.\n";
+  LabelledPage page;
+  page.line("Replicas", "2 semi-sync replicas connected");
+  page.more("server_id 2 at db2: proves nothing, because of something long: it "
+            "lacks 0-1-8");
+  page.more("server_id 3 at db3: sent up to bin.000003:342");
+  page.line("What to do", "Replica 2: rebuild it.");
+  server.page = page.text();
   EXPECT_THAT(shown(server).output,
-              AllOf(HasSubstr("\nReplica:      server_id 2 at db2: proves"),
-                    HasSubstr("\nWhat to do:   Replica 2: rebuild it.\n")));
+              AllOf(HasSubstr("\nReplicas:              server_id 2 at db2: "),
+                    HasSubstr("\n                       server_id 3 at db3: "),
+                    HasSubstr("\nWhat to do:            Replica 2: rebuild it.\n")));
   const Json json = Json::parse(shown(server, true).output);
-  EXPECT_EQ(json["replicas"].size(), 1u);
+  EXPECT_EQ(json["replicas"].size(), 2u);
+  EXPECT_THAT(json["replicas"][0], HasSubstr("something long: it lacks 0-1-8"));
   EXPECT_EQ(json["what_to_do"], "Replica 2: rebuild it.");
 }
 

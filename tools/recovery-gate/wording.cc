@@ -41,8 +41,9 @@ std::string why_open(const std::string &opened_by) {
 }
 
 std::string what_to_do(const GateStatus &gate) {
-  const auto state =
-      gate.open ? find_open(gate.opened_by) : find_closed(gate.waiting_for);
+  // The same in all open states, also in one that a newer plugin has.
+  const auto state = gate.open ? std::optional(GateState::OPEN_NOT_NEEDED)
+                               : find_closed(gate.waiting_for);
   return state ? advice(*state) : std::string();
 }
 
@@ -68,7 +69,7 @@ std::string one_line(const Look &look, std::chrono::milliseconds unseen) {
                   duration_text(gate.closed_for), gate.waiting_for,
                   what_is_missing(gate.waiting_for));
   if (gate.waiting_for != "OVERRIDE" && !gate.to_acknowledge.empty())
-    line += "; awaited is " + to_string(gate.to_acknowledge);
+    line += "; the awaited position is " + to_string(gate.to_acknowledge);
   return line;
 }
 

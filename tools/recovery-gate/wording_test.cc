@@ -31,7 +31,6 @@ TEST(Wording, Durations) {
   EXPECT_EQ(duration_text(hours(76)), "3 d 4 h");
 }
 
-/* The core's own table: a state that is added there needs words here. */
 TEST(Wording, EveryStateOfTheGateHasAMeaning) {
   for (const GateState state : all_gate_states) {
     const std::string missing = waiting_for_name(state);
@@ -46,9 +45,7 @@ TEST(Wording, EveryStateOfTheGateHasAMeaning) {
       EXPECT_NE(why_open(opened), "") << opened;
     }
   }
-  for (const CloseReason reason :
-       {CloseReason::NONE, CloseReason::CRASH, CloseReason::UNACKED_SHUTDOWN,
-        CloseReason::CARRIED_OVER, CloseReason::ALWAYS})
+  for (const CloseReason reason : all_close_reasons)
     EXPECT_NE(why_closed(reason_name(reason)), "");
 }
 
@@ -67,7 +64,7 @@ TEST(Wording, AnOpenGateNeedsNothing) {
 TEST(Wording, OneLineOfAClosedGate) {
   EXPECT_EQ(one_line(look_at(FakeSession::closed_gate()), seconds(0)),
             "closed for 1 min 1 s, waiting for REPLICA: no semi-sync replica "
-            "is connected; awaited is bin.000003:342");
+            "is connected; the awaited position is bin.000003:342");
   auto gate = FakeSession::closed_gate();
   FakeSession::set(&gate, "waiting_for", "OVERRIDE");
   EXPECT_THAT(one_line(look_at(gate), seconds(0)),
@@ -77,7 +74,7 @@ TEST(Wording, OneLineOfAClosedGate) {
 
 TEST(Wording, OneLineOfTheRest) {
   EXPECT_EQ(one_line(look_at(FakeSession::open_gate("ACK")), seconds(0)),
-            "open (ACK): a semi-sync replica acknowledged everything");
+            "open (ACK): a semi-sync replica has everything that was in doubt");
   EXPECT_EQ(one_line({Look::Kind::UNREACHABLE, {}, not_there}, seconds(7)),
             "no server for 7 s: error 2002: Can't connect to local server");
   EXPECT_EQ(one_line({Look::Kind::TURNED_AWAY, {}, turned_away}, seconds(7)),

@@ -10,8 +10,8 @@
     CLOSED_SEMISYNC_MASTER    closed; rpl_semi_sync_master_enabled is OFF
     CLOSED_REPLICA            closed; no semi-sync replica is connected
     CLOSED_ACK                closed; one is connected, no acknowledgement yet
-    CLOSED_UNPROVABLE           closed; nothing can prove the position any more
-    OPEN_NOT_NEEDED           open; nothing was owed at this start
+    CLOSED_UNPROVABLE         closed; nothing can prove the position any more
+    OPEN_NOT_NEEDED           open; nothing was in doubt at this start
     OPEN_ACK                  open; a semi-sync replica acknowledged
     OPEN_OVERRIDE             open; an administrator opened it
     OPEN_TIMEOUT              open; recovery_gate_timeout_action=OPEN did
@@ -40,10 +40,10 @@ enum class GateState {
 };
 
 inline constexpr GateState all_gate_states[] = {
-    GateState::STARTING,        GateState::CLOSED_SEMISYNC_MASTER,
-    GateState::CLOSED_REPLICA,  GateState::CLOSED_ACK,
+    GateState::STARTING,          GateState::CLOSED_SEMISYNC_MASTER,
+    GateState::CLOSED_REPLICA,    GateState::CLOSED_ACK,
     GateState::CLOSED_UNPROVABLE, GateState::OPEN_NOT_NEEDED,
-    GateState::OPEN_ACK,        GateState::OPEN_OVERRIDE,
+    GateState::OPEN_ACK,          GateState::OPEN_OVERRIDE,
     GateState::OPEN_TIMEOUT,
 };
 
@@ -51,8 +51,11 @@ inline constexpr GateState all_gate_states[] = {
 enum class CloseReason { NONE, CRASH, UNACKED_SHUTDOWN, CARRIED_OVER, ALWAYS };
 
 inline constexpr CloseReason all_close_reasons[] = {
-    CloseReason::NONE,         CloseReason::CRASH, CloseReason::UNACKED_SHUTDOWN,
-    CloseReason::CARRIED_OVER, CloseReason::ALWAYS,
+    CloseReason::NONE,
+    CloseReason::CRASH,
+    CloseReason::UNACKED_SHUTDOWN,
+    CloseReason::CARRIED_OVER,
+    CloseReason::ALWAYS,
 };
 
 /* May the machine go from one state to another? Staying is not a transition:
@@ -78,16 +81,16 @@ const char *held_name(GateState state);
 /* All of a state in one word or two, for the error log: "CLOSED (ACK)". */
 const char *full_name(GateState state);
 
-/* In a clause without a full stop: what a closed gate lacks, or why it is open, or
-   was closed. */
+/* In a clause without a full stop: what a closed gate lacks; why one is open; why
+   it was closed. */
 const char *meaning(GateState state);
 const char *meaning(CloseReason reason);
 
 /* What an operator can do, in sentences; "Nothing." when open. */
 const char *advice(GateState state);
 
-/* From the names above back to the state, for who reads them from a server; nothing
-   for a name that a newer plugin may have. */
+/* From the names above back to the state, for programs that read them from a
+   server; nothing for a name that only a newer plugin has. */
 std::optional<GateState> find_closed(std::string_view waiting_for);
 std::optional<GateState> find_open(std::string_view opened_by);
 std::optional<CloseReason> find_reason(std::string_view name);

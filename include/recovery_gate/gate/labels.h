@@ -19,6 +19,7 @@ inline constexpr char why[] = "Why";
 inline constexpr char closed_for[] = "Closed for";
 inline constexpr char was_closed_for[] = "Was closed for";
 inline constexpr char waiting_for[] = "Waiting for";
+inline constexpr char opened_by[] = "Opened by";
 inline constexpr char time_limit[] = "Time limit";
 inline constexpr char recovered[] = "Recovered up to";
 inline constexpr char in_doubt[] = "In doubt";

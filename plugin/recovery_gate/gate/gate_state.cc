@@ -16,11 +16,10 @@ struct Row {
   const char *advice;
 };
 
-#define CLOSED_ROW(NAME, MEANING, ADVICE)                     \
-  {                                                           \
-    "CLOSED", NAME, "", "CLOSED (" NAME ")",                  \
-        "Held at the recovery gate: waiting for " NAME,       \
-        MEANING, ADVICE                                       \
+#define CLOSED_ROW(NAME, MEANING, ADVICE)                                    \
+  {                                                                          \
+    "CLOSED", NAME, "", "CLOSED (" NAME ")",                                 \
+        "Held at the recovery gate: waiting for " NAME, MEANING, ADVICE      \
   }
 #define OPEN_ROW(NAME, MEANING) \
   { "OPEN", "", NAME, "OPEN (" NAME ")", "", MEANING, "Nothing." }
@@ -50,33 +49,35 @@ constexpr Row row_of(S state) {
           "Have a semi-sync replica connect: rpl_semi_sync_slave_enabled=ON and "
           "START SLAVE there, then check SHOW SLAVE STATUS. Asynchronous "
           "replicas do not count. If no replica is left, SET GLOBAL "
-          "recovery_gate_open_now=ON here gives up the promise.");
+          "recovery_gate_open_now=ON here opens the gate and gives up the "
+          "guarantee.");
     case S::CLOSED_ACK:
       return CLOSED_ROW(
           "ACK",
           "a semi-sync replica is connected and has not acknowledged yet",
           "Wait: the replica is receiving the binary log. SHOW SLAVE STATUS "
-          "there shows how far it has come; if it does not move, look for an "
-          "error there.");
+          "there shows how far it has come; if it does not move, an error is "
+          "shown there.");
     case S::CLOSED_UNPROVABLE:
       return CLOSED_ROW(
           "OVERRIDE",
-          "no acknowledgement can prove any more that a replica has what was "
-          "recovered; only an administrator can open the gate",
+          "no acknowledgement can prove any longer that a replica has what was "
+          "recovered; only an administrator can open the gate, with SET GLOBAL "
+          "recovery_gate_open_now=ON",
           "Compare this server with its replicas. Then make another server the "
-          "primary, or open the gate manually, which gives up the promise: SET "
+          "primary, or open the gate manually, which gives up the guarantee: SET "
           "GLOBAL recovery_gate_open_now=ON here, or recovery-gate open.");
     case S::OPEN_NOT_NEEDED:
       return OPEN_ROW("NOT_NEEDED", "this start had nothing to wait for");
     case S::OPEN_ACK:
-      return OPEN_ROW("ACK", "a semi-sync replica has everything that was owed");
+      return OPEN_ROW("ACK", "a semi-sync replica has everything that was in doubt");
     case S::OPEN_OVERRIDE:
       return OPEN_ROW("OVERRIDE",
-                      "an administrator opened it and gave up the promise");
+                      "an administrator opened it manually and gave up the guarantee");
     case S::OPEN_TIMEOUT:
       return OPEN_ROW("TIMEOUT",
-                      "recovery_gate_timeout_action opened it and gave up the "
-                      "promise");
+                      "recovery_gate_timeout_action=OPEN opened it and gave up the "
+                      "guarantee");
   }
   return {};
 }
@@ -95,7 +96,8 @@ constexpr ReasonRow row_of(CloseReason reason) {
       return {"NONE", "it was not closed at this start"};
     case CloseReason::CRASH:
       return {"CRASH",
-              "the server crashed, and no replica may have what it wrote last"};
+              "the server crashed, and what it wrote last may not be on any "
+              "replica"};
     case CloseReason::UNACKED_SHUTDOWN:
       return {"UNACKED_SHUTDOWN",
               "the server was shut down before a replica had acknowledged "
@@ -116,7 +118,7 @@ struct Transition {
 };
 
 /*
-  The whole machine. Two absences carry the promise: nothing leads out of an
+  The whole machine. Two absences carry the guarantee: nothing leads out of an
   open state, and nothing but an administrator or a time-out that was asked
   for leads out of CLOSED_UNPROVABLE.
 */

@@ -2,26 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "recovery_gate/gate/labelled_page.h"
 #include "recovery_gate/gate/labels.h"
 #include "recovery_gate/gate/waiting_text.h"
 
 namespace recovery_gate {
 namespace {
-
-class Page {
- public:
-  void line(const std::string &label, const std::string &text) {
-    page_ += fmt::format("{:<{}}{}\n", label + ":", label::text_column, text);
-  }
-  /* Belongs to the line before it. */
-  void more(const std::string &text) {
-    page_ += fmt::format("{:<{}}{}\n", "", label::text_column, text);
-  }
-  std::string take() { return std::move(page_); }
-
- private:
-  std::string page_;
-};
 
 std::string counted(std::uint64_t count, const char *one, const char *many) {
   return fmt::format("{} {}", count, count == 1 ? one : many);
@@ -58,10 +44,11 @@ std::string what_is_in_doubt(const InDoubt &found, const GtidState &unsettled) {
 }
 
 /* What no replica is known to have, or was not when the server started. */
-void in_doubt(const Report &report, Page *page) {
+void in_doubt(const Report &report, LabelledPage *page) {
   const InDoubt &found = report.in_doubt;
   const std::string line = what_is_in_doubt(found, report.gate.unsettled);
-  page->line(is_open(report.gate.state) ? label::was_in_doubt : label::in_doubt, line);
+  page->line(is_open(report.gate.state) ? label::was_in_doubt : label::in_doubt,
+             line);
   if (!found.reservation.empty()) page->more(found.reservation);
   if (found.count > found.last.size())
     page->more(fmt::format("the last {} of them:", found.last.size()));
@@ -71,13 +58,15 @@ void in_doubt(const Report &report, Page *page) {
                            to_string(item.end)));
 }
 
-void replicas(const Report &report, Page *page) {
-  page->line(label::acknowledged, report.acknowledged.empty()
-                                 ? "nothing yet"
-                                 : "up to " + to_string(report.acknowledged));
+void replicas(const Report &report, LabelledPage *page) {
+  page->line(label::acknowledged,
+             report.acknowledged.empty()
+                 ? "nothing yet"
+                 : "up to " + to_string(report.acknowledged));
   const std::vector<ReplicaStanding> &replicas = report.gate.replicas;
-  page->line(label::replicas, counted(replicas.size(), "semi-sync replica connected",
-                                 "semi-sync replicas connected"));
+  page->line(label::replicas,
+             counted(replicas.size(), "semi-sync replica connected",
+                     "semi-sync replicas connected"));
   for (const ReplicaStanding &replica : replicas) {
     std::string shown;
     if (replica.standing == Standing::PROVEN) shown = "; proven: " + replica.why;
@@ -95,7 +84,7 @@ std::string status_page(const Report &report) {
   const GateSnapshot &gate = report.gate;
   const bool closed = !is_open(gate.state);
   const bool was_closed = gate.reason != CloseReason::NONE;
-  Page page;
+  LabelledPage page;
   page.line(label::state, full_name(gate.state));
   if (!report.since.empty()) page.line(label::since, report.since);
   page.line(label::reason, reason_name(gate.reason));
@@ -105,6 +94,12 @@ std::string status_page(const Report &report) {
               fmt::format("{:.3f} s",
                           static_cast<double>(gate.closed_for.count()) / 1000));
   }
+  if (*waiting_for_name(gate.state) != '\0')
+    page.line(label::waiting_for, fmt::format("{}: {}", waiting_for_name(gate.state),
+                                              meaning(gate.state)));
+  if (!closed)
+    page.line(label::opened_by, fmt::format("{}: {}", opened_by_name(gate.state),
+                                            meaning(gate.state)));
   page.line(label::recovered,
             fmt::format("{} (GTID {})", to_string(gate.recovered_end),
                         gate.recovered_gtid.empty() ? "none"
@@ -125,7 +120,7 @@ std::string status_page(const Report &report) {
                         report.xids.found, report.xids.committed,
                         report.xids.rolled_back, report.xids.external));
   page.line(label::what_to_do, what_to_do(gate.state, gate.replicas));
-  return page.take();
+  return page.text();
 }
 
 }  // namespace recovery_gate

@@ -54,8 +54,8 @@ TEST_F(StatusLineTest, SaysWhatTheGateWaitsFor) {
   line.closed(gate_in(S::CLOSED_REPLICA));
   EXPECT_THAT(systemd.shown(),
               ElementsAre("Recovery gate is closed: waiting for REPLICA: no "
-                          "semi-sync replica is connected that could "
-                          "acknowledge bin.000007:400"));
+                          "semi-sync replica is connected; the awaited "
+                          "position is bin.000007:400"));
 }
 
 TEST_F(StatusLineTest, NamesForEveryClosedStateWhatTheStatusVariableNames) {

@@ -30,7 +30,7 @@ std::string waiting_text(GateState state, const BinlogPosition &to_acknowledge,
               : meaning(state);
   return "waiting for " + name + ": " + lacks +
          (state == GateState::CLOSED_UNPROVABLE
-              ? "; recovered was up to " + to_string(recovered_end)
+              ? "; recovered up to " + to_string(recovered_end)
               : "; the awaited position is " + to_string(to_acknowledge));
 }
 

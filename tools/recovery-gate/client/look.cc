@@ -3,8 +3,7 @@
 #include <errmsg.h>
 #include <mysqld_error.h>
 
-#include <sstream>
-
+#include "recovery_gate/gate/labelled_page.h"
 #include "recovery_gate/gate/labels.h"
 
 namespace recovery_gate::tool {
@@ -83,19 +82,13 @@ void add_replicas(Session &session, Look *look) {
   if (look->kind != Look::Kind::GATE || look->gate.waiting_for != "ACK") return;
   Rows answer;
   if (session.query("SHOW ENGINE RECOVERY_GATE STATUS", &answer)) return;
-  std::istringstream page(answer.value(0, "Status").value_or(""));
-  // A label, and what belongs to it on lines without one.
-  std::string last;
-  for (std::string line; std::getline(page, line);) {
-    const auto colon = line.find(':');
-    const bool has_label = !line.empty() && line.front() != ' ' &&
-                           colon != std::string::npos;
-    if (has_label) last = line.substr(0, colon);
-    const auto text = line.find_first_not_of(' ', has_label ? colon + 1 : 0);
-    if (text == std::string::npos) continue;
-    if (last == label::replicas && !has_label)
-      look->replicas.push_back(line.substr(text));
-    if (last == label::what_to_do) look->advice = line.substr(text);
+  for (const auto &[name, texts] :
+       read_page(answer.value(0, "Status").value_or(""))) {
+    if (texts.empty()) continue;
+    // The first is how many there are.
+    if (name == label::replicas)
+      look->replicas.assign(texts.begin() + 1, texts.end());
+    if (name == label::what_to_do) look->advice = texts.front();
   }
 }
 
