@@ -46,9 +46,9 @@ std::string what_is_given_up(const GateStatus &gate) {
       duration_text(gate.closed_for), gate.reason);
   text += fmt::format("Waiting for {}: {}.\n", gate.waiting_for,
                       what_is_missing(gate.waiting_for));
-  if (!gate.to_acknowledge.empty())
+  if (!gate.awaited.empty())
     text += fmt::format("Never acknowledged: {}\n",
-                        to_string(gate.to_acknowledge));
+                        to_string(gate.awaited));
   if (!gate.recovered.empty())
     text += fmt::format("Recovered:          up to {}, GTID {}\n",
                         to_string(gate.recovered),
@@ -99,7 +99,7 @@ bool had_no_effect(Session &session) {
   return false;
 }
 
-ExitCode tell_result(const OpenSettings &settings, bool was_open,
+ExitCode report(const OpenSettings &settings, bool was_open,
                      bool without_effect, const Look &after) {
   const GateStatus &gate = after.gate;
   if (without_effect)
@@ -119,7 +119,7 @@ ExitCode tell_result(const OpenSettings &settings, bool was_open,
                           "recovered up to {}; no replica had acknowledged "
                           "{}. The error log says so.",
                           to_string(gate.recovered),
-                          to_string(gate.to_acknowledge)),
+                          to_string(gate.awaited)),
               after);
 }
 
@@ -158,7 +158,7 @@ ExitCode open_gate(Session &session, const OpenSettings &settings) {
                   before.error.text, before.error.code);
     case Look::Kind::NO_PLUGIN:
       return fail(settings.json, ExitCode::NO_PLUGIN, no_plugin_text);
-    case Look::Kind::TURNED_AWAY:
+    case Look::Kind::NOT_ADMITTED:
       return fail(settings.json, ExitCode::REFUSED,
                   "the gate turns this account away, so it has no CONNECTION "
                   "ADMIN. To open the gate, " + std::string(privileges));
@@ -185,7 +185,7 @@ ExitCode open_gate(Session &session, const OpenSettings &settings) {
   if (!after.gate.open)
     return fail(settings.json, ExitCode::CLOSED,
                 "the server did not open the gate; see its error log");
-  return tell_result(settings, before.gate.open, without_effect, after);
+  return report(settings, before.gate.open, without_effect, after);
 }
 
 }  // namespace recovery_gate::tool

@@ -119,7 +119,7 @@ TEST_F(Open, WithoutThePrivilegesItSaysWhich) {
     EXPECT_EQ(run(), ExitCode::REFUSED);
     EXPECT_THAT(errors_, HasSubstr("GRANT SUPER, CONNECTION ADMIN"));
   }
-  server_.status_error = turned_away;
+  server_.status_error = rejected;
   EXPECT_EQ(run(), ExitCode::REFUSED);
   EXPECT_THAT(errors_, HasSubstr("GRANT SUPER, CONNECTION ADMIN"));
 }

@@ -90,7 +90,7 @@ ExitCode show_status(Session &session, const std::string &where, bool json) {
                   look.error.code);
     case Look::Kind::NO_PLUGIN:
       return fail(json, ExitCode::NO_PLUGIN, no_plugin_text);
-    case Look::Kind::TURNED_AWAY:
+    case Look::Kind::NOT_ADMITTED:
     case Look::Kind::GATE:
       break;
   }

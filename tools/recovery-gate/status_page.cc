@@ -67,8 +67,8 @@ void add_gate(const Look &look, const Surroundings &around, LabelledPage *page) 
           : fmt::format(
                 "{} (GTID {})", to_string(gate.recovered),
                 gate.recovered_gtid.empty() ? "none" : gate.recovered_gtid));
-  if (!gate.to_acknowledge.empty())
-    add(page, label::awaited, to_string(gate.to_acknowledge));
+  if (!gate.awaited.empty())
+    add(page, label::awaited, to_string(gate.awaited));
   for (const std::string &replica : look.replicas)
     if (&replica == &look.replicas.front())
       add(page, label::replicas, replica);
@@ -91,7 +91,7 @@ void add_gate(const Look &look, const Surroundings &around, LabelledPage *page) 
 std::string status_page(const Look &look, const Surroundings &around,
                         const std::string &where) {
   LabelledPage page;
-  if (look.kind == Look::Kind::TURNED_AWAY) {
+  if (look.kind == Look::Kind::NOT_ADMITTED) {
     add(&page, label::state, "CLOSED");
     add(&page, label::why, look.error.text);
     add(&page, label::server, server_line(around, where));

@@ -95,7 +95,7 @@ TEST(Status, WhatTheSettingsMean) {
 
 TEST(Status, AnAccountThatIsTurnedAwaySeesThatItIsClosed) {
   FakeSession server;
-  server.status_error = turned_away;
+  server.status_error = rejected;
   const Shown page = shown(server);
   EXPECT_EQ(page.code, ExitCode::CLOSED);
   EXPECT_THAT(page.output,

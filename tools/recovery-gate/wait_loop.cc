@@ -17,14 +17,14 @@ constexpr milliseconds soon(250), later(1000), settled_in(10000),
 /* Often at first, when a replica is just about to connect. To be turned away is
    counted, and may be logged, by the server. */
 milliseconds next_look(const Look &look, milliseconds waited) {
-  if (look.kind == Look::Kind::TURNED_AWAY) return later;
+  if (look.kind == Look::Kind::NOT_ADMITTED) return later;
   return waited < settled_in ? soon : later;
 }
 
 /* What has to differ for a new line: not the time that has passed. */
 std::string awaited(const Look &look) {
   if (look.kind == Look::Kind::GATE)
-    return look.gate.waiting_for + " " + to_string(look.gate.to_acknowledge);
+    return look.gate.waiting_for + " " + to_string(look.gate.awaited);
   return to_string(look.error);
 }
 
@@ -58,7 +58,7 @@ ExitCode wait_until_open(const std::function<Look()> &look, Pace &pace,
     if (seen.is_open()) return end(ExitCode::OPEN);
     if (seen.kind == Look::Kind::NO_PLUGIN) return end(ExitCode::NO_PLUGIN);
     if (seen.kind == Look::Kind::UNREACHABLE &&
-        (!settings.retry || !may_pass(seen.error)))
+        (!settings.retry || !is_temporary(seen.error)))
       return end(ExitCode::UNREACHABLE);
     milliseconds pause = next_look(seen, waited);
     if (settings.timeout) {

@@ -153,7 +153,7 @@ TEST_F(WaitLoop, AServerWithoutAGateIsNotWaitedFor) {
 }
 
 TEST_F(WaitLoop, WaitsWithAnAccountThatIsTurnedAway) {
-  from(seconds(0), {Kind::TURNED_AWAY, {}, turned_away});
+  from(seconds(0), {Kind::NOT_ADMITTED, {}, rejected});
   from(seconds(5), open());
   EXPECT_EQ(wait(), ExitCode::OPEN);
   // Each try is counted, and perhaps logged, by the server.

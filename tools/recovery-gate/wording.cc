@@ -55,7 +55,7 @@ std::string one_line(const Look &look, std::chrono::milliseconds unseen) {
     case Look::Kind::UNREACHABLE:
       return fmt::format("no server for {}: {}", duration_text(unseen),
                          printable(to_string(look.error)));
-    case Look::Kind::TURNED_AWAY:
+    case Look::Kind::NOT_ADMITTED:
       return fmt::format("turned away for {}: {}", duration_text(unseen),
                          printable(look.error.text));
     case Look::Kind::GATE:
@@ -68,8 +68,8 @@ std::string one_line(const Look &look, std::chrono::milliseconds unseen) {
       fmt::format("closed for {}, waiting for {}: {}",
                   duration_text(gate.closed_for), gate.waiting_for,
                   what_is_missing(gate.waiting_for));
-  if (gate.waiting_for != "OVERRIDE" && !gate.to_acknowledge.empty())
-    line += "; the awaited position is " + to_string(gate.to_acknowledge);
+  if (gate.waiting_for != "OVERRIDE" && !gate.awaited.empty())
+    line += "; the awaited position is " + to_string(gate.awaited);
   return line;
 }
 

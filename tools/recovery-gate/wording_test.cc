@@ -77,8 +77,8 @@ TEST(Wording, OneLineOfTheRest) {
             "open (ACK): a semi-sync replica has everything that was in doubt");
   EXPECT_EQ(one_line({Look::Kind::UNREACHABLE, {}, not_there}, seconds(7)),
             "no server for 7 s: error 2002: Can't connect to local server");
-  EXPECT_EQ(one_line({Look::Kind::TURNED_AWAY, {}, turned_away}, seconds(7)),
-            "turned away for 7 s: " + turned_away.text);
+  EXPECT_EQ(one_line({Look::Kind::NOT_ADMITTED, {}, rejected}, seconds(7)),
+            "turned away for 7 s: " + rejected.text);
 }
 
 TEST(Wording, AServersTextStaysOnItsLine) {

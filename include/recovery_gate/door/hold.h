@@ -28,7 +28,7 @@ class HeldClient {
 
 enum class HoldOutcome {
   ADMITTED,     // it may go on
-  TURNED_AWAY,  // its time is up, its place was taken back, or it changes user
+  REJECTED,  // its time is up, its place was taken back, or it changes user
   LEFT,         // it is gone, or is about to be: there is nobody to answer
 };
 

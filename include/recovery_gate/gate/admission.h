@@ -32,7 +32,7 @@ class AdmissionPolicy {
      with user names. */
   explicit AdmissionPolicy(std::string_view admit_users);
 
-  bool may_pass_closed(const Visitor &visitor) const;
+  bool admits(const Visitor &visitor) const;
 
  private:
   std::set<std::string, std::less<>> admit_users_;

@@ -62,7 +62,7 @@ struct GateSnapshot {
   std::string why;  // it was closed; empty when it was not
   BinlogPosition recovered_end;
   std::string recovered_gtid;
-  BinlogPosition to_acknowledge;  // empty when there was nothing to wait for
+  BinlogPosition awaited;  // empty when there was nothing to wait for
   GtidState unsettled;
   /* The semi-sync replicas that are connected, and what each has shown; while
      closed. */
@@ -74,11 +74,11 @@ struct GateSnapshot {
 
 class Gate {
  public:
-  enum class Verdict { ADMIT, HOLD, TURN_AWAY };
+  enum class Decision { ADMIT, HOLD, REJECT };
 
   /* What becomes of a client that is held. */
   struct Judgement {
-    Verdict verdict = Verdict::TURN_AWAY;
+    Decision decision = Decision::REJECT;
     /* When it is HOLD: as long as nothing changes, until then. */
     Instant until{0};
     /* ... and what for, for the process list; static. */
@@ -116,7 +116,7 @@ class Gate {
 
   /* recovery_gate_open_now. `who` is for the error log. False when there was
      nothing to open: it was open, or the server is still starting. */
-  bool open_by_hand(const std::string &who);
+  bool open_manually(const std::string &who);
 
   /* What was found at decide() to be owed, also when recovery_gate_mode is OFF
      and the gate is open all the same. */
@@ -124,7 +124,7 @@ class Gate {
 
   /* HOLD: the visitor has taken one of the places for those that are held, and
      has to give it back once, through one of the three below. */
-  Verdict knock(const Visitor &visitor);
+  Decision knock(const Visitor &visitor);
 
   /* For one that is held since `since`. Any other verdict than HOLD gives its
      place back. Takes no lock once the gate is open: all who were held come at
@@ -133,14 +133,14 @@ class Gate {
   /* One that is held goes of its own accord ... */
   void leave();
   /* ... or is turned away before its time. */
-  void turn_away_held();
+  void reject_held();
   /* Rings when judge_held() may have another verdict, but for the time. */
   std::shared_ptr<const Ring> next_change() { return change_.next_ring(); }
 
   bool is_open() const { return open_.load(std::memory_order_acquire); }
 
   /* The text of the error that a turned away client gets. */
-  std::string turned_away_text() const;
+  std::string rejection_text() const;
   /* By how much the error may be late in a crowd, for a client that was not held:
      by what it would have waited if it had been, but one to ten seconds. */
   milliseconds longest_delay() const;
@@ -148,7 +148,7 @@ class Gate {
   GateSnapshot snapshot() const;
 
  private:
-  std::uint32_t places(const Visitor &visitor) const;
+  std::uint32_t slots_for_held(const Visitor &visitor) const;
   bool owes() const;
   CloseReason close_reason() const;
   std::string why_it_owes() const;
@@ -157,7 +157,7 @@ class Gate {
   void follow(const SemisyncView &view);
   Orders mind_the_time();
   std::string waited(GateState state) const;
-  std::string promise_given_up() const;
+  std::string guarantee_given_up() const;
   milliseconds closed_for() const;
 
   const Clock &clock_;

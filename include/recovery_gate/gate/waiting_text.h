@@ -16,7 +16,7 @@ namespace recovery_gate {
 
 /* "waiting for REPLICA: ..." for a closed state, full_name() for others.
    `replicas` are the semi-sync replicas that are connected. */
-std::string waiting_text(GateState state, const BinlogPosition &to_acknowledge,
+std::string waiting_text(GateState state, const BinlogPosition &awaited,
                          const BinlogPosition &recovered_end,
                          const std::vector<ReplicaStanding> &replicas);
 

@@ -55,7 +55,7 @@ struct StartFacts {
   std::string recovered_gtid;
   /* The end of the log that was opened at this start: a semi-sync replica
      that acknowledges it has everything before it. */
-  BinlogPosition to_acknowledge;
+  BinlogPosition awaited;
 };
 
 }  // namespace recovery_gate

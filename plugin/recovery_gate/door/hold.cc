@@ -47,11 +47,11 @@ HoldOutcome hold(Gate &gate, const Clock &clock, const Visitor &visitor,
     const std::shared_ptr<const Ring> change = gate.next_change();
     if (client.killed()) return HoldOutcome::LEFT;
     const Gate::Judgement judgement = gate.judge_held(visitor, since);
-    if (judgement.verdict != Gate::Verdict::HOLD) {
+    if (judgement.decision != Gate::Decision::HOLD) {
       place.was_given_back();
-      return judgement.verdict == Gate::Verdict::ADMIT
+      return judgement.decision == Gate::Decision::ADMIT
                  ? HoldOutcome::ADMITTED
-                 : HoldOutcome::TURNED_AWAY;
+                 : HoldOutcome::REJECTED;
     }
     client.show(judgement.waits_for);
 
@@ -73,8 +73,8 @@ HoldOutcome hold(Gate &gate, const Clock &clock, const Visitor &visitor,
         return HoldOutcome::LEFT;
       case FirstCommand::CHANGE_USER:
         place.was_given_back();
-        gate.turn_away_held();
-        return HoldOutcome::TURNED_AWAY;
+        gate.reject_held();
+        return HoldOutcome::REJECTED;
       case FirstCommand::OTHER:
         is_understood = true;
         break;

@@ -13,7 +13,7 @@ namespace {
 using namespace std::literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
-using Verdict = Gate::Verdict;
+using Decision = Gate::Decision;
 
 constexpr milliseconds connect_wait{10000};
 
@@ -47,7 +47,7 @@ struct Scene {
   /* As many as there is room for. */
   int fill(const Visitor &visitor) {
     int count = 0;
-    while (gate.knock(visitor) == Verdict::HOLD) ++count;
+    while (gate.knock(visitor) == Decision::HOLD) ++count;
     return count;
   }
 };
@@ -61,7 +61,7 @@ class AClosedGate : public testing::Test, protected Scene {
 };
 
 TEST_F(AClosedGate, HoldsAnApplication) {
-  EXPECT_EQ(gate.knock(app), Verdict::HOLD);
+  EXPECT_EQ(gate.knock(app), Decision::HOLD);
   EXPECT_EQ(held(), 1u);
   EXPECT_EQ(rejected(), 0u);
   EXPECT_EQ(admitted(), 0u);
@@ -69,14 +69,14 @@ TEST_F(AClosedGate, HoldsAnApplication) {
 
 TEST_F(AClosedGate, LetsInWhoMayPassHoweverManyAreHeld) {
   fill(app);
-  EXPECT_EQ(gate.knock(administrator), Verdict::ADMIT);
-  EXPECT_EQ(gate.knock(replica), Verdict::ADMIT);
+  EXPECT_EQ(gate.knock(administrator), Decision::ADMIT);
+  EXPECT_EQ(gate.knock(replica), Decision::ADMIT);
 }
 
 TEST_F(AClosedGate, HoldsNobodyWithoutATime) {
   settings.connect_wait = milliseconds(0);
   gate.configure(settings);
-  EXPECT_EQ(gate.knock(app), Verdict::TURN_AWAY);
+  EXPECT_EQ(gate.knock(app), Decision::REJECT);
   EXPECT_EQ(rejected(), 1u);
   EXPECT_EQ(held(), 0u);
 }
@@ -100,20 +100,20 @@ TEST_F(AClosedGate, NeverHoldsMoreThanThreeQuartersOfTheSlots) {
 TEST_F(AClosedGate, HoldsNobodyWhereThereAreNoSlots) {
   Visitor visitor = app;
   for (visitor.slots = 0; visitor.slots < 2; ++visitor.slots)
-    EXPECT_EQ(gate.knock(visitor), Verdict::TURN_AWAY);
+    EXPECT_EQ(gate.knock(visitor), Decision::REJECT);
   set_max_held(1000);
   visitor.slots = 0;
-  EXPECT_EQ(gate.knock(visitor), Verdict::TURN_AWAY);
+  EXPECT_EQ(gate.knock(visitor), Decision::REJECT);
 }
 
 TEST_F(AClosedGate, HasRoomAgainWhenSomebodyLeaves) {
   set_max_held(1);
-  EXPECT_EQ(gate.knock(app), Verdict::HOLD);
-  EXPECT_EQ(gate.knock(app), Verdict::TURN_AWAY);
+  EXPECT_EQ(gate.knock(app), Decision::HOLD);
+  EXPECT_EQ(gate.knock(app), Decision::REJECT);
   gate.leave();
   EXPECT_EQ(held(), 0u);
   EXPECT_EQ(rejected(), 1u) << "nobody is counted who has left";
-  EXPECT_EQ(gate.knock(app), Verdict::HOLD);
+  EXPECT_EQ(gate.knock(app), Decision::HOLD);
 }
 
 TEST_F(AClosedGate, MayBeLateWithAnErrorByTheTimeOfAWait) {
@@ -129,13 +129,13 @@ TEST_F(AClosedGate, MayBeLateWithAnErrorByTheTimeOfAWait) {
 
 TEST_F(AClosedGate, HoldsNobodyOnceItIsOpen) {
   open();
-  EXPECT_EQ(gate.knock(app), Verdict::ADMIT);
+  EXPECT_EQ(gate.knock(app), Decision::ADMIT);
   EXPECT_EQ(held(), 0u);
 }
 
 TEST(AStartingGate, HoldsClientsToo) {
   Scene scene;
-  EXPECT_EQ(scene.gate.knock(app), Verdict::HOLD);
+  EXPECT_EQ(scene.gate.knock(app), Decision::HOLD);
   EXPECT_STREQ(scene.gate.judge_held(app, scene.clock.now()).waits_for,
                "Held at the recovery gate");
 }
@@ -148,9 +148,9 @@ class OneIsHeld : public testing::Test, protected Scene {
   OneIsHeld() {
     close();
     since = clock.now();
-    EXPECT_EQ(gate.knock(app), Verdict::HOLD);
+    EXPECT_EQ(gate.knock(app), Decision::HOLD);
   }
-  Verdict judge() { return gate.judge_held(app, since).verdict; }
+  Decision judge() { return gate.judge_held(app, since).decision; }
 
   Instant since;
 };
@@ -158,18 +158,18 @@ class OneIsHeld : public testing::Test, protected Scene {
 TEST_F(OneIsHeld, ForAsLongAsItWasPromised) {
   clock.advance(connect_wait - milliseconds(1));
   const Gate::Judgement judgement = gate.judge_held(app, since);
-  EXPECT_EQ(judgement.verdict, Verdict::HOLD);
+  EXPECT_EQ(judgement.decision, Decision::HOLD);
   EXPECT_EQ(judgement.until, clock.now() + milliseconds(1));
   EXPECT_EQ(held(), 1u);
   clock.advance(milliseconds(1));
-  EXPECT_EQ(judge(), Verdict::TURN_AWAY);
+  EXPECT_EQ(judge(), Decision::REJECT);
   EXPECT_EQ(held(), 0u);
   EXPECT_EQ(rejected(), 1u);
 }
 
 TEST_F(OneIsHeld, UntilTheGateOpens) {
   open();
-  EXPECT_EQ(judge(), Verdict::ADMIT);
+  EXPECT_EQ(judge(), Decision::ADMIT);
   EXPECT_EQ(held(), 0u);
   EXPECT_EQ(admitted(), 0u) << "these are they who got in while it was closed";
 }
@@ -177,14 +177,14 @@ TEST_F(OneIsHeld, UntilTheGateOpens) {
 TEST_F(OneIsHeld, AndGetsInWhenItOpensAtTheVeryEndOfItsTime) {
   clock.advance(connect_wait);
   open();
-  EXPECT_EQ(judge(), Verdict::ADMIT);
+  EXPECT_EQ(judge(), Decision::ADMIT);
   EXPECT_EQ(rejected(), 0u);
 }
 
 TEST_F(OneIsHeld, UntilItsAccountMayPass) {
   settings.admit_users = "app";
   gate.configure(settings);
-  EXPECT_EQ(judge(), Verdict::ADMIT);
+  EXPECT_EQ(judge(), Decision::ADMIT);
   EXPECT_EQ(admitted(), 1u);
 }
 
@@ -192,29 +192,29 @@ TEST_F(OneIsHeld, UntilTheTimeIsMadeShorter) {
   clock.advance(milliseconds(500));
   settings.connect_wait = milliseconds(400);
   gate.configure(settings);
-  EXPECT_EQ(judge(), Verdict::TURN_AWAY);
+  EXPECT_EQ(judge(), Decision::REJECT);
 }
 
 TEST_F(OneIsHeld, LongerWhenTheTimeIsMadeLonger) {
   clock.advance(connect_wait);
   settings.connect_wait = 2 * connect_wait;
   gate.configure(settings);
-  EXPECT_EQ(judge(), Verdict::HOLD);
+  EXPECT_EQ(judge(), Decision::HOLD);
 }
 
 TEST_F(OneIsHeld, UntilItIsTurnedAwayBeforeItsTime) {
-  gate.turn_away_held();
+  gate.reject_held();
   EXPECT_EQ(held(), 0u);
   EXPECT_EQ(rejected(), 1u);
 }
 
 TEST_F(OneIsHeld, AmongOthersOfWhomAsManyGoAsAreTooMany) {
-  for (int i = 0; i < 9; ++i) ASSERT_EQ(gate.knock(app), Verdict::HOLD);
+  for (int i = 0; i < 9; ++i) ASSERT_EQ(gate.knock(app), Decision::HOLD);
   set_max_held(4);
-  int turned_away = 0;
+  int rejected = 0;
   for (int i = 0; i < 10; ++i)
-    if (judge() == Verdict::TURN_AWAY) ++turned_away;
-  EXPECT_EQ(turned_away, 6);
+    if (judge() == Decision::REJECT) ++rejected;
+  EXPECT_EQ(rejected, 6);
   EXPECT_EQ(held(), 4u);
 }
 
@@ -269,7 +269,7 @@ class Holding : public testing::Test, protected Scene {
   }
 
   void begin() {
-    ASSERT_EQ(gate.knock(app), Verdict::HOLD);
+    ASSERT_EQ(gate.knock(app), Decision::HOLD);
     thread = boost::thread([this] {
       outcome = hold(gate, clock, app, client);
       over = true;
@@ -297,7 +297,7 @@ TEST_F(Holding, EndsWhenTheGateOpens) {
 
 TEST_F(Holding, EndsWhenTheGateIsOpenedByHand) {
   begin();
-  gate.open_by_hand("root@localhost");
+  gate.open_manually("root@localhost");
   EXPECT_EQ(end(), HoldOutcome::ADMITTED);
 }
 
@@ -306,7 +306,7 @@ TEST_F(Holding, EndsWhenTheTimeIsUp) {
   gate.configure(settings);
   begin();
   clock.advance(milliseconds(1));
-  EXPECT_EQ(end(), HoldOutcome::TURNED_AWAY);
+  EXPECT_EQ(end(), HoldOutcome::REJECTED);
   EXPECT_EQ(held(), 0u);
   EXPECT_EQ(rejected(), 1u);
 }
@@ -315,7 +315,7 @@ TEST_F(Holding, EndsWhenTheSettingsSaySo) {
   begin();
   settings.connect_wait = milliseconds(0);
   gate.configure(settings);
-  EXPECT_EQ(end(), HoldOutcome::TURNED_AWAY);
+  EXPECT_EQ(end(), HoldOutcome::REJECTED);
 }
 
 TEST_F(Holding, ShowsWhatIsMissingNow) {
@@ -352,7 +352,7 @@ TEST_F(Holding, EndsWhenTheClientSaysGoodbye) {
 TEST_F(Holding, EndsWhenTheClientChangesUser) {
   begin();
   client.pair.send("\7\0\0\0\x11root\0"sv);
-  EXPECT_EQ(end(), HoldOutcome::TURNED_AWAY);
+  EXPECT_EQ(end(), HoldOutcome::REJECTED);
   EXPECT_EQ(held(), 0u);
   EXPECT_EQ(rejected(), 1u);
 }
@@ -362,7 +362,7 @@ TEST_F(Holding, EndsWhenTheClientChangesUserInTwoPieces) {
   client.pair.send("\7\0\0\0"sv);
   while (client.peeks == 0) boost::this_thread::yield();
   client.pair.send("\x11root\0"sv);
-  EXPECT_EQ(end(), HoldOutcome::TURNED_AWAY);
+  EXPECT_EQ(end(), HoldOutcome::REJECTED);
 }
 
 TEST_F(Holding, EndsWhenTheSessionIsKilled) {
@@ -373,14 +373,14 @@ TEST_F(Holding, EndsWhenTheSessionIsKilled) {
 }
 
 TEST_F(Holding, DoesNotBeginWhenTheSessionIsKilledAlready) {
-  ASSERT_EQ(gate.knock(app), Verdict::HOLD);
+  ASSERT_EQ(gate.knock(app), Decision::HOLD);
   client.is_killed = true;
   EXPECT_EQ(hold(gate, clock, app, client), HoldOutcome::LEFT);
   EXPECT_EQ(held(), 0u);
 }
 
 TEST_F(Holding, DoesNotBeginWhenTheGateHasOpenedMeanwhile) {
-  ASSERT_EQ(gate.knock(app), Verdict::HOLD);
+  ASSERT_EQ(gate.knock(app), Decision::HOLD);
   open();
   EXPECT_EQ(hold(gate, clock, app, client), HoldOutcome::ADMITTED);
 }
@@ -403,26 +403,26 @@ TEST_F(Holding, IsSafeForTheCountWhenEverythingHappensAtOnce) {
   // in the end nobody is held, and whoever was is accounted for.
   constexpr int clients = 40;
   std::list<FakeClient> all(clients);
-  std::atomic<int> let_in{0}, turned_away{0}, left{0};
+  std::atomic<int> admitted_count{0}, rejected_count{0}, left{0};
   boost::thread_group threads;
   for (FakeClient &one : all)
     threads.create_thread([&] {
       switch (gate.knock(app)) {
-        case Verdict::ADMIT:
-          ++let_in;
+        case Decision::ADMIT:
+          ++admitted_count;
           return;
-        case Verdict::TURN_AWAY:
-          ++turned_away;
+        case Decision::REJECT:
+          ++rejected_count;
           return;
-        case Verdict::HOLD:
+        case Decision::HOLD:
           break;
       }
       switch (hold(gate, clock, app, one)) {
         case HoldOutcome::ADMITTED:
-          ++let_in;
+          ++admitted_count;
           return;
-        case HoldOutcome::TURNED_AWAY:
-          ++turned_away;
+        case HoldOutcome::REJECTED:
+          ++rejected_count;
           return;
         case HoldOutcome::LEFT:
           ++left;
@@ -439,13 +439,13 @@ TEST_F(Holding, IsSafeForTheCountWhenEverythingHappensAtOnce) {
   });
   threads.create_thread([&] {
     clock.advance(connect_wait);
-    gate.open_by_hand("root@localhost");
+    gate.open_manually("root@localhost");
   });
   threads.create_thread([&] { open(); });
   threads.join_all();
-  EXPECT_EQ(let_in + turned_away + left, clients);
+  EXPECT_EQ(admitted_count + rejected_count + left, clients);
   EXPECT_EQ(held(), 0u);
-  EXPECT_EQ(rejected(), static_cast<std::uint64_t>(turned_away));
+  EXPECT_EQ(rejected(), static_cast<std::uint64_t>(rejected_count));
 }
 
 }  // namespace

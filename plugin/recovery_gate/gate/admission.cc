@@ -21,7 +21,7 @@ AdmissionPolicy::AdmissionPolicy(std::string_view admit_users) {
   }
 }
 
-bool AdmissionPolicy::may_pass_closed(const Visitor &visitor) const {
+bool AdmissionPolicy::admits(const Visitor &visitor) const {
   return visitor.administrator || visitor.replica ||
          admit_users_.find(visitor.account) != admit_users_.end();
 }

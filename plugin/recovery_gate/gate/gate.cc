@@ -86,12 +86,12 @@ void Gate::decide(Mode mode, const StartFacts &facts,
   // Without a position there is nothing that could be acknowledged.
   const std::string unprovable =
       facts.unprovable.empty() ? view.proof_lost : facts.unprovable;
-  const bool provable = !facts.to_acknowledge.empty() && unprovable.empty();
+  const bool provable = !facts.awaited.empty() && unprovable.empty();
   if (!unprovable.empty()) why += "; " + unprovable;
   why_closed_ = why;
   if (provable)
     why += ". Clients are kept out until a semi-sync replica has acknowledged " +
-           to_string(facts.to_acknowledge);
+           to_string(facts.awaited);
   journal_.warning(std::string("CLOSED, reason ") + reason_name(reason_) +
                    ": " + why);
   enter(provable ? closed_state(view) : S::CLOSED_UNPROVABLE);
@@ -228,11 +228,11 @@ void Gate::replica_arrived() {
   look_again_at_ = clock_.now() + replica_settling_time;
 }
 
-bool Gate::open_by_hand(const std::string &who) {
+bool Gate::open_manually(const std::string &who) {
   Lock lock(mutex_);
   if (open_ || state_ == S::STARTING) return false;
   journal_.warning("opened by hand by " + who + " after " +
-                   seconds_text(closed_for()) + ". " + promise_given_up());
+                   seconds_text(closed_for()) + ". " + guarantee_given_up());
   enter(S::OPEN_OVERRIDE);
   return true;
 }
@@ -255,25 +255,25 @@ Obligation Gate::obligation() const {
   return owed;
 }
 
-Gate::Verdict Gate::knock(const Visitor &visitor) {
-  if (is_open()) return Verdict::ADMIT;
+Gate::Decision Gate::knock(const Visitor &visitor) {
+  if (is_open()) return Decision::ADMIT;
   Lock lock(mutex_);
-  if (open_) return Verdict::ADMIT;
-  if (policy_.may_pass_closed(visitor)) {
+  if (open_) return Decision::ADMIT;
+  if (policy_.admits(visitor)) {
     ++admitted_;
-    return Verdict::ADMIT;
+    return Decision::ADMIT;
   }
-  if (settings_.connect_wait.count() > 0 && held_ < places(visitor)) {
+  if (settings_.connect_wait.count() > 0 && held_ < slots_for_held(visitor)) {
     ++held_;
-    return Verdict::HOLD;
+    return Decision::HOLD;
   }
   ++rejected_;
-  return Verdict::TURN_AWAY;
+  return Decision::REJECT;
 }
 
 Gate::Judgement Gate::judge_held(const Visitor &visitor, Instant since) {
   Judgement judgement;
-  judgement.verdict = Verdict::ADMIT;
+  judgement.decision = Decision::ADMIT;
   if (is_open()) {
     --held_;
     return judgement;
@@ -283,13 +283,13 @@ Gate::Judgement Gate::judge_held(const Visitor &visitor, Instant since) {
   judgement.waits_for = held_name(state_);
   if (open_) {
     // since a moment ago
-  } else if (policy_.may_pass_closed(visitor)) {
+  } else if (policy_.admits(visitor)) {
     ++admitted_;
-  } else if (clock_.now() < judgement.until && held_ <= places(visitor)) {
-    judgement.verdict = Verdict::HOLD;
+  } else if (clock_.now() < judgement.until && held_ <= slots_for_held(visitor)) {
+    judgement.decision = Decision::HOLD;
     return judgement;
   } else {
-    judgement.verdict = Verdict::TURN_AWAY;
+    judgement.decision = Decision::REJECT;
     ++rejected_;
   }
   --held_;
@@ -298,7 +298,7 @@ Gate::Judgement Gate::judge_held(const Visitor &visitor, Instant since) {
 
 void Gate::leave() { --held_; }
 
-void Gate::turn_away_held() {
+void Gate::reject_held() {
   Lock lock(mutex_);
   --held_;
   ++rejected_;
@@ -306,12 +306,12 @@ void Gate::turn_away_held() {
 
 /* For those that are held. A quarter of the slots is never theirs, or a large
    recovery_gate_max_held would keep the replica out. */
-std::uint32_t Gate::places(const Visitor &visitor) const {
+std::uint32_t Gate::slots_for_held(const Visitor &visitor) const {
   if (settings_.max_held == 0) return visitor.slots / 2;
   return std::min(settings_.max_held, visitor.slots - visitor.slots / 4);
 }
 
-std::string Gate::turned_away_text() const {
+std::string Gate::rejection_text() const {
   Lock lock(mutex_);
   if (state_ == S::CLOSED_UNPROVABLE)
     return std::string(label::gate_is_closed) + "what was recovered up to " +
@@ -320,7 +320,7 @@ std::string Gate::turned_away_text() const {
            "has to open the gate";
   return std::string(label::gate_is_closed) +
          "waiting for a semi-sync replica to acknowledge " +
-         to_string(facts_.to_acknowledge);
+         to_string(facts_.awaited);
 }
 
 milliseconds Gate::longest_delay() const {
@@ -341,7 +341,7 @@ GateSnapshot Gate::snapshot() const {
   shown.unsettled = facts_.unsettled;
   shown.replicas = standings_;
   if (reason_ != CloseReason::NONE) {
-    shown.to_acknowledge = facts_.to_acknowledge;
+    shown.awaited = facts_.awaited;
     shown.closed_for = closed_for();
   }
   shown.held = held_;
@@ -371,16 +371,16 @@ void Gate::enter(GateState next) {
   if (next == S::OPEN_TIMEOUT)
     journal_.error("opened after " + seconds_text(closed_for()) +
                    " by recovery_gate_timeout_action=OPEN. " +
-                   promise_given_up());
+                   guarantee_given_up());
   entered_at_ = clock_.now();
   state_ = next;
   open_.store(true, std::memory_order_release);
   change_.ring();
 }
 
-std::string Gate::promise_given_up() const {
+std::string Gate::guarantee_given_up() const {
   return "The promise is given up: no replica has acknowledged " +
-         to_string(facts_.to_acknowledge) +
+         to_string(facts_.awaited) +
          ", so what was recovered up to " + to_string(facts_.recovered_end) +
          gtid_text(facts_.recovered_gtid) + " may exist on this server only";
 }
@@ -391,7 +391,7 @@ milliseconds Gate::closed_for() const {
 }
 
 std::string Gate::waited(GateState state) const {
-  return waiting_text(state, facts_.to_acknowledge, facts_.recovered_end,
+  return waiting_text(state, facts_.awaited, facts_.recovered_end,
                       standings_);
 }
 

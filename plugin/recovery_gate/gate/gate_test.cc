@@ -21,7 +21,7 @@ using testing::Not;
 using testing::SizeIs;
 using testing::StartsWith;
 using S = GateState;
-using Verdict = Gate::Verdict;
+using Decision = Gate::Decision;
 
 const std::string awaited_text = "bin.000007:400";
 const std::string recovered_text = "bin.000006:1234";
@@ -95,7 +95,7 @@ struct Scene {
         break;
       case S::OPEN_OVERRIDE:
         bring_to(S::CLOSED_ACK);
-        gate.open_by_hand("root@localhost");
+        gate.open_manually("root@localhost");
         break;
       case S::OPEN_TIMEOUT:
         bring_to(S::CLOSED_ACK);
@@ -122,8 +122,8 @@ TEST_F(StartingGate, IsNotOpen) {
 }
 
 TEST_F(StartingGate, KeepsOutWhoeverMayNotPassAClosedGate) {
-  EXPECT_EQ(gate.knock(stranger), Verdict::TURN_AWAY);
-  EXPECT_EQ(gate.knock(administrator), Verdict::ADMIT);
+  EXPECT_EQ(gate.knock(stranger), Decision::REJECT);
+  EXPECT_EQ(gate.knock(administrator), Decision::ADMIT);
 }
 
 TEST_F(StartingGate, IgnoresWhatSemisyncSays) {
@@ -145,7 +145,7 @@ TEST_F(StartingGate, HasNoDeadline) {
 }
 
 TEST_F(StartingGate, CannotBeOpenedByHand) {
-  EXPECT_FALSE(gate.open_by_hand("root@localhost"));
+  EXPECT_FALSE(gate.open_manually("root@localhost"));
   EXPECT_EQ(state(), S::STARTING);
   EXPECT_THAT(journal.lines(), IsEmpty());
 }
@@ -293,7 +293,7 @@ TEST_F(DecidingGate, DoesNotTellOfAGtidThatThereIsNot) {
 
 TEST_F(DecidingGate, NeedsAnOverrideWhenThereIsNothingToAcknowledge) {
   StartFacts facts = after_a_crash();
-  facts.to_acknowledge = {};
+  facts.awaited = {};
   decide(Mode::AUTO, facts);
   EXPECT_EQ(state(), S::CLOSED_UNPROVABLE);
   EXPECT_THAT(journal.warnings(),
@@ -408,7 +408,7 @@ const Event events[] = {
      },
      std::nullopt, std::nullopt},
     {"an administrator opens it",
-     [](Scene &scene, S) { scene.gate.open_by_hand("root@localhost"); },
+     [](Scene &scene, S) { scene.gate.open_manually("root@localhost"); },
      S::OPEN_OVERRIDE, S::OPEN_OVERRIDE},
     {"it times out with OPEN",
      [](Scene &scene, S from) { time_out(scene, from, TimeoutAction::OPEN); },
@@ -622,20 +622,20 @@ TEST(Gate, TellsTheWholeStoryOfAStart) {
    Opened by hand. */
 
 TEST_F(ClosedGate, OpensByHand) {
-  EXPECT_TRUE(gate.open_by_hand("root@localhost"));
+  EXPECT_TRUE(gate.open_manually("root@localhost"));
   EXPECT_TRUE(gate.is_open());
   EXPECT_EQ(state(), S::OPEN_OVERRIDE);
 }
 
 TEST_F(ClosedGate, OpensByHandOnce) {
-  gate.open_by_hand("root@localhost");
+  gate.open_manually("root@localhost");
   journal.forget();
-  EXPECT_FALSE(gate.open_by_hand("dba@localhost"));
+  EXPECT_FALSE(gate.open_manually("dba@localhost"));
   EXPECT_THAT(journal.lines(), IsEmpty());
 }
 
 TEST_F(ClosedGate, EndsTheWaitOfItsThreadWhenOpenedByHand) {
-  gate.open_by_hand("root@localhost");
+  gate.open_manually("root@localhost");
   const Gate::Orders orders = gate.observe(replica_connected());
   EXPECT_FALSE(orders.keep_waiting);
   EXPECT_FALSE(orders.shut_down);
@@ -643,7 +643,7 @@ TEST_F(ClosedGate, EndsTheWaitOfItsThreadWhenOpenedByHand) {
 
 TEST_F(ClosedGate, TellsWhoOpenedItAndWhatWasGivenUp) {
   clock.advance(milliseconds(5250));
-  gate.open_by_hand("root@localhost");
+  gate.open_manually("root@localhost");
   EXPECT_THAT(journal.lines(), SizeIs(1));
   EXPECT_THAT(journal.warnings(),
               ElementsAre(tells("by hand by root@localhost", "5.250 s",
@@ -655,7 +655,7 @@ TEST(Gate, CanBeOpenedByHandInEveryClosedState) {
   for (const S closed : closed_states) {
     Scene scene;
     scene.bring_to(closed);
-    EXPECT_TRUE(scene.gate.open_by_hand("root@localhost")) << full_name(closed);
+    EXPECT_TRUE(scene.gate.open_manually("root@localhost")) << full_name(closed);
     EXPECT_TRUE(scene.gate.is_open()) << full_name(closed);
     EXPECT_THAT(scene.journal.warnings(), SizeIs(1)) << full_name(closed);
   }
@@ -666,7 +666,7 @@ TEST(Gate, CannotBeOpenedByHandOnceItIsOpen) {
        {S::OPEN_NOT_NEEDED, S::OPEN_ACK, S::OPEN_OVERRIDE, S::OPEN_TIMEOUT}) {
     Scene scene;
     scene.bring_to(open);
-    EXPECT_FALSE(scene.gate.open_by_hand("root@localhost")) << full_name(open);
+    EXPECT_FALSE(scene.gate.open_manually("root@localhost")) << full_name(open);
     EXPECT_EQ(scene.state(), open);
     EXPECT_THAT(scene.journal.lines(), IsEmpty()) << full_name(open);
   }
@@ -677,7 +677,7 @@ TEST_F(ClosedGate, IsOpenedByOneOfManyHands) {
   std::vector<std::thread> hands;
   for (int i = 0; i < 4; ++i)
     hands.emplace_back([&] {
-      if (gate.open_by_hand("root@localhost")) ++succeeded;
+      if (gate.open_manually("root@localhost")) ++succeeded;
     });
   for (std::thread &hand : hands) hand.join();
   EXPECT_EQ(succeeded, 1);
@@ -942,32 +942,32 @@ TEST_F(StartingGate, RemembersAReplicaThatArrivedBeforeItClosed) {
    Who may pass, and what the others are told. */
 
 TEST_F(ClosedGate, CountsWhomItAdmitsAndWhomItTurnsAway) {
-  EXPECT_EQ(gate.knock(administrator), Verdict::ADMIT);
-  EXPECT_EQ(gate.knock(replica), Verdict::ADMIT);
-  EXPECT_EQ(gate.knock(stranger), Verdict::TURN_AWAY);
-  EXPECT_EQ(gate.knock(stranger), Verdict::TURN_AWAY);
-  EXPECT_EQ(gate.knock(stranger), Verdict::TURN_AWAY);
+  EXPECT_EQ(gate.knock(administrator), Decision::ADMIT);
+  EXPECT_EQ(gate.knock(replica), Decision::ADMIT);
+  EXPECT_EQ(gate.knock(stranger), Decision::REJECT);
+  EXPECT_EQ(gate.knock(stranger), Decision::REJECT);
+  EXPECT_EQ(gate.knock(stranger), Decision::REJECT);
   EXPECT_EQ(gate.snapshot().admitted, 2u);
   EXPECT_EQ(gate.snapshot().rejected, 3u);
 }
 
 TEST_F(ClosedGate, LetsInWhomTheSettingsNameFromThenOn) {
-  EXPECT_EQ(gate.knock(stranger), Verdict::TURN_AWAY);
+  EXPECT_EQ(gate.knock(stranger), Decision::REJECT);
   Settings settings;
   settings.admit_users = "monitor, app";
   gate.configure(settings);
-  EXPECT_EQ(gate.knock(stranger), Verdict::ADMIT);
+  EXPECT_EQ(gate.knock(stranger), Decision::ADMIT);
   gate.configure(Settings());
-  EXPECT_EQ(gate.knock(stranger), Verdict::TURN_AWAY);
+  EXPECT_EQ(gate.knock(stranger), Decision::REJECT);
 }
 
 TEST(Gate, KeepsStrangersOutInEveryClosedState) {
   for (const S closed : closed_states) {
     Scene scene;
     scene.bring_to(closed);
-    EXPECT_EQ(scene.gate.knock(stranger), Verdict::TURN_AWAY)
+    EXPECT_EQ(scene.gate.knock(stranger), Decision::REJECT)
         << full_name(closed);
-    EXPECT_EQ(scene.gate.knock(administrator), Verdict::ADMIT)
+    EXPECT_EQ(scene.gate.knock(administrator), Decision::ADMIT)
         << full_name(closed);
   }
 }
@@ -978,7 +978,7 @@ TEST(Gate, LetsEverybodyInOnceItIsOpenAndCountsNobody) {
     Scene scene;
     scene.bring_to(open);
     for (const Visitor &visitor : {stranger, administrator, replica})
-      EXPECT_EQ(scene.gate.knock(visitor), Verdict::ADMIT) << full_name(open);
+      EXPECT_EQ(scene.gate.knock(visitor), Decision::ADMIT) << full_name(open);
     EXPECT_EQ(scene.gate.snapshot().admitted, 0u) << full_name(open);
     EXPECT_EQ(scene.gate.snapshot().rejected, 0u) << full_name(open);
   }
@@ -1001,17 +1001,17 @@ TEST_F(ClosedGate, DoesNotLogVisitors) {
 
 TEST_F(ClosedGate, CountsEveryVisitorOnceWhileItOpens) {
   constexpr int visitors = 4, knocks = 500;
-  std::atomic<unsigned> turned_away{0};
+  std::atomic<unsigned> rejected{0};
   std::vector<std::thread> threads;
   for (int i = 0; i < visitors; ++i)
     threads.emplace_back([&] {
       for (int knock = 0; knock < knocks; ++knock)
-        if (gate.knock(stranger) == Verdict::TURN_AWAY) ++turned_away;
+        if (gate.knock(stranger) == Decision::REJECT) ++rejected;
     });
   gate.observe(acknowledged(awaited));
-  EXPECT_EQ(gate.knock(stranger), Verdict::ADMIT);
+  EXPECT_EQ(gate.knock(stranger), Decision::ADMIT);
   for (std::thread &thread : threads) thread.join();
-  EXPECT_EQ(gate.snapshot().rejected, turned_away);
+  EXPECT_EQ(gate.snapshot().rejected, rejected);
   EXPECT_EQ(gate.snapshot().admitted, 0u);
 }
 
@@ -1021,7 +1021,7 @@ TEST(Gate, TellsThoseItTurnsAwayWhichPositionIsAwaited) {
     Scene scene;
     scene.bring_to(closed);
     EXPECT_THAT(
-        scene.gate.turned_away_text(),
+        scene.gate.rejection_text(),
         AllOf(StartsWith("Recovery gate is closed:"), HasSubstr(awaited_text)))
         << full_name(closed);
   }
@@ -1030,7 +1030,7 @@ TEST(Gate, TellsThoseItTurnsAwayWhichPositionIsAwaited) {
 TEST(Gate, TellsThoseItTurnsAwayThatOnlyAnAdministratorCanOpen) {
   Scene scene;
   scene.bring_to(S::CLOSED_UNPROVABLE);
-  EXPECT_THAT(scene.gate.turned_away_text(),
+  EXPECT_THAT(scene.gate.rejection_text(),
               AllOf(StartsWith("Recovery gate is closed:"),
                     tells(recovered_text, "administrator")));
 }
@@ -1046,7 +1046,7 @@ TEST(Gate, ShowsNothingBeforeItHasDecided) {
   EXPECT_EQ(shown.reason, CloseReason::NONE);
   EXPECT_TRUE(shown.recovered_end.empty());
   EXPECT_THAT(shown.recovered_gtid, IsEmpty());
-  EXPECT_TRUE(shown.to_acknowledge.empty());
+  EXPECT_TRUE(shown.awaited.empty());
   EXPECT_EQ(shown.admitted, 0u);
   EXPECT_EQ(shown.rejected, 0u);
   EXPECT_EQ(shown.closed_for, milliseconds(0));
@@ -1073,7 +1073,7 @@ TEST(Gate, ShowsWhyItWasClosedAndForWhatAlsoOnceItIsOpen) {
     scene.bring_to(state);
     EXPECT_EQ(scene.gate.snapshot().reason, CloseReason::CRASH)
         << full_name(state);
-    EXPECT_EQ(scene.gate.snapshot().to_acknowledge, awaited)
+    EXPECT_EQ(scene.gate.snapshot().awaited, awaited)
         << full_name(state);
   }
 }
@@ -1083,7 +1083,7 @@ TEST(Gate, ShowsNoReasonAndNoAwaitedPositionWhenItWasNotNeeded) {
   scene.bring_to(S::OPEN_NOT_NEEDED);
   scene.clock.advance(seconds(5));
   EXPECT_EQ(scene.gate.snapshot().reason, CloseReason::NONE);
-  EXPECT_TRUE(scene.gate.snapshot().to_acknowledge.empty());
+  EXPECT_TRUE(scene.gate.snapshot().awaited.empty());
   EXPECT_EQ(scene.gate.snapshot().closed_for, milliseconds(0));
 }
 
@@ -1120,7 +1120,7 @@ TEST(Gate, ShowsHowLongItWasClosedHoweverItWasOpened) {
   const std::function<void(Scene &)> openings[] = {
       [](Scene &scene) { scene.gate.observe(acknowledged(awaited)); },
       [](Scene &scene) { scene.gate.refresh(acknowledged(awaited)); },
-      [](Scene &scene) { scene.gate.open_by_hand("root@localhost"); },
+      [](Scene &scene) { scene.gate.open_manually("root@localhost"); },
       [](Scene &scene) {
         scene.set_timeout(seconds(1), TimeoutAction::OPEN);
         scene.gate.observe(replica_connected());
@@ -1145,7 +1145,7 @@ TEST_F(StartingGate, MayBeUsedByManyThreadsAtOnce) {
       [&] { gate.next_look(); },
       [&] { gate.replica_arrived(); },
       [&] { gate.knock(stranger); },
-      [&] { gate.turned_away_text(); },
+      [&] { gate.rejection_text(); },
       [&] { gate.snapshot(); },
       [&] { gate.obligation(); },
       [&] { clock.advance(milliseconds(1)); }};
@@ -1158,7 +1158,7 @@ TEST_F(StartingGate, MayBeUsedByManyThreadsAtOnce) {
   EXPECT_THAT(state(), testing::AnyOf(S::CLOSED_REPLICA, S::CLOSED_ACK));
   EXPECT_EQ(gate.snapshot().rejected, 100u);
 
-  std::thread by_hand([&] { gate.open_by_hand("root@localhost"); });
+  std::thread by_hand([&] { gate.open_manually("root@localhost"); });
   std::thread by_acknowledgement([&] { gate.observe(acknowledged(awaited)); });
   by_hand.join();
   by_acknowledgement.join();
@@ -1196,9 +1196,9 @@ TEST_F(StartingGate, IsUnchangedWhenThereIsNoMemoryToDecide) {
 
 TEST_F(ClosedGate, IsUnchangedWhenThereIsNoMemoryToOpenByHand) {
   journal.run_out_of_memory_at_the_next_line();
-  EXPECT_THROW(gate.open_by_hand("root@localhost"), std::bad_alloc);
+  EXPECT_THROW(gate.open_manually("root@localhost"), std::bad_alloc);
   EXPECT_EQ(state(), S::CLOSED_ACK);
-  EXPECT_TRUE(gate.open_by_hand("root@localhost"));
+  EXPECT_TRUE(gate.open_manually("root@localhost"));
   EXPECT_TRUE(gate.is_open());
 }
 

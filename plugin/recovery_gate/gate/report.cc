@@ -106,7 +106,7 @@ std::string status_page(const Report &report) {
                                                     : gate.recovered_gtid));
   if (was_closed) {
     in_doubt(report, &page);
-    page.line(label::awaited, to_string(gate.to_acknowledge));
+    page.line(label::awaited, to_string(gate.awaited));
   }
   if (closed) replicas(report, &page);
   if (was_closed) {

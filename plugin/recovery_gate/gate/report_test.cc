@@ -21,7 +21,7 @@ GateSnapshot closed_after_a_crash(S state = S::CLOSED_ACK) {
   gate.why = "the server crashed";
   gate.recovered_end = recovered_end;
   gate.recovered_gtid = recovered_gtid;
-  gate.to_acknowledge = awaited;
+  gate.awaited = awaited;
   gate.held = 5;
   gate.admitted = 3;
   gate.rejected = 17;
@@ -228,7 +228,7 @@ TEST(StatusPage, SaysSoWhenThereIsNoPosition) {
   GateSnapshot gate = closed_after_a_crash(S::CLOSED_UNPROVABLE);
   gate.recovered_end = {};
   gate.recovered_gtid.clear();
-  gate.to_acknowledge = {};
+  gate.awaited = {};
   EXPECT_THAT(page_of(gate), tells("Recovered up to:       (none) (GTID none)\n",
                                    "Awaited position:      (none)\n"));
 }

@@ -14,7 +14,7 @@ void StatusLine::closed(const GateSnapshot &gate) {
   if (*waiting_for_name(gate.state) == '\0') return;
   std::string line =
       label::gate_is_closed +
-      waiting_text(gate.state, gate.to_acknowledge, gate.recovered_end,
+      waiting_text(gate.state, gate.awaited, gate.recovered_end,
                    gate.replicas);
   const Instant now = clock_.now();
   if (line == shown_ && now < repeat_at_) return;

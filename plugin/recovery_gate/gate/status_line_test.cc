@@ -39,7 +39,7 @@ GateSnapshot gate_in(S state) {
   GateSnapshot gate;
   gate.state = state;
   gate.recovered_end = recovered_end;
-  gate.to_acknowledge = awaited;
+  gate.awaited = awaited;
   return gate;
 }
 
@@ -169,7 +169,7 @@ TEST_F(StatusLineTest, FollowsAGateThroughALife) {
   line.closed(gate.snapshot());
   gate.observe(replica_connected());
   line.closed(gate.snapshot());
-  gate.open_by_hand("root@localhost");
+  gate.open_manually("root@localhost");
   line.closed(gate.snapshot());
   line.opened();
   EXPECT_THAT(systemd.shown(), ElementsAre(tells("REPLICA"), tells("ACK"),

@@ -124,7 +124,7 @@ TEST_F(WaiterTest, NeedsAnAdministratorOnceTheProofIsLost) {
   expect_never_opened();
   EXPECT_EQ(gate.snapshot().state, GateState::CLOSED_UNPROVABLE);
 
-  gate.open_by_hand("root@localhost");
+  gate.open_manually("root@localhost");
   waiter.wake();
   ASSERT_TRUE(semisync.thread_has_ended());
   expect_opened_once();
@@ -135,7 +135,7 @@ TEST_F(WaiterTest, NeedsAnAdministratorOnceTheProofIsLost) {
 
 TEST_F(WaiterTest, TellsTheServerWhenAnAdministratorOpenedTheGate) {
   ASSERT_TRUE(starts_to_wait());
-  gate.open_by_hand("root@localhost");
+  gate.open_manually("root@localhost");
   waiter.wake();
   ASSERT_TRUE(semisync.thread_has_ended());
   EXPECT_EQ(gate.snapshot().state, GateState::OPEN_OVERRIDE);
@@ -160,7 +160,7 @@ TEST_F(WaiterTest, WaitsOnWhenItIsWokenForNothing) {
 
 TEST_F(WaiterTest, DoesNotMissAWakeBeforeItWaits) {
   semisync.server_has_started();
-  gate.open_by_hand("root@localhost");
+  gate.open_manually("root@localhost");
   waiter.wake();
   waiter.start();
   ASSERT_TRUE(semisync.thread_has_ended());
@@ -186,7 +186,7 @@ TEST_F(WaiterTest, WaitsOnWhenItIsWokenBeforeTheServerHasStarted) {
 TEST_F(WaiterTest, TellsTheServerOfAGateOpenedBeforeItHasStarted) {
   waiter.start();
   ASSERT_TRUE(semisync.thread_waits_for_the_server());
-  gate.open_by_hand("root@localhost");
+  gate.open_manually("root@localhost");
   waiter.wake();
   ASSERT_TRUE(semisync.thread_waits_for_the_server());
   semisync.server_has_started();
@@ -281,7 +281,7 @@ TEST_F(WaiterTest, DoesNotOpenForAnAcknowledgementDuringShutdown) {
 
 TEST_F(WaiterTest, TellsTheServerOfAnOpenGateEvenDuringShutdown) {
   ASSERT_TRUE(starts_to_wait());
-  gate.open_by_hand("root@localhost");
+  gate.open_manually("root@localhost");
   semisync.change(shutting_down());
   ASSERT_TRUE(semisync.thread_has_ended());
   expect_opened_once();

@@ -18,7 +18,7 @@ const ReplicaStanding *obstacle(GateState state,
 
 }  // namespace
 
-std::string waiting_text(GateState state, const BinlogPosition &to_acknowledge,
+std::string waiting_text(GateState state, const BinlogPosition &awaited,
                          const BinlogPosition &recovered_end,
                          const std::vector<ReplicaStanding> &replicas) {
   const std::string name = waiting_for_name(state);
@@ -31,7 +31,7 @@ std::string waiting_text(GateState state, const BinlogPosition &to_acknowledge,
   return "waiting for " + name + ": " + lacks +
          (state == GateState::CLOSED_UNPROVABLE
               ? "; recovered up to " + to_string(recovered_end)
-              : "; the awaited position is " + to_string(to_acknowledge));
+              : "; the awaited position is " + to_string(awaited));
 }
 
 std::string what_to_do(GateState state,

@@ -56,7 +56,7 @@ class Server {
     facts.recovered_end = end_before_;
     facts.recovered_identity = identity_before_;
     facts.recovered_gtid = to_string(start.gtids);
-    facts.to_acknowledge = start.end;
+    facts.awaited = start.end;
     gate.emplace(clock, journal);
     gate->decide(mode, facts, replica_connected());
     const Obligation owed = gate->obligation();
@@ -110,13 +110,13 @@ class Server {
     binlog.acknowledge(position);
     if (gate->is_open()) return;
     gate->observe(
-        acknowledged(position, gate->snapshot().to_acknowledge));
+        acknowledged(position, gate->snapshot().awaited));
     if (gate->is_open()) ledger->opened();
   }
   void acknowledge_all() { acknowledge(binlog.position()); }
 
-  void open_by_hand() {
-    if (gate->open_by_hand("root@localhost")) ledger->opened();
+  void open_manually() {
+    if (gate->open_manually("root@localhost")) ledger->opened();
   }
 
   void reset_binlog(unsigned long to = 1) {
@@ -1160,7 +1160,7 @@ TEST_F(LedgerTest, OwesNothingOnceTheGateIsOpened) {
     server.crash();
     server.start();
     if (by_hand)
-      server.open_by_hand();
+      server.open_manually();
     else
       server.acknowledge_all();
     ASSERT_TRUE(server.gate->is_open());
@@ -1221,7 +1221,7 @@ TEST_F(LedgerTest, RemembersThatProofIsLost) {
     EXPECT_EQ(gate->snapshot().state, GateState::CLOSED_UNPROVABLE);
     EXPECT_EQ(gate->snapshot().reason, CloseReason::CARRIED_OVER);
   }
-  open_by_hand();
+  open_manually();
   EXPECT_FALSE(on_disk().obligation.open());
   EXPECT_TRUE(on_disk().obligation.provable);
   crash();
@@ -1563,7 +1563,7 @@ TEST_F(LedgerTest, SettlesNoLessWhenTheGateIsOpenedThanWasGivenUpBefore) {
   look();
   const auto settled = on_disk().settled;
   EXPECT_EQ(settled->gtids, gtid(1, 2));
-  open_by_hand();
+  open_manually();
   EXPECT_EQ(on_disk().settled, settled);
 }
 
@@ -1998,7 +1998,7 @@ class Truth {
       if (server_.gate->is_open())
         server_.ledger->give_up();
       else
-        server_.open_by_hand();
+        server_.open_manually();
       server_.look_after(Ledger::look_interval);
       unacknowledged_.clear();
       lost_ = false;

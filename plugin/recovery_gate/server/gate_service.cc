@@ -68,7 +68,7 @@ void GateService::look_at_logs(StartFacts *facts) {
 
 void GateService::decide(Mode mode, StartFacts facts) {
   const BinlogSample start = binlog_.sample();
-  facts.to_acknowledge = start.end;
+  facts.awaited = start.end;
   std::vector<std::string> logs;
   const Failure index_failure = binlogs(&logs);
   Ledger::Inheritance found;
@@ -201,8 +201,8 @@ void GateService::configure(const Settings &settings) {
   if (awaiting_) waiter_.wake();
 }
 
-bool GateService::open_by_hand(const std::string &who) {
-  if (gate.open_by_hand(who)) {
+bool GateService::open_manually(const std::string &who) {
+  if (gate.open_manually(who)) {
     waiter_.wake();
     return true;
   }

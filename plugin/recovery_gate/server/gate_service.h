@@ -68,7 +68,7 @@ class GateService final : public Host, private Kept {
   Report report(const std::function<bool()> &cancelled);
 
   void configure(const Settings &settings);
-  bool open_by_hand(const std::string &who);
+  bool open_manually(const std::string &who);
   /* The account of a session that begins, or ends, may replicate. In its own
      thread. */
   void replica_arrived(const THD *thd);

@@ -66,8 +66,8 @@ void end_session(THD *thd) {
 
 /* The login is over and its OK is sent; the client will send a command and
    read one answer. */
-void turn_away(THD *thd, milliseconds longest_delay) {
-  const std::string text = GateService::instance().gate.turned_away_text();
+void reject(THD *thd, milliseconds longest_delay) {
+  const std::string text = GateService::instance().gate.rejection_text();
   ClientSocket socket(thd);
   if (std::unique_ptr<ClientStream> client = socket.detach()) {
     const bool knows_states =
@@ -117,12 +117,12 @@ class Held final : public HeldClient {
 void login(THD *thd, const Visitor &visitor) try {
   GateService &service = GateService::instance();
   switch (service.gate.knock(visitor)) {
-    case Gate::Verdict::ADMIT:
+    case Gate::Decision::ADMIT:
       return;
-    case Gate::Verdict::TURN_AWAY:
-      turn_away(thd, service.gate.longest_delay());
+    case Gate::Decision::REJECT:
+      reject(thd, service.gate.longest_delay());
       return;
-    case Gate::Verdict::HOLD:
+    case Gate::Decision::HOLD:
       break;
   }
   HoldOutcome outcome;
@@ -133,8 +133,8 @@ void login(THD *thd, const Visitor &visitor) try {
   switch (outcome) {
     case HoldOutcome::ADMITTED:
       return;
-    case HoldOutcome::TURNED_AWAY:
-      turn_away(thd, milliseconds(0));
+    case HoldOutcome::REJECTED:
+      reject(thd, milliseconds(0));
       return;
     case HoldOutcome::LEFT:
       end_session(thd);
@@ -147,8 +147,8 @@ void login(THD *thd, const Visitor &visitor) try {
 void change_of_user(THD *thd, Visitor visitor) {
   GateService &service = GateService::instance();
   visitor.slots = 0;  // not held: a session that was let in is in use
-  if (service.gate.knock(visitor) == Gate::Verdict::ADMIT) return;
-  answer_change_user(thd, service.gate.turned_away_text());
+  if (service.gate.knock(visitor) == Gate::Decision::ADMIT) return;
+  answer_change_user(thd, service.gate.rejection_text());
 }
 
 void notify(THD *thd, unsigned int event_class, const void *event) try {

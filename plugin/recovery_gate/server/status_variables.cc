@@ -57,8 +57,8 @@ int show(THD *thd, st_mysql_show_var *variable, void *, system_status_var *,
   rows.text("recovered_file", gate.recovered_end.file);
   rows.number("recovered_pos", gate.recovered_end.offset);
   rows.text("recovered_gtid", gate.recovered_gtid);
-  rows.text("ack_file", gate.to_acknowledge.file);
-  rows.number("ack_pos", gate.to_acknowledge.offset);
+  rows.text("ack_file", gate.awaited.file);
+  rows.number("ack_pos", gate.awaited.offset);
   rows.number("xids_found", xids.found);
   rows.number("xids_committed", xids.committed);
   rows.number("xids_rolled_back", xids.rolled_back);

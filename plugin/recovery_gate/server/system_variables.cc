@@ -81,7 +81,7 @@ void update_open_now(THD *thd, st_mysql_sys_var *, void *,
   const Security_context &who = *thd->security_ctx;
   const std::string account =
       std::string(who.priv_user) + "@" + who.priv_host;
-  if (!GateService::instance().open_by_hand(account))
+  if (!GateService::instance().open_manually(account))
     push_warning(thd, Sql_condition::WARN_LEVEL_NOTE, ER_UNKNOWN_ERROR,
                  "The recovery gate is open already");
 } catch (const std::bad_alloc &) {

@@ -81,7 +81,7 @@ inline StartFacts after_a_proper_shutdown() {
   facts.recovered_end = recovered_end;
   facts.recovered_identity = recovered_identity;
   facts.recovered_gtid = recovered_gtid;
-  facts.to_acknowledge = awaited;
+  facts.awaited = awaited;
   return facts;
 }
 

@@ -16,7 +16,7 @@ namespace recovery_gate::tool {
 inline const ServerError not_there{2002, "Can't connect to local server"};
 inline const ServerError wrong_password{1045, "Access denied for user 'app'"};
 inline const ServerError lost{2013, "Lost connection to server during query"};
-inline const ServerError turned_away{
+inline const ServerError rejected{
     1047,
     "Recovery gate is closed: waiting for a semi-sync replica to acknowledge "
     "bin.000003:342"};

@@ -20,7 +20,7 @@ namespace recovery_gate::tool {
 struct GateStatus {
   bool open = false;
   std::string state, reason, waiting_for, opened_by;  // as the README has them
-  BinlogPosition recovered, to_acknowledge;  // empty: the server named none
+  BinlogPosition recovered, awaited;  // empty: the server named none
   std::string recovered_gtid;
   std::uint64_t xids_found = 0, xids_committed = 0, xids_rolled_back = 0,
                 xids_external = 0;

@@ -18,7 +18,7 @@ TEST(GateStatus, ReadsWhatTheServerShows) {
   EXPECT_EQ(gate->opened_by, "");
   EXPECT_EQ(to_string(gate->recovered), "bin.000002:4711");
   EXPECT_EQ(gate->recovered_gtid, "0-1-17");
-  EXPECT_EQ(to_string(gate->to_acknowledge), "bin.000003:342");
+  EXPECT_EQ(to_string(gate->awaited), "bin.000003:342");
   EXPECT_EQ(gate->xids_found, 5u);
   EXPECT_EQ(gate->xids_committed, 2u);
   EXPECT_EQ(gate->xids_rolled_back, 1u);
@@ -45,7 +45,7 @@ TEST(GateStatus, NonsenseIsNoNumber) {
   const auto gate = parse_status(FakeSession::as_rows(shown));
   ASSERT_TRUE(gate);
   EXPECT_EQ(gate->xids_found, 0u);
-  EXPECT_EQ(gate->to_acknowledge.offset, 0u);
+  EXPECT_EQ(gate->awaited.offset, 0u);
   // In doubt it is closed.
   EXPECT_FALSE(gate->open);
 }

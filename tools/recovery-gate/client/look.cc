@@ -18,12 +18,12 @@ constexpr const char *held_text =
     "logged in, and had no answer to the first statement: the gate is closed, "
     "and holds accounts that may not pass";
 
-bool is_turned_away(const ServerError &error) {
+bool is_rejection(const ServerError &error) {
   return error.code == ER_UNKNOWN_COM_ERROR &&
          error.text.rfind(label::gate_is_closed, 0) == 0;
 }
 
-bool may_pass(const ServerError &error) {
+bool is_temporary(const ServerError &error) {
   switch (error.code) {
     // The server is not there, not yet, or no more.
     case CR_SOCKET_CREATE_ERROR:
@@ -48,7 +48,7 @@ bool may_pass(const ServerError &error) {
     case ER_LOCK_WAIT_TIMEOUT:
       return true;
     default:
-      return is_turned_away(error);
+      return is_rejection(error);
   }
 }
 
@@ -63,7 +63,7 @@ Look Observer::look() {
     if (!is_new || !error.timed_out) return failed(std::move(error));
     connected_ = false;
     error.text = held_text;
-    return {Look::Kind::TURNED_AWAY, {}, std::move(error)};
+    return {Look::Kind::NOT_ADMITTED, {}, std::move(error)};
   }
   const std::optional<GateStatus> gate = parse_status(answer);
   if (!gate) return {Look::Kind::NO_PLUGIN, {}, {}};
@@ -72,8 +72,8 @@ Look Observer::look() {
 
 Look Observer::failed(ServerError error) {
   connected_ = false;
-  const bool turned_away = is_turned_away(error);
-  return {turned_away ? Look::Kind::TURNED_AWAY : Look::Kind::UNREACHABLE,
+  const bool rejected = is_rejection(error);
+  return {rejected ? Look::Kind::NOT_ADMITTED : Look::Kind::UNREACHABLE,
           {},
           std::move(error)};
 }
@@ -94,7 +94,7 @@ void add_replicas(Session &session, Look *look) {
 
 void add_look(Json *result, const Look &look) {
   if (look.kind == Look::Kind::GATE) (*result)["gate"] = to_json(look.gate);
-  if (look.kind == Look::Kind::TURNED_AWAY)
+  if (look.kind == Look::Kind::NOT_ADMITTED)
     (*result)["gate"] = {{"open", false}, {"state", "CLOSED"}};
   if (look.error)
     (*result)["error"] = {{"message", look.error.text},

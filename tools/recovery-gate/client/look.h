@@ -16,7 +16,7 @@ namespace recovery_gate::tool {
 struct Look {
   enum class Kind {
     GATE,         // `gate` is what the server says
-    TURNED_AWAY,  // closed: `error` is what the gate told this account, or that
+    NOT_ADMITTED,  // closed: `error` is what the gate told this account, or that
                   // it let it wait for longer than this program does
     NO_PLUGIN,    // a server without a gate
     UNREACHABLE,  // `error` is why
@@ -37,10 +37,10 @@ struct Look {
 extern const char *const no_plugin_text;
 
 /* Is this the gate's own answer to an account that it does not let in? */
-bool is_turned_away(const ServerError &error);
+bool is_rejection(const ServerError &error);
 
 /* May the same attempt succeed later? Not with a wrong password, for one. */
-bool may_pass(const ServerError &error);
+bool is_temporary(const ServerError &error);
 
 /* Looks again and again over one connection, and makes a new one when it was
    lost. For one thread. */

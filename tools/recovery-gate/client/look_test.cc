@@ -42,9 +42,9 @@ TEST(Look, ConnectsAgainAfterALoss) {
 
 TEST(Look, TheGatesOwnAnswerMeansClosed) {
   FakeSession server;
-  server.status_error = turned_away;
+  server.status_error = rejected;
   const Look look = Observer(server).look();
-  EXPECT_EQ(look.kind, Kind::TURNED_AWAY);
+  EXPECT_EQ(look.kind, Kind::NOT_ADMITTED);
   EXPECT_FALSE(look.is_open());
   // Another server's "unknown command" does not.
   server.status_error = {1047, "Unknown command"};
@@ -56,7 +56,7 @@ TEST(Look, NoAnswerAfterALoginMeansClosed) {
   server.status_error = {2013, "Lost connection to server during query", true};
   Observer observer(server);
   const Look look = observer.look();
-  EXPECT_EQ(look.kind, Kind::TURNED_AWAY);
+  EXPECT_EQ(look.kind, Kind::NOT_ADMITTED);
   EXPECT_THAT(look.error.text, testing::HasSubstr("holds"));
   observer.look();
   EXPECT_EQ(server.connections, 2);
@@ -72,16 +72,16 @@ TEST(Look, NoAnswerToALaterStatementDoesNot) {
 
 TEST(Look, WhatMayPassByItself) {
   for (const unsigned code : {2002, 2003, 2005, 2006, 2013, 1040, 1053, 1203})
-    EXPECT_TRUE(may_pass({code, ""})) << code;
-  EXPECT_TRUE(may_pass(turned_away));
+    EXPECT_TRUE(is_temporary({code, ""})) << code;
+  EXPECT_TRUE(is_temporary(rejected));
   // A password, a host that is not allowed, TLS, an unknown method, a command.
   for (const unsigned code : {1045, 1698, 1130, 1129, 2026, 2059, 1047})
-    EXPECT_FALSE(may_pass({code, ""})) << code;
+    EXPECT_FALSE(is_temporary({code, ""})) << code;
 }
 
 TEST(Look, AsJson) {
   Json json;
-  add_look(&json, {Kind::TURNED_AWAY, {}, {1047, "closed"}});
+  add_look(&json, {Kind::NOT_ADMITTED, {}, {1047, "closed"}});
   EXPECT_EQ(json.dump(),
             R"({"gate":{"open":false,"state":"CLOSED"},)"
             R"("error":{"message":"closed","code":1047}})");

@@ -99,7 +99,7 @@ Forecast foretell(const DataDirectory &directory, const Survey &survey,
   start.log.server_id = options.server_id.value_or(
       survey.logs.empty() ? 0 : survey.logs.back().server_id);
   start.log.gtids_before = gtids;
-  facts.to_acknowledge = start.end;
+  facts.awaited = start.end;
   logs.push_back(start.log.path);
   inherit(ledger, unknown, logs, {}, start, nullptr, &facts);
 

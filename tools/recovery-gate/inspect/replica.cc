@@ -204,7 +204,7 @@ GtidState beyond(const Replica &replica, const ThisServer &server) {
 const char *to_string(Standing standing) {
   switch (standing) {
     case Standing::FOLLOWS: return "follows";
-    case Standing::GONE_ON: return "gone_on";
+    case Standing::TAKEN_OVER: return "gone_on";
     case Standing::UNCLEAR: return "unclear";
     case Standing::IDLE: return "idle";
     case Standing::UNREACHABLE: break;
@@ -240,7 +240,7 @@ Standing standing_of(const Replica &replica, const ThisServer &server) {
                   [&](const ReplicaLink &link) {
                     return may_follow(link, server) && link.is_active();
                   });
-  if (!may_be_following || lost_here) return Standing::GONE_ON;
+  if (!may_be_following || lost_here) return Standing::TAKEN_OVER;
   const bool only_its_own =
       std::all_of(more.begin(), more.end(), [&](const auto &entry) {
         return entry.first.server_id == replica.server_id;

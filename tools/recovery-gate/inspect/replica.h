@@ -85,7 +85,7 @@ enum class Standing {
      is read-only and only has what it wrote itself. */
   FOLLOWS,
   /* It has gone on without this server. */
-  GONE_ON,
+  TAKEN_OVER,
   /* Whether clients write to it cannot be seen: it has transactions of its own, and
      still tries to follow this server; or it has none, and is no replica any more,
      or another server's. */

@@ -75,12 +75,12 @@ TEST(InspectReplica, FollowsWhileItHasNothingElse) {
 
 TEST(InspectReplica, HasGoneOnWhenItHasWrittenAndDoesNotFollow) {
   const Replica replica = promoted("0-1-10", "0-2-11");
-  EXPECT_EQ(standing_of(replica, server), Standing::GONE_ON);
+  EXPECT_EQ(standing_of(replica, server), Standing::TAKEN_OVER);
   EXPECT_EQ(to_string(beyond(replica, server)), "0-2-11");
   Replica stopped = follower("0-1-10");
   stopped.links[0].io_state = "No";
   stopped.binlog_state = gtids("0-1-10,0-2-11");
-  EXPECT_EQ(standing_of(stopped, server), Standing::GONE_ON)
+  EXPECT_EQ(standing_of(stopped, server), Standing::TAKEN_OVER)
       << "RESET SLAVE ALL is not needed for that";
 }
 
@@ -123,9 +123,9 @@ TEST(InspectReplica, IsUnclearWhenItIsNoReplicaOfThisServerAnyMore) {
 }
 
 TEST(InspectReplica, HasGoneOnWhenThisServerHasLostWhatItWrote) {
-  EXPECT_EQ(standing_of(follower("0-1-14"), server), Standing::GONE_ON);
+  EXPECT_EQ(standing_of(follower("0-1-14"), server), Standing::TAKEN_OVER);
   EXPECT_EQ(standing_of(follower("0-1-14"), ThisServer{1, {}}),
-            Standing::GONE_ON);
+            Standing::TAKEN_OVER);
 }
 
 /* Answers by the beginning of a statement. */

@@ -76,7 +76,7 @@ class Adviser {
     for (std::size_t i = 0; i < f_.replicas.size(); ++i)
       switch (standing_of(f_.replicas[i], f_.server)) {
         case Standing::FOLLOWS: follow_.push_back(i); break;
-        case Standing::GONE_ON: gone_on_.push_back(i); break;
+        case Standing::TAKEN_OVER: taken_over_.push_back(i); break;
         case Standing::UNCLEAR: unclear_.push_back(i); break;
         case Standing::IDLE: idle_.push_back(i); break;
         case Standing::UNREACHABLE: unreachable_.push_back(i); break;
@@ -85,9 +85,9 @@ class Adviser {
 
   Advice advise() {
     if (!f_.forecast.closed || (!f_.survey.trouble.empty() &&
-                                (f_.forecast.owes || !gone_on_.empty())))
+                                (f_.forecast.owes || !taken_over_.empty())))
       unreadable();
-    else if (!gone_on_.empty())
+    else if (!taken_over_.empty())
       replica_or_rebuild();
     else if (!unclear_.empty() && !f_.nobody_took_over)
       unclear();
@@ -125,7 +125,7 @@ class Adviser {
     a_.headline = "it cannot be known from outside what this server owes";
     a_.reasons.push_back(f_.survey.trouble.empty() ? f_.forecast.unknown
                                                    : f_.survey.trouble);
-    for (const std::size_t i : gone_on_) tell_beyond(i);
+    for (const std::size_t i : taken_over_) tell_beyond(i);
     if (f_.survey.encrypted) {
       a_.steps.push_back(
           "when no other server has taken over: start it as it was. The gate "
@@ -475,13 +475,13 @@ class Adviser {
   /* Those that have written something themselves, if that is one of them. */
   Places new_primaries() const {
     Places writers;
-    for (const std::size_t i : gone_on_)
+    for (const std::size_t i : taken_over_)
       for (const auto &[source, number] : beyond(f_.replicas[i], f_.server))
         if (source.server_id == f_.replicas[i].server_id) {
           writers.push_back(i);
           break;
         }
-    return writers.empty() ? Places{gone_on_.front()} : writers;
+    return writers.empty() ? Places{taken_over_.front()} : writers;
   }
 
   Places complete_replicas() const {
@@ -604,7 +604,7 @@ class Adviser {
 
   const Findings &f_;
   Advice a_;
-  Places follow_, gone_on_, unclear_, idle_, unreachable_;
+  Places follow_, taken_over_, unclear_, idle_, unreachable_;
 };
 
 }  // namespace
