@@ -97,18 +97,18 @@ class Code:
         found = re.findall(r'\brows\.(?:text|number)\(\s*"(\w+)"', self.plugin)
         return some("a status variable", {f"Recovery_gate_{name}" for name in found})
 
-    def _states(self) -> list[list[str]]:
-        """state_name, waiting_for, opened_by and more of each state."""
-        table = only(
-            "the names of the states",
-            re.finditer(r"constexpr Names names\[\] = {(.*?)\n};", self.plugin, re.S),
-        )[1]
-        return [literals(row) for row in re.findall(r"{S::\w+,(.*?)}", table, re.S)]
+    def _states(self) -> list[tuple[str, str, str]]:
+        """state_name, waiting_for and opened_by of each state that has one of both."""
+        closed = re.findall(r'\bCLOSED_ROW\(\s*"(\w+)"', self.plugin)
+        opened = re.findall(r'\bOPEN_ROW\(\s*"(\w+)"', self.plugin)
+        return [("CLOSED", name, "") for name in closed] + [
+            ("OPEN", "", name) for name in opened
+        ]
 
     def words_of_status(self, variable: str) -> Names:
         if variable == "Recovery_gate_reason":
             found = set(
-                re.findall(r'case CloseReason::\w+:\s*return "(\w+)"', self.plugin)
+                re.findall(r'case CloseReason::\w+:\s*return {"(\w+)"', self.plugin)
             )
         else:
             order = ("state", "waiting_for", "opened_by")

@@ -24,9 +24,9 @@ constexpr const char *description =
 
 constexpr const char *examples =
     "Examples:\n"
-    "  recovery-gate status                  what is the matter?\n"
-    "  recovery-gate wait --timeout 300      until clients are let in\n"
-    "  recovery-gate open                    let them in without a replica\n"
+    "  recovery-gate status                  what does it wait for?\n"
+    "  recovery-gate wait --timeout 300      until clients are admitted\n"
+    "  recovery-gate open                    admit them without a replica\n"
     "  recovery-gate status --help           more about a subcommand\n"
     "\n"
     "How to reach the server: -h, -P, -S, -u, -p, --defaults-file and so on, "
@@ -59,7 +59,7 @@ int run(int argc, char **argv) {
   app.set_help_flag("-?,--help", "Print this and exit");
   app.set_version_flag("-V,--version",
                        std::string("recovery-gate " RECOVERY_GATE_VERSION));
-  app.require_subcommand(0, 1);  // without one it is told what there is
+  app.require_subcommand(0, 1);  // without one, see below
   Invocation invocation;
   add_hidden_connection_options(app, &invocation.connection);
   add_status(app, invocation);

@@ -14,21 +14,21 @@ namespace recovery_gate::tool {
 namespace {
 
 constexpr const char *footer =
-    "Gives up the promise: what no replica has acknowledged becomes visible, "
-    "and is\nlost if this server is lost. The server's error log says who did "
-    "it. Asks on a\nterminal; elsewhere it wants --yes. The account needs "
+    "Gives up the guarantee: what no replica has acknowledged becomes visible, "
+    "and\nis lost if this server is lost. The server's error log says who "
+    "opened it. Asks on\na terminal; elsewhere it wants --yes. The account needs "
     "CONNECTION ADMIN and\nSUPER.\n"
     "\n"
-    "A gate that is open already is left alone; with --yes, what is still owed "
-    "behind\nit (recovery_gate_mode=OFF) is given up, too, and does not close "
-    "the next start.\n"
+    "A gate that is open already is left alone; with --yes, what is still in "
+    "doubt\nbehind it (recovery_gate_mode=OFF) is given up, too, and does not "
+    "close the next\nstart.\n"
     "\n"
     "Examples:\n"
     "  recovery-gate open\n"
     "  recovery-gate open --yes --json\n";
 
 constexpr const char *privileges =
-    "it takes the privileges SUPER and CONNECTION ADMIN: GRANT SUPER, "
+    "the account needs the privileges SUPER and CONNECTION ADMIN: GRANT SUPER, "
     "CONNECTION ADMIN ON *.* TO ...";
 
 ExitCode fail(bool json, const ServerError &error) {
@@ -55,7 +55,7 @@ std::string what_is_given_up(const GateStatus &gate) {
                         gate.recovered_gtid.empty() ? "none"
                                                     : gate.recovered_gtid);
   text +=
-      "To open it now gives the promise up: clients will read what may exist "
+      "Opening it now gives up the guarantee: clients will read what may exist "
       "on this\nserver only, and is lost if this server is lost.\n";
   return text;
 }
@@ -105,17 +105,17 @@ ExitCode report(const OpenSettings &settings, bool was_open,
   if (without_effect)
     return done(settings, "nothing",
                 fmt::format("The gate is open already ({}: {}), and nothing is "
-                            "owed behind it.",
+                            "in doubt behind it.",
                             gate.opened_by, why_open(gate.opened_by)),
                 after);
   if (was_open)
     return done(settings, "gave_up",
-                "The gate was open already. What was still owed behind it is "
-                "given up: it does not close the next start. The error log "
+                "The gate was open already. What was still in doubt behind it "
+                "is given up: it does not close the next start. The error log "
                 "says so.",
                 after);
   return done(settings, "opened",
-              fmt::format("Open. The promise is given up for what was "
+              fmt::format("Open. The guarantee is given up for what was "
                           "recovered up to {}; no replica had acknowledged "
                           "{}. The error log says so.",
                           to_string(gate.recovered),
@@ -138,7 +138,7 @@ ExitCode run_open(Invocation &invocation, bool yes) {
 
 void add_open(CLI::App &tool, Invocation &invocation) {
   CLI::App *command = tool.add_subcommand(
-      "open", "Open the gate by hand, and give up its promise");
+      "open", "Open the gate manually, and give up the guarantee");
   command->footer(footer);
   auto yes = std::make_shared<bool>(false);
   command->add_flag("--yes", *yes, "Do not ask");
@@ -160,7 +160,7 @@ ExitCode open_gate(Session &session, const OpenSettings &settings) {
       return fail(settings.json, ExitCode::NO_PLUGIN, no_plugin_text);
     case Look::Kind::NOT_ADMITTED:
       return fail(settings.json, ExitCode::REFUSED,
-                  "the gate turns this account away, so it has no CONNECTION "
+                  "the gate does not admit this account, so it has no CONNECTION "
                   "ADMIN. To open the gate, " + std::string(privileges));
     case Look::Kind::GATE:
       break;

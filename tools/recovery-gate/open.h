@@ -20,7 +20,7 @@ struct OpenSettings {
   std::function<std::string(const std::string &)> ask;
 };
 
-/* Opens by hand what is closed. An open gate it leaves alone, except with
+/* Opens manually what is closed. An open gate it leaves alone, except with
    --yes: then what is still owed behind it is given up. */
 ExitCode open_gate(Session &session, const OpenSettings &settings);
 

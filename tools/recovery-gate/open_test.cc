@@ -53,7 +53,7 @@ class Open : public testing::Test {
   std::string question_, output_, errors_;
 };
 
-TEST_F(Open, TellsWhatIsGivenUpAndAsks) {
+TEST_F(Open, SaysWhatIsGivenUpAndAsks) {
   answers("yes");
   EXPECT_EQ(run(), ExitCode::OPEN);
   EXPECT_TRUE(was_sent());
@@ -89,13 +89,13 @@ TEST_F(Open, AnOpenGateIsLeftAlone) {
   EXPECT_THAT(output_, StartsWith("The gate is open already (ACK: "));
 }
 
-TEST_F(Open, WithYesTheServerIsToldAllTheSame) {
+TEST_F(Open, WithYesTheStatementIsRunAllTheSame) {
   settings_.yes = true;
   server_.gate = FakeSession::open_gate("NOT_NEEDED");
   server_.on_set = nullptr;
   EXPECT_EQ(run(), ExitCode::OPEN);
   EXPECT_TRUE(was_sent());
-  EXPECT_THAT(output_, HasSubstr("still owed behind it is given up"));
+  EXPECT_THAT(output_, HasSubstr("still in doubt behind it is given up"));
 
   server_.note = "The recovery gate is open already";
   settings_.json = true;

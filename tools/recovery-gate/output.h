@@ -15,7 +15,7 @@ namespace recovery_gate::tool {
 /* In the order of insertion: a person reads it, too. */
 using Json = nlohmann::ordered_json;
 
-/* As it is, at once. */
+/* As it is, immediately. */
 void print(const std::string &text);
 
 /* Indented, for one result; what is not UTF-8 is replaced. */

@@ -12,8 +12,8 @@ namespace {
 
 constexpr const char *footer =
     "For a script the exit code is enough: 0 open, 4 closed, 2 no connection, "
-    "3 no\ngate. An account that the closed gate turns away gets 4 as well: "
-    "for a probe any\naccount will do; one with CONNECTION ADMIN sees the "
+    "3 no\ngate. An account that the closed gate does not admit gets 4 as "
+    "well: any\naccount will do for a probe; one with CONNECTION ADMIN sees the "
     "page.\n"
     "\n"
     "Examples:\n"
@@ -21,7 +21,7 @@ constexpr const char *footer =
     "  recovery-gate status -h db1 -u monitor -p\n"
     "  recovery-gate status --json | jq .gate.waiting_for\n";
 
-/* A look that failed here has been told already. */
+/* A query that failed here was reported before. */
 Surroundings surroundings_of(Session &session) {
   Surroundings around;
   Rows rows;

@@ -93,7 +93,7 @@ TEST(Status, WhatTheSettingsMean) {
   EXPECT_THAT(shown(server).output, HasSubstr("10 s, then SHUTDOWN (is over)"));
 }
 
-TEST(Status, AnAccountThatIsTurnedAwaySeesThatItIsClosed) {
+TEST(Status, AnAccountThatIsNotAdmittedSeesThatItIsClosed) {
   FakeSession server;
   server.status_error = rejected;
   const Shown page = shown(server);

@@ -12,8 +12,8 @@
 namespace recovery_gate::tool {
 
 /*
-  From now on SIGINT, SIGTERM and SIGHUP end the process at once with
-  ExitCode::INTERRUPTED, wherever it is; what the terminal was told (no echo, a
+  From now on SIGINT, SIGTERM and SIGHUP end the process immediately with
+  ExitCode::INTERRUPTED, wherever it is; what was set on the terminal (no echo, a
   line that is not finished) is put right first. A signal that is ignored stays
   so, as nohup has it. Call it once, before any thread.
 */

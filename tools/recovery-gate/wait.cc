@@ -14,12 +14,12 @@ namespace recovery_gate::tool {
 namespace {
 
 constexpr const char *footer =
-    "Also waits for a server that is not there yet, or is started again "
-    "meanwhile.\nWhat waiting cannot mend, like a wrong password, ends it with "
+    "Also waits for a server that is not there yet, or is restarted in the "
+    "meantime.\nWhat waiting cannot fix, like a wrong password, ends it with "
     "2.\n"
     "\n"
     "On a terminal it is one line that changes. Elsewhere it is a line "
-    "whenever what\nis awaited has changed, and one a minute; with --json each "
+    "whenever what\nis awaited has changed, and one every minute; with --json each "
     "line is an object,\nthe last one with an exit_code.\n"
     "\n"
     "Examples:\n"
@@ -82,7 +82,7 @@ void add_wait(CLI::App &tool, Invocation &invocation) {
   auto options = std::make_shared<WaitOptions>();
   command
       ->add_option("--timeout", options->timeout,
-                   "Give up after so long, with 5; 0: look once [no limit]")
+                   "Give up after this long, with 5; 0: check once [no limit]")
       ->type_name("SECONDS")
       ->check(number_between(0, 31536000));
   command->add_flag("--no-retry", options->no_retry,

@@ -14,7 +14,7 @@ namespace {
 constexpr milliseconds soon(250), later(1000), settled_in(10000),
     reminder(60000);
 
-/* Often at first, when a replica is just about to connect. To be turned away is
+/* Often at first, when a replica is just about to connect. A rejection is
    counted, and may be logged, by the server. */
 milliseconds next_look(const Look &look, milliseconds waited) {
   if (look.kind == Look::Kind::NOT_ADMITTED) return later;

@@ -26,7 +26,7 @@ struct Moment {
   milliseconds unseen;  // since a gate was seen, or since the loop began
 };
 
-/* How the loop tells what it sees. */
+/* How the loop reports what it sees. */
 class Progress {
  public:
   virtual ~Progress() = default;

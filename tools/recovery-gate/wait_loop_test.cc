@@ -130,7 +130,7 @@ TEST_F(WaitLoop, SurvivesARestart) {
                           HasSubstr("REPLICA"), HasSubstr("open")));
 }
 
-TEST_F(WaitLoop, DoesNotWaitForAServerWhenToldSo) {
+TEST_F(WaitLoop, DoesNotWaitForAServerWithNoRetry) {
   settings_.retry = false;
   from(seconds(0), closed());
   from(seconds(2), gone());
@@ -152,7 +152,7 @@ TEST_F(WaitLoop, AServerWithoutAGateIsNotWaitedFor) {
   EXPECT_THAT(errors_, HasSubstr("no recovery gate"));
 }
 
-TEST_F(WaitLoop, WaitsWithAnAccountThatIsTurnedAway) {
+TEST_F(WaitLoop, WaitsWithAnAccountThatIsNotAdmitted) {
   from(seconds(0), {Kind::NOT_ADMITTED, {}, rejected});
   from(seconds(5), open());
   EXPECT_EQ(wait(), ExitCode::OPEN);

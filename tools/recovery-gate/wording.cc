@@ -56,7 +56,7 @@ std::string one_line(const Look &look, std::chrono::milliseconds unseen) {
       return fmt::format("no server for {}: {}", duration_text(unseen),
                          printable(to_string(look.error)));
     case Look::Kind::NOT_ADMITTED:
-      return fmt::format("turned away for {}: {}", duration_text(unseen),
+      return fmt::format("not admitted for {}: {}", duration_text(unseen),
                          printable(look.error.text));
     case Look::Kind::GATE:
       break;

@@ -78,7 +78,7 @@ TEST(Wording, OneLineOfTheRest) {
   EXPECT_EQ(one_line({Look::Kind::UNREACHABLE, {}, not_there}, seconds(7)),
             "no server for 7 s: error 2002: Can't connect to local server");
   EXPECT_EQ(one_line({Look::Kind::NOT_ADMITTED, {}, rejected}, seconds(7)),
-            "turned away for 7 s: " + rejected.text);
+            "not admitted for 7 s: " + rejected.text);
 }
 
 TEST(Wording, AServersTextStaysOnItsLine) {

@@ -1,7 +1,7 @@
 /*
   Time, passed in.
 
-  The core never reads a clock of its own: tests move time by hand and reach
+  The core never reads a clock of its own: tests set the time and reach
   every deadline in microseconds.
 */
 #ifndef RECOVERY_GATE_CLOCK_H

@@ -1,5 +1,5 @@
 /*
-  Where the gate tells its story: the server's error log in production.
+  Where the gate reports: the server's error log in production.
 */
 #ifndef RECOVERY_GATE_JOURNAL_H
 #define RECOVERY_GATE_JOURNAL_H

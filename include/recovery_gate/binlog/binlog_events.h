@@ -220,7 +220,7 @@ struct QueryEvent {
 };
 
 /*
-  Also of a compressed one, whose statement is not looked at: kind OTHER.
+  Also of a compressed one, whose statement is not read: kind OTHER.
   `body` may be the first bytes only, of a body of `whole_size` bytes; the kind
   is then OTHER when they do not reach the statement.
 */

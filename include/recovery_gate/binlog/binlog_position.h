@@ -1,5 +1,5 @@
 /*
-  A place in the binary log, and which of two places comes first.
+  A position in the binary log, and which of two comes first.
 
   The server itself orders log names as strings, which is wrong from the
   millionth log on ("bin.999999" sorts after "bin.1000000"). Here the number

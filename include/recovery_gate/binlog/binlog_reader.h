@@ -81,7 +81,7 @@ class BinlogReader {
   static constexpr std::size_t body_limit = 1024 * 1024;
 
   /* Both must outlive the reader. Without a decryptor, of the events of an
-     encrypted log only place and length can be read. */
+     encrypted log only position and length can be read. */
   explicit BinlogReader(ByteSource &source,
                         EventDecryptor *decryptor = nullptr);
 

@@ -28,13 +28,13 @@ class HeldClient {
 
 enum class HoldOutcome {
   ADMITTED,     // it may go on
-  REJECTED,  // its time is up, its place was taken back, or it changes user
+  REJECTED,  // its time is up, its slot was taken back, or it changes user
   LEFT,         // it is gone, or is about to be: there is nobody to answer
 };
 
 /*
   Blocks until it is known what becomes of a client to whom gate.knock() has said
-  HOLD, and gives its place back. Throws std::bad_alloc; the place is given back
+  HOLD, and gives its slot back. Throws std::bad_alloc; the slot is given back
   then, too.
 */
 HoldOutcome hold(Gate &gate, const Clock &clock, const Visitor &visitor,

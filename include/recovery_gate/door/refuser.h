@@ -1,10 +1,10 @@
 /*
-  Answers clients that were turned away, so that the server need not.
+  Answers rejected clients, so that the server need not.
 
   Only an answer to a command reaches every client as the error that it is; but
   a client may send its first command late, or never. So that nobody keeps a
   slot, a thread or a session of the server meanwhile, the server's session of
-  such a client ends at once, and one thread waits for what all of them send.
+  such a client ends immediately, and one thread waits for what all of them send.
 
   Many clients come back as soon as they have their answer, and while they log in
   they take all slots that a replica would need. So when there is a crowd, answers
@@ -27,7 +27,7 @@
 
 namespace recovery_gate {
 
-/* What a client is told, and how. */
+/* The answer to a client, and how it is sent. */
 struct Refusal {
   std::uint16_t error_number = 0;
   std::string sqlstate;  // empty for a client that knows none
@@ -40,7 +40,7 @@ struct Refusal {
 class Refuser {
  public:
   struct Limits {
-    std::size_t clients = 1000;  // further ones are told before they ask
+    std::size_t clients = 1000;  // further ones are answered before they ask
     milliseconds patience{60 * 1000};  // with one that does not ask
     milliseconds farewell{2000};  // from the answer to the end
     /* Answers that are given without delay, in a second, while the server is
@@ -64,7 +64,7 @@ class Refuser {
 
   /* Answers the client's first command with the refusal, then ends the
      connection. One that does not ask in time, or when there are too many, is
-     told unasked. A client that leaves is forgotten. Any thread; does not block.
+     answered unasked. A client that leaves is forgotten. Any thread; does not block.
      Throws std::bad_alloc. */
   void refuse(std::unique_ptr<ClientStream> client, Refusal refusal);
 

@@ -65,7 +65,7 @@ class Acknowledgements {
   virtual SemisyncView wait_for_change(const SemisyncView &seen,
                                        std::optional<Instant> until) = 0;
 
-  /* Makes wait_for_change() return soon, and has attach() look whether an
+  /* Makes wait_for_change() return soon, and has attach() check whether an
      interruption was requested. Any thread. */
   virtual void wake() noexcept = 0;
 };

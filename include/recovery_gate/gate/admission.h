@@ -1,5 +1,5 @@
 /*
-  Who may pass a closed gate.
+  Who is admitted while the gate is closed.
 */
 #ifndef RECOVERY_GATE_ADMISSION_H
 #define RECOVERY_GATE_ADMISSION_H

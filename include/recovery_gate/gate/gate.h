@@ -1,6 +1,6 @@
 /*
   The gate: decides at each start whether clients have to wait, for what, and
-  when they may come in.
+  when they are admitted.
 
   One Gate lives as long as the plugin. The story of one start:
 
@@ -9,7 +9,7 @@
     gate.decide(mode, facts, view); once, after crash recovery: open or closed
     gate.observe(view);             while closed, each time semi-sync changed
     gate.knock(visitor);            for every client that has authenticated;
-                                    one that is told HOLD goes to hold()
+                                    one that gets HOLD goes to hold()
 
   All members may be called from any thread. knock() takes no lock once the
   gate is open. Nothing here blocks, reads a clock of its own, or touches the
@@ -118,28 +118,28 @@ class Gate {
      nothing to open: it was open, or the server is still starting. */
   bool open_manually(const std::string &who);
 
-  /* What was found at decide() to be owed, also when recovery_gate_mode is OFF
+  /* What was found at decide() to be owed, even when recovery_gate_mode is OFF
      and the gate is open all the same. */
   Obligation obligation() const;
 
-  /* HOLD: the visitor has taken one of the places for those that are held, and
+  /* HOLD: the visitor has taken one of the slots for those that are held, and
      has to give it back once, through one of the three below. */
   Decision knock(const Visitor &visitor);
 
-  /* For one that is held since `since`. Any other verdict than HOLD gives its
-     place back. Takes no lock once the gate is open: all who were held come at
+  /* For one that is held since `since`. Any other decision than HOLD gives its
+     slot back. Takes no lock once the gate is open: all who were held come at
      once then. */
   Judgement judge_held(const Visitor &visitor, Instant since);
   /* One that is held goes of its own accord ... */
   void leave();
-  /* ... or is turned away before its time. */
+  /* ... or is rejected before its time. */
   void reject_held();
-  /* Rings when judge_held() may have another verdict, but for the time. */
+  /* Rings when judge_held() may decide otherwise, but for the time. */
   std::shared_ptr<const Ring> next_change() { return change_.next_ring(); }
 
   bool is_open() const { return open_.load(std::memory_order_acquire); }
 
-  /* The text of the error that a turned away client gets. */
+  /* The text of the error that a rejected client gets. */
   std::string rejection_text() const;
   /* By how much the error may be late in a crowd, for a client that was not held:
      by what it would have waited if it had been, but one to ten seconds. */

@@ -15,7 +15,7 @@ namespace recovery_gate {
 class ServiceManager {
  public:
   virtual ~ServiceManager() = default;
-  /* Shows this line in place of the one that is there. False: this is not the
+  /* Shows this line instead of the one that is there. False: this is not the
      time for it, and nothing was done; it may be later. May block. */
   virtual bool show(const std::string &line) = 0;
   /* The same with the line that the server shows while it serves clients. */
@@ -26,7 +26,7 @@ class ServiceManager {
    is not shown twice, and nothing is shown for a gate that was never closed. */
 class StatusLine {
  public:
-  /* Others write in the same place: InnoDB reports every 15 s how far it has
+  /* Others write this line too: InnoDB reports every 15 s how far it has
      rolled back what a crash left unfinished, and leaves its last report there.
      So a line is shown once more after this time. */
   static constexpr milliseconds repeat_after{10 * 1000};

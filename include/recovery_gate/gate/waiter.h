@@ -18,7 +18,7 @@ namespace recovery_gate {
 class Host {
  public:
   virtual ~Host() = default;
-  /* Asks for a clean shutdown and returns at once. Waiting thread only. */
+  /* Asks for a clean shutdown and returns immediately. Waiting thread only. */
   virtual void shut_down() = 0;
   /* The gate is open, whoever opened it. Waiting thread only; not called when
      the thread was stopped before it could see that. */
@@ -41,7 +41,7 @@ class Waiter {
      more than once, but not from two threads at once. */
   void stop() noexcept;
 
-  /* Has the thread look again: a setting changed, or the gate was opened. */
+  /* Has the thread check again: a setting changed, or the gate was opened. */
   void wake() noexcept;
 
  private:

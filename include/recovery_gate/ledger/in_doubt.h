@@ -1,6 +1,6 @@
 /*
   The transactions that a start finds on no replica, one by one: those of this
-  server's own after the last settled place.
+  server's own after the last settled position.
 */
 #ifndef RECOVERY_GATE_IN_DOUBT_H
 #define RECOVERY_GATE_IN_DOUBT_H
@@ -39,7 +39,7 @@ struct InDoubtStretch {
 };
 
 /* Of the start that the facts are about, see start_facts.h. `settled` is the
-   place from which its ledger counted; `logs` are those of the binary log index,
+   position from which its ledger counted; `logs` are those of the binary log index,
    oldest first. */
 InDoubtStretch find_stretch(const StartFacts &facts,
                             const std::optional<Settled> &settled,

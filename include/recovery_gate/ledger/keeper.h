@@ -1,5 +1,5 @@
 /*
-  The thread that keeps the ledger: it looks at what there is to take down, again
+  The thread that keeps the ledger: it checks what there is to take down, again
   and again, for as long as the plugin is loaded.
 */
 #ifndef RECOVERY_GATE_KEEPER_H
@@ -16,7 +16,7 @@
 
 namespace recovery_gate {
 
-/* What the thread looks at. */
+/* What the thread checks. */
 class Kept {
  public:
   virtual ~Kept() = default;
@@ -27,7 +27,7 @@ class Kept {
   /* May throw; the next one makes up for it. */
   virtual void look() = 0;
   virtual void end() = 0;
-  /* Has begin() look whether an interruption was requested. Any thread. */
+  /* Has begin() check whether an interruption was requested. Any thread. */
   virtual void unblock() noexcept = 0;
 };
 
@@ -48,7 +48,7 @@ class Keeper {
   void hurry() noexcept;
   static constexpr milliseconds hurry_interval{5};
 
-  /* A look that fails is told once, with its reason, and so is that looks work
+  /* A look that fails is reported once, with its reason, and so is that looks work
      again: after this many that did. What fails now and then does not fill the
      error log. */
   static constexpr int looks_that_work_again = 100;
@@ -72,7 +72,7 @@ class Keeper {
   boost::mutex mutex_;  // guards the next
   int quick_looks_ = 0;
   boost::condition_variable hurried_;
-  std::set<std::string> reasons_;  // told; the thread's only, as is the next
+  std::set<std::string> reasons_;  // reported; the thread's only, as is the next
   int worked_ = 0;                 // looks in a row
   boost::thread thread_;
 };

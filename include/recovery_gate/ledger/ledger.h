@@ -37,7 +37,7 @@
 
 namespace recovery_gate {
 
-/* May the server have written after the settled place what it received as a replica?
+/* May the server have written after the settled position what it received as a replica?
    The record says what it was then; where there is none that knows, what it is at
    this start has to do. */
 bool may_have_received(const std::optional<Record> &on_disk, bool receives);
@@ -97,14 +97,14 @@ class Ledger {
   Ledger(const Clock &clock, Journal &journal, StateFile &file);
 
   /* What earlier starts left behind. `crashed`: the newest log was not closed,
-     which is put on record at once, since a start that is given up later closes
+     which is put on record immediately, since a start that is given up later closes
      it. Fails when it cannot be known. */
   Failure load(bool crashed, const BinlogPosition &newest_log);
 
   struct Inheritance {
     Obligation obligation;
     Unsettled unsettled;
-    /* The place from which that was counted, when it was not the first log. */
+    /* The position from which that was counted, when it was not the first log. */
     std::optional<Settled> since;
     /* Whose transactions are the server's own, besides those under the id that a
        log names. */
@@ -213,7 +213,7 @@ class Ledger {
   std::optional<BinlogSample> start_;
   /* Ids under which this run of the server wrote. */
   ServerIds own_ids_;
-  /* The settled place, when it is in this run of the server. */
+  /* The settled position, when it is in this run of the server. */
   std::optional<BinlogSample> settled_in_this_run_;
   /* The one on record is in these logs, or was purged. */
   bool settled_counts_ = false;

@@ -1,17 +1,17 @@
 /*
-  Which replica is known to have what this server owes?
+  Which replica is known to have what is in doubt on this server?
 
   An acknowledgement says that a replica has received what it was sent on that
   connection, up to there. It says nothing of what it was not sent: of what comes
-  before the place from which it is served, and of what is left out for it. For
+  before the position from which it is served, and of what is left out for it. For
   that there is only what the replica named when it connected, and a GTID proves
   no more than that it has this one transaction, and none that this server put
   before it in another order, or in another history of the same numbers.
 
-  So each connection gets a place from which on it has, or is sent, everything
+  So each connection gets a position from which on it has, or is sent, everything
   that this server wrote itself: where it began, or earlier, when what it names
   cannot be had without what comes before. Whoever acknowledges something on a
-  connection with such a place has everything from there to what it acknowledged.
+  connection with such a position has everything from there to what it acknowledged.
   The server keeps one last reply of all replicas. It is believed when all that can
   have sent it would prove the same.
 

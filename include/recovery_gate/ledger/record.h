@@ -52,10 +52,10 @@ struct Record {
   /* The last position that a semi-sync replica is known to have acknowledged. */
   BinlogPosition acknowledged;
   std::optional<Settled> settled;
-  /* Ids under which the server may have written after the settled place, whatever
+  /* Ids under which the server may have written after the settled position, whatever
      the logs say; none while it never was given another at run time. */
   ServerIds other_server_ids;
-  /* Since the settled place the server may have written what it received as a
+  /* Since the settled position the server may have written what it received as a
      replica. */
   bool received = false;
   /* In this history of the binary log some server was sent it. */

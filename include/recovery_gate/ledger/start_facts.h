@@ -28,7 +28,7 @@ struct StartFacts {
   /* What this server wrote itself and no replica is known to have. */
   GtidState unsettled;
   std::string first_unsettled_log;  // path; empty when it is not known
-  /* It comes after this place, where these were the last transactions. Empty: it
+  /* It comes after this position, where these were the last transactions. Empty: it
      is not known after which, and may begin in the oldest log. */
   BinlogPosition settled_place;
   GtidState settled_gtids;

@@ -202,7 +202,7 @@ TEST_F(OneIsHeld, LongerWhenTheTimeIsMadeLonger) {
   EXPECT_EQ(judge(), Decision::HOLD);
 }
 
-TEST_F(OneIsHeld, UntilItIsTurnedAwayBeforeItsTime) {
+TEST_F(OneIsHeld, UntilItIsRejectedBeforeItsTime) {
   gate.reject_held();
   EXPECT_EQ(held(), 0u);
   EXPECT_EQ(rejected(), 1u);

@@ -63,14 +63,15 @@ void Gate::decide(Mode mode, const StartFacts &facts,
   if (mode == Mode::OFF && owes()) {
     journal_.warning(
         "recovery_gate_mode is OFF: open, although " + why_it_owes() +
-        ". The obligation is kept, and closes a start with another mode");
+        ". It stays on record, and closes a later start with another mode");
     enter(S::OPEN_NOT_NEEDED);
     return;
   }
   if (mode == Mode::OFF || (mode == Mode::AUTO && !owes())) {
     journal_.note(facts.crashed
-                      ? "open: the server crashed, and owes nothing: all that "
-                        "it wrote itself was acknowledged by a replica before"
+                      ? "open: the server crashed, and nothing is in doubt: a "
+                        "replica had acknowledged everything that it wrote "
+                        "itself"
                       : "open: the server was shut down properly");
     enter(S::OPEN_NOT_NEEDED);
     return;
@@ -132,8 +133,8 @@ std::string Gate::why_it_owes() const {
            ", and what it wrote itself" + unsettled +
            " in the binary log up to " + recovered_text() +
            " may not be on any replica";
-  return "the server was shut down before a replica had acknowledged all that "
-         "it wrote itself" + unsettled + "; the binary log ends at " +
+  return "the server was shut down before a replica had acknowledged "
+         "everything that it wrote itself" + unsettled + "; the binary log ends at " +
          recovered_text();
 }
 
@@ -162,7 +163,7 @@ void Gate::follow(const SemisyncView &view) {
   proven_by_ = view.proven_by;
   if (!view.proof_lost.empty()) {
     journal_.error(view.proof_lost +
-                   ": no acknowledgement can prove any more that a replica "
+                   ": no acknowledgement can prove any longer that a replica "
                    "has what was recovered");
     enter(S::CLOSED_UNPROVABLE);
   } else {
@@ -231,7 +232,7 @@ void Gate::replica_arrived() {
 bool Gate::open_manually(const std::string &who) {
   Lock lock(mutex_);
   if (open_ || state_ == S::STARTING) return false;
-  journal_.warning("opened by hand by " + who + " after " +
+  journal_.warning("opened manually by " + who + " after " +
                    seconds_text(closed_for()) + ". " + guarantee_given_up());
   enter(S::OPEN_OVERRIDE);
   return true;
@@ -282,7 +283,7 @@ Gate::Judgement Gate::judge_held(const Visitor &visitor, Instant since) {
   judgement.until = since + settings_.connect_wait;
   judgement.waits_for = held_name(state_);
   if (open_) {
-    // since a moment ago
+    // A moment ago it was not.
   } else if (policy_.admits(visitor)) {
     ++admitted_;
   } else if (clock_.now() < judgement.until && held_ <= slots_for_held(visitor)) {
@@ -379,7 +380,7 @@ void Gate::enter(GateState next) {
 }
 
 std::string Gate::guarantee_given_up() const {
-  return "The promise is given up: no replica has acknowledged " +
+  return "The guarantee is given up: no replica has acknowledged " +
          to_string(facts_.awaited) +
          ", so what was recovered up to " + to_string(facts_.recovered_end) +
          gtid_text(facts_.recovered_gtid) + " may exist on this server only";

@@ -247,7 +247,7 @@ TEST_F(DecidingGate, WarnsWhenItIsOffAfterACrash) {
   EXPECT_THAT(
       journal.warnings(),
       ElementsAre(tells("recovery_gate_mode is OFF", "crash", recovered_text,
-                        recovered_gtid, "obligation is kept")));
+                        recovered_gtid, "stays on record")));
 }
 
 TEST_F(DecidingGate, IsSilentWhenItIsOffAfterAProperShutdown) {
@@ -619,7 +619,7 @@ TEST(Gate, TellsTheWholeStoryOfAStart) {
 }
 
 /* -------------------------------------------------------------------------
-   Opened by hand. */
+   Opened manually. */
 
 TEST_F(ClosedGate, OpensByHand) {
   EXPECT_TRUE(gate.open_manually("root@localhost"));
@@ -646,12 +646,12 @@ TEST_F(ClosedGate, TellsWhoOpenedItAndWhatWasGivenUp) {
   gate.open_manually("root@localhost");
   EXPECT_THAT(journal.lines(), SizeIs(1));
   EXPECT_THAT(journal.warnings(),
-              ElementsAre(tells("by hand by root@localhost", "5.250 s",
+              ElementsAre(tells("opened manually by root@localhost", "5.250 s",
                                 "no replica has acknowledged " + awaited_text,
                                 recovered_text, "GTID " + recovered_gtid)));
 }
 
-TEST(Gate, CanBeOpenedByHandInEveryClosedState) {
+TEST(Gate, CanBeOpenedManuallyInEveryClosedState) {
   for (const S closed : closed_states) {
     Scene scene;
     scene.bring_to(closed);
@@ -825,7 +825,7 @@ TEST_F(ClosedGate, OpensWhenItTimesOutWithOpen) {
   EXPECT_THAT(journal.lines(), SizeIs(1));
   EXPECT_THAT(journal.errors(),
               ElementsAre(tells("10.500 s", "recovery_gate_timeout_action=OPEN",
-                                "promise is given up",
+                                "guarantee is given up",
                                 "no replica has acknowledged " + awaited_text,
                                 recovered_text, "GTID " + recovered_gtid)));
 }
@@ -941,7 +941,7 @@ TEST_F(StartingGate, RemembersAReplicaThatArrivedBeforeItClosed) {
 /* -------------------------------------------------------------------------
    Who may pass, and what the others are told. */
 
-TEST_F(ClosedGate, CountsWhomItAdmitsAndWhomItTurnsAway) {
+TEST_F(ClosedGate, CountsWhomItAdmitsAndWhomItRejects) {
   EXPECT_EQ(gate.knock(administrator), Decision::ADMIT);
   EXPECT_EQ(gate.knock(replica), Decision::ADMIT);
   EXPECT_EQ(gate.knock(stranger), Decision::REJECT);
@@ -1015,7 +1015,7 @@ TEST_F(ClosedGate, CountsEveryVisitorOnceWhileItOpens) {
   EXPECT_EQ(gate.snapshot().admitted, 0u);
 }
 
-TEST(Gate, TellsThoseItTurnsAwayWhichPositionIsAwaited) {
+TEST(Gate, TellsThoseItRejectsWhichPositionIsAwaited) {
   for (const S closed :
        {S::CLOSED_SEMISYNC_MASTER, S::CLOSED_REPLICA, S::CLOSED_ACK}) {
     Scene scene;
@@ -1027,7 +1027,7 @@ TEST(Gate, TellsThoseItTurnsAwayWhichPositionIsAwaited) {
   }
 }
 
-TEST(Gate, TellsThoseItTurnsAwayThatOnlyAnAdministratorCanOpen) {
+TEST(Gate, TellsThoseItRejectsThatOnlyAnAdministratorCanOpen) {
   Scene scene;
   scene.bring_to(S::CLOSED_UNPROVABLE);
   EXPECT_THAT(scene.gate.rejection_text(),
@@ -1274,7 +1274,7 @@ TEST_F(DecidingGate, OpensAtOnceAfterACrashThatLeftNothingUnsettledAndSaysWhy) {
   gate.decide(Mode::AUTO, facts, semisync_off());
   EXPECT_EQ(state(), S::OPEN_NOT_NEEDED);
   EXPECT_THAT(journal.lines(),
-              ElementsAre(tells("open", "crashed", "owes nothing")));
+              ElementsAre(tells("open", "crashed", "nothing is in doubt")));
   EXPECT_THAT(journal.notes(), SizeIs(1));
 }
 
@@ -1367,7 +1367,7 @@ TEST_F(DecidingGate, KeepsAnObligationBehindAGateThatIsOff) {
     EXPECT_EQ(scene.state(), S::OPEN_NOT_NEEDED);
     EXPECT_EQ(scene.gate.obligation().debt, Debt::CARRIED_OVER);
     EXPECT_THAT(scene.journal.warnings(),
-                ElementsAre(tells("OFF", "obligation is kept")));
+                ElementsAre(tells("OFF", "stays on record")));
   }
 }
 

@@ -73,7 +73,7 @@ class Search {
         });
     note(result.error);
     if (stopped_) {
-      note("the search was broken off");
+      note("the search was interrupted");
       found_.is_final = false;
     }
     if (result.tail == Tail::DAMAGED) note(path + ": " + result.tail_reason);
@@ -135,11 +135,11 @@ InDoubtStretch find_stretch(const StartFacts &facts,
     stretch.reservation = "perhaps more: " + facts.unprovable;
   else if (first_log.empty() && !facts.unsettled.empty())
     stretch.reservation =
-        "perhaps fewer: of nothing in these binary logs it is known that a "
-        "replica has acknowledged it";
+        "perhaps fewer: it is not known what replicas have acknowledged of these "
+        "binary logs";
   else if (!first_log.empty() && !has_first)
     stretch.reservation = "perhaps more: " + without_folder(first_log) +
-                          " is not there any more";
+                          " no longer exists";
   if (has_first && settled &&
       without_folder(first_log) == settled->position.file)
     stretch.from = settled->position.offset;

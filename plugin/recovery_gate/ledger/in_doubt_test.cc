@@ -190,7 +190,7 @@ TEST_F(InDoubtTest, AreNotLookedForLongerThanAnybodyWantsToKnow) {
       find_in_doubt({{write("bin.000001", log)}, 0, 0, {}, from_server_1, {}}, 10,
                     nullptr, [&] { return ++asked == 2; });
   EXPECT_THAT(shown(found), ElementsAre(1, 2));
-  EXPECT_THAT(found.reservation, testing::HasSubstr("broken off"));
+  EXPECT_THAT(found.reservation, testing::HasSubstr("interrupted"));
   EXPECT_FALSE(found.is_final);
 }
 

@@ -80,15 +80,15 @@ void Keeper::failed(const char *reason) noexcept try {
   if (reasons_.size() >= most_reasons || reasons_.count(reason) != 0) return;
   journal_.error(std::string("recovery_gate.state is not kept up to date: ") +
                  reason +
-                 ". It is tried again. Until it works, the gate may close after a "
-                 "crash or a shutdown though nothing is owed; an administrator "
-                 "can then open it. Should the server lack memory, disk space or "
-                 "file descriptors, give it more; if no line follows that says "
-                 "that it works again, restart the server when a replica has "
-                 "everything");
+                 ". This is retried. Until it succeeds, the gate may close after a "
+                 "crash or a shutdown although nothing is in doubt; an "
+                 "administrator can then open it. If the server lacks memory, "
+                 "disk space or file descriptors, give it more; if no line "
+                 "follows that says that it is kept up to date again, restart "
+                 "the server when a replica has everything");
   reasons_.insert(reason);
 } catch (const std::bad_alloc &) {
-  // It is told when the next look fails.
+  // It is reported when the next look fails.
 }
 
 void Keeper::worked() noexcept try {
@@ -96,7 +96,7 @@ void Keeper::worked() noexcept try {
   journal_.note("recovery_gate.state is kept up to date again");
   reasons_.clear();
 } catch (const std::bad_alloc &) {
-  // It is told after the next look.
+  // It is reported after the next look.
 }
 
 void Keeper::run() {

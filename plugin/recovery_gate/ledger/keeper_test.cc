@@ -243,7 +243,7 @@ TEST(Keeper, SaysOnceThatLooksFailAndWhatThatMeans) {
   EXPECT_THAT(journal.lines(),
               ElementsAre(tells("recovery_gate.state is not kept up to date",
                                 "the GTIDs cannot be read", "tried again",
-                                "though nothing is owed")));
+                                "although nothing is in doubt")));
   EXPECT_THAT(journal.errors(), SizeIs(1));
 }
 

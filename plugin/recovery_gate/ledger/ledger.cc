@@ -84,7 +84,7 @@ bool is_still_there(const Obligation &owed, const std::vector<LogStart> &logs) {
               owed.identity);
 }
 
-/* All from the settled place on, when it is in one of them: what became of older
+/* All from the settled position on, when it is in one of them: what became of older
    ones does not matter. */
 std::vector<std::string> relevant(const std::optional<Settled> &settled,
                                   std::vector<std::string> paths) {
@@ -412,7 +412,7 @@ bool Ledger::is_proven(BinlogProgress &progress,
   return progress.is_proven(demand, record_.history);
 }
 
-/* What was written from the settled place up to the sample. */
+/* What was written from the settled position up to the sample. */
 Demand Ledger::demand_for(const BinlogSample &sample) const {
   Demand demand;
   demand.stretch.to = sample.end;
@@ -515,7 +515,7 @@ void Ledger::note_vanished(const BinlogSample &sample) {
   journal_.warning(
       "a domain was deleted from the binary log (FLUSH BINARY LOGS "
       "DELETE_DOMAIN_ID) before a replica was known to have GTID " +
-      to_string(vanished) + ", which this server wrote. That stays owed: the next "
+      to_string(vanished) + ", which this server wrote. It stays in doubt: the next "
       "start will be closed, unless somebody gives it up with SET GLOBAL "
       "recovery_gate_open_now=ON");
   save();
@@ -537,7 +537,7 @@ bool Ledger::was_begun_anew(const BinlogSample &sample) const {
 void Ledger::begin_anew(const BinlogSample &sample) {
   if (pending_ && !record_.obligation.open())
     journal_.warning("the binary log was reset before a replica was known to have "
-                     "acknowledged all that it held; that is given up");
+                     "acknowledged everything in it; that is given up");
   if (record_.obligation.open()) record_.obligation.provable = false;
   begin_history({}, last_->gtids);
   record_.history.known = true;
@@ -622,7 +622,7 @@ bool Ledger::save() {
   const Failure failure = file_.save(record_);
   if (!failure) {
     on_disk_ = record_;
-    if (cannot_write_) journal_.note("the state file is written again");
+    if (cannot_write_) journal_.note("recovery_gate.state is written again");
     cannot_write_ = false;
     return true;
   }
@@ -630,9 +630,9 @@ bool Ledger::save() {
   worth_writing_ = true;
   write_not_before_ = clock_.now() + retry_interval;
   if (!cannot_write_)
-    journal_.error(failure.text() + ". It is tried again. The gate works, but what it "
+    journal_.error(failure.text() + ". This is retried. The gate works, but what it "
                              "has to remember beyond a restart is not on disk: "
-                             "make room, or set the rights right");
+                             "free some disk space, or fix the file permissions");
   cannot_write_ = true;
   return false;
 }

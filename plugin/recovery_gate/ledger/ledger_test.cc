@@ -1751,7 +1751,7 @@ TEST_F(LedgerTest, TriesAgainAndSaysSoOnceWhenItCannotBeWritten) {
     EXPECT_GE(tries, 5);
     EXPECT_LE(tries, 7);
     EXPECT_THAT(journal.errors(),
-                ElementsAre(tells("recovery_gate.state", "tried again")));
+                ElementsAre(tells("recovery_gate.state", "This is retried")));
     EXPECT_THAT(journal.notes(), IsEmpty());
     EXPECT_EQ(on_disk(), before);
 
@@ -1943,7 +1943,7 @@ class Truth {
         if (draw(2) != 0) break;
         tell("purge");
         // What is owed goes with its log, to be proven no more; and without any
-        // settled place nobody knows what a log held that is gone.
+        // settled position nobody knows what a log held that is gone.
         if (server_.gate->is_open() && server_.ledger->record().settled &&
             !server_.ledger->record().obligation.open())
           server_.binlog.purge_all_but(1 + static_cast<std::size_t>(draw(2)));

@@ -52,12 +52,12 @@ class Reader {
       });
     }
     if (log == end)
-      return unknown("the binary log " + from_.file + " is not there any more");
+      return unknown("the binary log " + from_.file + " no longer exists");
     const auto last = std::find_if(log, end, [this](const std::string &path) {
       return without_folder(path) == to_.file;
     });
     if (last == end)
-      return unknown("the binary log " + to_.file + " is not there");
+      return unknown("the binary log " + to_.file + " does not exist");
     if (search_.most != 0 && size(log, last + 1) > search_.most)
       return unknown("too much of the binary log would have to be read");
     for (; log <= last && !problem_; ++log)

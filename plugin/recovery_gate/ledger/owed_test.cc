@@ -174,7 +174,7 @@ TEST_F(ReadOwedTest, IsBrokenOffOnDemand) {
     second.transaction(static_cast<std::uint64_t>(number), 1);
   write();
   search.cancelled = [] { return true; };
-  EXPECT_THAT(read({}).unknown, HasSubstr("broken off"));
+  EXPECT_THAT(read({}).unknown, HasSubstr("interrupted"));
 }
 
 TEST_F(ReadOwedTest, DoesNotCountATransactionWithoutItsEnd) {
@@ -275,7 +275,7 @@ TEST(ReadOwed, SaysThatItKnowsNothingWhenALogIsMissing) {
   OwedSearch search;
   search.logs = {"folder/bin.000002"};
   EXPECT_THAT(read_owed(search, {{"bin.000001", 4}, {"bin.000002", 4}}, {}).unknown,
-              HasSubstr("bin.000001 is not there any more"));
+              HasSubstr("bin.000001 no longer exists"));
   EXPECT_THAT(read_owed(search, {{}, {"bin.000003", 4}}, {}).unknown,
               HasSubstr("bin.000003"));
   EXPECT_FALSE(read_owed(search, {{}, {"bin.000002", 4}}, {}).empty());

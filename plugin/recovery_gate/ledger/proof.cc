@@ -91,7 +91,7 @@ const char reset_advice[] =
     "from a backup of this server";
 
 std::string advice_to_compare(const OwedDomain &owed) {
-  return "See whether it has " + owed_text(owed) +
+  return "Check whether it has " + owed_text(owed) +
          ". If not, rebuild it from a backup of this server, or set it back to a "
          "position before " + to_string(owed.first) +
          ". If it has, open the gate with SET GLOBAL recovery_gate_open_now=ON";
@@ -336,8 +336,8 @@ Answer Proof::ask(const Demand &demand, const History &history,
       standing.why = has_acknowledged
                          ? "it has acknowledged " + to_string(reply_) +
                                ", and has or was sent everything before that"
-                         : "it named a GTID position that has everything that "
-                           "is owed";
+                         : "it named a GTID position that has everything in "
+                           "doubt";
     } else {
       standing.standing = proves[id] ? Standing::NOT_YET : Standing::NEVER;
     }
@@ -377,7 +377,7 @@ void Proof::judge(Known *replica, const Demand &demand, const History &history,
   const Owed &owed = read({from, replica->met}, demand.before, reader);
   bool named_all = true;
   if (!owed.unknown.empty()) {
-    replica->why = "what this server owes cannot be read from its binary log (" +
+    replica->why = "what is in doubt cannot be read from this server's binary log (" +
                    owed.unknown + ")";
     replica->advice =
         "Compare it with this server, then open the gate with SET GLOBAL "
@@ -460,7 +460,7 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
                          ", is not in this server's binary log, so it is not "
                          "sent " + owed_text(owed),
                      "If it has transactions that this server lacks, make it "
-                     "the primary. Else set it back to a position before " +
+                     "the primary. Otherwise set it back to a position before " +
                          to_string(owed.first) +
                          ", or rebuild it from a backup of this server");
       // Served from the first number that this server wrote after it.
@@ -554,7 +554,7 @@ bool Proof::covers(Known *replica, const Demand &demand, OwedReader &reader) {
                        " is not in this server's binary log, so it is not sent "
                        "GTID " + gtid,
                    "If it has transactions that this server lacks, make it the "
-                   "primary. Else set its position back, or rebuild it from a "
+                   "primary. Otherwise set its position back, or rebuild it from a "
                    "backup of this server");
   }
   // The same number once more is not among those.
@@ -566,7 +566,7 @@ bool Proof::covers(Known *replica, const Demand &demand, OwedReader &reader) {
                      " is not in this server's binary log, so it is not sent what "
                      "this server writes there",
                  "If it has transactions that this server lacks, make it the "
-                 "primary. Else set its position back, or rebuild it from a "
+                 "primary. Otherwise set its position back, or rebuild it from a "
                  "backup of this server");
   }
   if (now.leaves_out_marked) {

@@ -668,7 +668,7 @@ class RandomHistory {
         settle(*awaited_);
         awaited_.reset();
       } else if (!is_calm_ && one_in(12)) {
-        tell() << "opened by hand";
+        tell() << "opened manually";
         settle(*awaited_);
         awaited_.reset();
       }

@@ -27,7 +27,7 @@ Unsettled unsettled(const FakeBinlog &binlog,
 }
 
 /* -------------------------------------------------------------------------
-   Since a settled place. */
+   Since a settled position. */
 
 TEST(Settlement, FindsNothingWhereNothingWasWritten) {
   FakeBinlog binlog;
@@ -180,7 +180,7 @@ TEST(Settlement, CountsTheOtherIdsFromTheSettledPlaceOn) {
 }
 
 /* -------------------------------------------------------------------------
-   Without a settled place that counts. */
+   Without a settled position that counts. */
 
 TEST(Settlement, WithoutASettledPlaceFindsAllThatTheLogsHold) {
   FakeBinlog binlog;

@@ -157,7 +157,7 @@ int look_at(const std::string &path) {
 const char *name_of(int no_file) {
   switch (no_file) {
     case IS_FOLDER:
-      return "a folder";
+      return "a directory";
     case IS_LINK:
       return "a symbolic link";
     case IS_PIPE:
@@ -171,7 +171,7 @@ const char *name_of(int no_file) {
 
 std::string reason(int error, const std::string &what) {
   if (error >= 0) return std::strerror(error);
-  return what + " is " + name_of(error) + " and no file, and has to be moved away";
+  return what + " is " + name_of(error) + ", not a file; move it away";
 }
 
 int close_after(int fd, int error) {

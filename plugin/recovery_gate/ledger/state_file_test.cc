@@ -699,7 +699,7 @@ class StateFileOutOfPlace : public StateFileOnDisk {
          [](const std::string &path) {
            ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
          }},
-        {"a folder", S_IFDIR,
+        {"a directory", S_IFDIR,
          [](const std::string &path) {
            ASSERT_TRUE(std::filesystem::create_directory(path));
          }},
@@ -747,11 +747,11 @@ TEST_F(StateFileOutOfPlace, IsSaidAndNeitherReadNorReplaced) {
     std::optional<Record> record = owing;
     EXPECT_THAT(state.load(&record).text(),
                 tells("recovery_gate.state cannot be read: it is ", thing.name,
-                      "moved away"));
+                      "move it away"));
     EXPECT_FALSE(record);
     EXPECT_THAT(state.save(owing).text(),
                 tells("cannot replace", "recovery_gate.state is ", thing.name,
-                      "moved away"));
+                      "move it away"));
     expect_still_there(thing, path());
     std::filesystem::remove(path());
     EXPECT_THAT(state.save(owing).text(), IsEmpty());
@@ -768,7 +768,7 @@ TEST_F(StateFileOutOfPlace, IsSaidAndLeftWhereTheNewContentGoes) {
     StateFile state(files_, folder_);
     EXPECT_THAT(state.save(settled()).text(),
                 tells("cannot write", "recovery_gate.state.new is ", thing.name,
-                      "moved away"));
+                      "move it away"));
     expect_still_there(thing, beside);
     std::optional<Record> record;
     EXPECT_THAT(load(&record), IsEmpty());
@@ -788,7 +788,7 @@ TEST_F(StateFileOutOfPlace, IsSaidAndLeftWhereADamagedFileIsKept) {
     ASSERT_NE(state.load(&record).text(), "");
     EXPECT_THAT(state.save(owing).text(),
                 tells("cannot replace", "recovery_gate.state.damaged is ",
-                      thing.name, "moved away"));
+                      thing.name, "move it away"));
     expect_still_there(thing, aside);
     EXPECT_THAT(load(&record), tells("not a state file"))
         << "it is the only one that there is of it";

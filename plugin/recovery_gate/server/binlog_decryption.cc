@@ -28,7 +28,7 @@ Failure ServerDecryptor::start(unsigned scheme, std::uint32_t key_version) {
   if (failure != 0)
     return "the server has not got version " + std::to_string(key_version) +
            " of its encryption key 1 (error " + std::to_string(failure) +
-           "); look at the settings of its key management plugin";
+           "); check the settings of its key management plugin";
   key.resize(length);
   key_ = std::move(key);
   key_version_ = key_version;

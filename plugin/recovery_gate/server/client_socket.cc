@@ -136,7 +136,7 @@ FirstCommand ClientSocket::peek() const {
 std::unique_ptr<ClientStream> ClientSocket::detach() {
   Vio *vio = thd_->net.vio;
   const int socket = descriptor();
-  // Connected to nothing: whoever reads from it has an error at once.
+  // Connected to nothing: whoever reads from it has an error immediately.
   const int dead = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (dead < 0) return nullptr;
   const int own = ::fcntl(socket, F_DUPFD_CLOEXEC, 0);

@@ -16,7 +16,7 @@
 namespace recovery_gate {
 namespace {
 
-/* Tables and logs need descriptors more than those who are turned away. */
+/* Tables and logs need descriptors more than rejected clients do. */
 Refuser::Limits refuser_limits() {
   Refuser::Limits limits;
   rlimit descriptors;
@@ -127,7 +127,7 @@ void GateService::keep() try {
   keeper_.start();
 } catch (const boost::thread_resource_error &failure) {
   log.error(std::string("no thread for keeping recovery_gate.state (") +
-            failure.what() + "): after a crash, the gate will close also when "
+            failure.what() + "): after a crash, the gate will close even if "
                              "everything was acknowledged");
 }
 
@@ -207,8 +207,8 @@ bool GateService::open_manually(const std::string &who) {
     return true;
   }
   if (!gate.is_open() || !ledger_.owes()) return false;
-  log.warning(who + " has given up what recovery_gate.state says is owed; the "
-                    "gate was open already");
+  log.warning(who + " has given up what is in doubt according to "
+                    "recovery_gate.state; the gate was open already");
   ledger_.give_up();
   return true;
 }

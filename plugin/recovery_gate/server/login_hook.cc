@@ -146,7 +146,7 @@ void login(THD *thd, const Visitor &visitor) try {
 
 void change_of_user(THD *thd, Visitor visitor) {
   GateService &service = GateService::instance();
-  visitor.slots = 0;  // not held: a session that was let in is in use
+  visitor.slots = 0;  // not held: a session that was admitted is in use
   if (service.gate.knock(visitor) == Gate::Decision::ADMIT) return;
   answer_change_user(thd, service.gate.rejection_text());
 }

@@ -14,7 +14,7 @@ extern st_mysql_audit door;
 int init_door(void *);
 int deinit_door(void *);
 
-/* The audit plugin is there: clients can be turned away. */
+/* The audit plugin is there: clients can be rejected. */
 bool has_door();
 
 /* Hardly an eighth of the server's connections is free, be the others logged in,

@@ -177,8 +177,8 @@ void shutting_down() try {
 } catch (const std::exception &failure) {
   GateService::instance().log.error(
       std::string("recovery_gate.state was not brought up to date (") +
-      failure.what() + "); the next start may be closed though nothing is "
-                       "owed");
+      failure.what() + "); the next start may be closed although nothing is "
+                       "in doubt");
 }
 
 bool show_status(handlerton *, THD *thd, stat_print_fn *print,

@@ -19,7 +19,7 @@ Failure cannot_guard();
 /* mysqld --bootstrap: one session, from standard input, no network. */
 bool is_bootstrap();
 /* The server itself initialises its plugins, at its start; not INSTALL, which is
-   a session's, also when it stands in init_file. In a server of any release. */
+   a session's, even when it is in init_file. In a server of any release. */
 bool is_initialising();
 /* --skip-grant-tables: nobody can be told from an administrator. */
 bool has_no_accounts();

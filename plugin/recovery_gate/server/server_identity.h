@@ -1,5 +1,5 @@
 /* Is this the server that the plugin was built for, and can it keep the
-   promise in it? */
+   guarantee in it? */
 #ifndef RECOVERY_GATE_SERVER_IDENTITY_H
 #define RECOVERY_GATE_SERVER_IDENTITY_H
 

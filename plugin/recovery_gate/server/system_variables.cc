@@ -105,34 +105,34 @@ MYSQL_SYSVAR_ENUM(
     timeout_action, timeout_action, PLUGIN_VAR_RQCMDARG,
     "What happens when the gate was closed for recovery_gate_timeout. WARN: "
     "it stays closed and the error log says so; SHUTDOWN: the server is shut "
-    "down; OPEN: it opens and gives up its promise",
+    "down; OPEN: it opens and gives up the guarantee",
     nullptr, update<ulong>, static_cast<ulong>(TimeoutAction::WARN),
     &action_typelib);
 
 MYSQL_SYSVAR_UINT(
     connect_wait, connect_wait_ms, PLUGIN_VAR_RQCMDARG,
     "Milliseconds that a client connection is held at the closed gate before "
-    "it is turned away; 0 to turn it away at once",
+    "it is rejected; 0 to reject it immediately",
     nullptr, update<uint>, 10000, 0, UINT_MAX32, 0);
 
 MYSQL_SYSVAR_UINT(
     max_held, max_held, PLUGIN_VAR_RQCMDARG,
-    "Most client connections held at the closed gate at once, further ones are "
-    "turned away at once; 0 for half of max_connections. Never more than three "
-    "quarters of max_connections are held",
+    "Maximum number of client connections held at the closed gate; further "
+    "ones are rejected immediately; 0 for half of max_connections. Never more "
+    "than three quarters of max_connections are held",
     nullptr, update<uint>, 0, 0, UINT_MAX32, 0);
 
 MYSQL_SYSVAR_STR(
     admit_users, admit_users,
     PLUGIN_VAR_RQCMDARG | PLUGIN_VAR_MEMALLOC,
-    "User names, separated by commas, of accounts that may pass the closed "
-    "gate besides administrators and replicas",
+    "User names, separated by commas, of accounts that are admitted while the "
+    "gate is closed, besides administrators and replicas",
     nullptr, update_admit_users, "");
 
 MYSQL_SYSVAR_BOOL(
     open_now, open_now, PLUGIN_VAR_NOCMDOPT,
-    "Set to ON to open the gate at once, by hand, and give up its promise; "
-    "reads OFF again afterwards. Needs CONNECTION ADMIN",
+    "Set to ON to open the gate manually and immediately, and give up the "
+    "guarantee; reads OFF again afterwards. Needs CONNECTION ADMIN",
     check_open_now, update_open_now, 0);
 
 }  // namespace

@@ -1,5 +1,5 @@
 /*
-  Stand-ins for what surrounds the core: a clock that is moved by hand, a
+  Stand-ins for what surrounds the core: a clock that tests move, a
   journal that remembers, a semi-sync and a server that do what a test says, and
   files that fail and forget.
 

@@ -147,15 +147,15 @@ void add_connection_options(CLI::App &app, ConnectionOptions *options) {
       ->check(CLI::IsMember({"tcp", "socket"}, CLI::ignore_case)
                   .description(""));
   text("--connect-timeout", &options->connect_timeout,
-       "Give up a server that is silent for so long [10]", "SECONDS")
+       "Give up on a server that is silent for this long [10]", "SECONDS")
       ->check(number_between(1, 31536000));
 
   text("--defaults-file", &options->files.only, "Read only this option file",
        "FILE");
   text("--defaults-extra-file", &options->files.extra,
-       "Read it after the global option files", "FILE");
+       "Read this file after the global option files", "FILE");
   text("--defaults-group-suffix", &options->files.group_suffix,
-       "Read also the groups that end so", "TEXT");
+       "Also read groups with this suffix", "TEXT");
   app.add_flag("--no-defaults", options->files.none, "Read no option file")
       ->group(group);
 

@@ -12,11 +12,11 @@ const char *const no_plugin_text =
     "the server has no recovery gate: plugin-load-add=ha_recovery_gate is "
     "missing in its configuration";
 
-/* The one thing that lets an account log in and then wait. Should it be another
+/* The one thing that makes an account wait after its login. Should it be another
    one, the server is of as little use. */
 constexpr const char *held_text =
     "logged in, and had no answer to the first statement: the gate is closed, "
-    "and holds accounts that may not pass";
+    "and holds accounts that it does not admit";
 
 bool is_rejection(const ServerError &error) {
   return error.code == ER_UNKNOWN_COM_ERROR &&

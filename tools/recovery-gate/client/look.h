@@ -1,6 +1,6 @@
 /*
-  One look at a server's gate from outside, also at one that shows itself only
-  in how it turns this account away.
+  One look at a server's gate from outside, even at one that shows itself only
+  in not admitting this account.
 */
 #ifndef RECOVERY_GATE_TOOL_LOOK_H
 #define RECOVERY_GATE_TOOL_LOOK_H
@@ -16,8 +16,8 @@ namespace recovery_gate::tool {
 struct Look {
   enum class Kind {
     GATE,         // `gate` is what the server says
-    NOT_ADMITTED,  // closed: `error` is what the gate told this account, or that
-                  // it let it wait for longer than this program does
+    NOT_ADMITTED,  // closed: `error` is the gate's own, or that it held this
+                   // account for longer than this program waits
     NO_PLUGIN,    // a server without a gate
     UNREACHABLE,  // `error` is why
   };
@@ -36,7 +36,7 @@ struct Look {
 /* What to say of a server without a gate. */
 extern const char *const no_plugin_text;
 
-/* Is this the gate's own answer to an account that it does not let in? */
+/* Is this the gate's own answer to an account that it does not admit? */
 bool is_rejection(const ServerError &error);
 
 /* May the same attempt succeed later? Not with a wrong password, for one. */
@@ -49,7 +49,7 @@ class Observer {
   /* `session` must outlive the observer. */
   explicit Observer(Session &session) : session_(session) {}
 
-  /* Connects when there is no connection. A lost one is UNREACHABLE once, also
+  /* Connects when there is no connection. A lost one is UNREACHABLE once, even
      when the server is there again. */
   Look look();
 

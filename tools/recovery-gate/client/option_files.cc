@@ -104,7 +104,7 @@ class Reader {
   Failure read(const std::string &path, int depth) {
     if (anybody_may_write(path)) {
       std::fprintf(stderr,
-                   "recovery-gate: anybody may write to %s: it is ignored\n",
+                   "recovery-gate: %s is writable by everybody, and is ignored\n",
                    path.c_str());
       return {};
     }

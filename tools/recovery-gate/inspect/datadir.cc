@@ -159,9 +159,9 @@ Failure search_index(DataDirectory *directory) {
   }
   if (candidates.empty())
     return fmt::format(
-        "{} has no index of binary logs: when they are elsewhere, say so with "
+        "{} has no index of binary logs: if they are elsewhere, say so with "
         "--log-bin=BASE or --defaults-file=FILE, as the server has it; a "
-        "server without a binary log owes nothing",
+        "server without a binary log has nothing in doubt",
         directory->path);
   if (candidates.size() > 1) {
     std::string all;

@@ -27,7 +27,7 @@ struct ListedTransaction {
   Transaction transaction;
   /* This server wrote it itself. */
   bool own = false;
-  /* After the settled place and its own: the gate waits for it. */
+  /* After the settled position and its own: the gate waits for it. */
   bool after_settled = false;
   /* After the last acknowledged position in the state file. */
   bool after_acknowledged = false;
@@ -53,7 +53,7 @@ struct ReplicaCount {
 };
 
 struct Doubt {
-  /* What the gate waits for: after the settled place, and its own. */
+  /* What the gate waits for: after the settled position, and its own. */
   Stretch in_doubt;
   /* Its own after the last acknowledged position. */
   Stretch unacknowledged;

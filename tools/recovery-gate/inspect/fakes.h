@@ -1,5 +1,5 @@
 /*
-  What inspect meets, made by hand: transactions, replicas at several points of
+  What inspect meets, made up: transactions, replicas at several points of
   their lives, and findings around them.
 */
 #ifndef RECOVERY_GATE_TOOL_INSPECT_FAKES_H

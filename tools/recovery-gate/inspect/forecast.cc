@@ -32,7 +32,7 @@ class FirstLine final : public Journal {
 // that is closed is shorter.
 constexpr std::uint64_t smallest_gtid_event = event_header_size + 19;
 
-/* Does nothing of which GTIDs could tell come after the settled place? Known also
+/* Does nothing of which GTIDs could tell come after the settled position? Known also
    where events cannot be read. */
 bool is_at_end(const Record &record, const Survey &survey) {
   if (!record.settled || survey.logs.empty()) return false;
@@ -60,7 +60,7 @@ Forecast foretell(const DataDirectory &directory, const Survey &survey,
                   const StateOnDisk &state, const ServerOptions &options) {
   Forecast forecast;
   std::optional<GtidState> gtids = survey.gtids;
-  // Nothing comes after the settled place, so its GTIDs are those at the end.
+  // Nothing comes after the settled position, so its GTIDs are those at the end.
   if (!gtids && state.record && is_at_end(*state.record, survey))
     gtids = state.record->settled->gtids;
   if (!gtids) {

@@ -173,8 +173,9 @@ class Inspection {
 };
 
 constexpr const char *description =
-    "What the end of a server left in its data directory, and whether it should "
-    "come\nback as the primary. No server runs in it, and nothing is written.";
+    "What a server that has ended left in its data directory, and whether it "
+    "should\ncome back as the primary. No server runs in it, and nothing is "
+    "written.";
 
 constexpr const char *examples =
     "Examples:\n"
@@ -199,8 +200,9 @@ void add_inspect(CLI::App &tool, Invocation &invocation) {
       ->type_name("DATADIR");
   command
       ->add_option("--log-bin", options->log_bin,
-                   "The binary logs, as the server's option of this name. Else "
-                   "as --defaults-file says; else the only ones in DATADIR")
+                   "The binary logs, like the server's option of this name. By "
+                   "default as in --defaults-file; without that, the only ones "
+                   "in DATADIR")
       ->type_name("BASE");
   command
       ->add_option("--replica", options->replicas,
@@ -215,8 +217,7 @@ void add_inspect(CLI::App &tool, Invocation &invocation) {
       ->capture_default_str()
       ->type_name("N");
   command->add_flag("--all", options->all,
-                    "List all transactions that were read, also those that are "
-                    "settled");
+                    "List all transactions that were read, including settled ones");
   add_json_option(*command, invocation);
   add_connection_options(*command, &invocation.connection);
   command->footer(examples + verdict_help());

@@ -145,7 +145,7 @@ Survey survey_logs(const BinlogIndex &index,
 
   const std::vector<std::string> &paths = index.logs;
   const std::size_t recovery_from = place_of(survey.checkpoint_log, paths);
-  std::size_t first = 0;  // without a settled place, all of them matter
+  std::size_t first = 0;  // without a settled position, all of them matter
   if (settled)
     for (std::size_t i = paths.size(); i-- > 0;)
       if (is_inside(*settled, paths[i])) {

@@ -1,6 +1,6 @@
 /*
   The binary logs that matter after the end of a server: those that crash recovery
-  reads, and those after the settled place.
+  reads, and those after the settled position.
 */
 #ifndef RECOVERY_GATE_TOOL_INSPECT_LOGS_H
 #define RECOVERY_GATE_TOOL_INSPECT_LOGS_H
@@ -63,7 +63,7 @@ using TransactionSink =
 /*
   Reads the logs that matter; `settled` is the place in the state file. `sink` is
   called for each complete transaction, in the order of the logs: also for those
-  before the settled place in its log.
+  before the settled position in its log.
 */
 Survey survey_logs(const BinlogIndex &index,
                    const std::optional<Settled> &settled,

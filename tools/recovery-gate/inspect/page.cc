@@ -112,7 +112,8 @@ void add_forecast(const Findings &f, Page *page) {
                forecast.provable
                    ? to_string(forecast.waits_for) +
                          " (the header of the log that the start opens)"
-                   : "an administrator: nothing can prove what is owed");
+                   : "an administrator: nothing can prove who has what is in "
+                     "doubt");
   page->line("it will say", forecast.why);
 }
 
@@ -133,11 +134,11 @@ void add_transactions(const Findings &f, Page *page) {
     return;
   }
   page->line("in doubt", stretch_text(doubt.in_doubt));
-  page->line("not ack'd", stretch_text(doubt.unacknowledged));
+  page->line("unacknowledged", stretch_text(doubt.unacknowledged));
   page->line("for recovery", stretch_text(doubt.recovery));
   if (f.survey.crashed) {
     page->line("could be cut", stretch_text(doubt.at_most));
-    page->line("  and was ack'd", stretch_text(doubt.cut_acknowledged));
+    page->line("  acknowledged", stretch_text(doubt.cut_acknowledged));
     if (!f.replicas.empty())
       page->line("  only here", stretch_text(doubt.cut_for_good));
   }
@@ -159,6 +160,13 @@ void add_transactions(const Findings &f, Page *page) {
   }
 }
 
+std::string standing_text(const Replica &replica, const Findings &f) {
+  if (!f.is_comparable()) return "cannot be compared";
+  const Standing standing = standing_of(replica, f.server);
+  return standing == Standing::TAKEN_OVER ? "has taken over"
+                                          : to_string(standing);
+}
+
 void add_replicas(const Findings &f, Page *page) {
   if (f.replicas.empty()) return;
   page->title("Other servers");
@@ -170,9 +178,7 @@ void add_replicas(const Findings &f, Page *page) {
     }
     page->line(r.name,
                fmt::format("server id {}, {}{}{}", r.server_id,
-                           f.is_comparable()
-                               ? to_string(standing_of(r, f.server))
-                               : "cannot be compared",
+                           standing_text(r, f),
                            r.read_only ? ", read-only" : "",
                            r.semisync_replica ? ", semi-sync" : ""));
     page->line("  applied",
@@ -190,7 +196,7 @@ void add_replicas(const Findings &f, Page *page) {
     if (!more.empty()) page->line("  only there", to_string(more));
     const ReplicaCount &count = f.doubt.replicas[i];
     if (f.doubt.in_doubt.count != 0)
-      page->line("  of in doubt",
+      page->line("  in doubt",
                  fmt::format("{} applied, {} received, {} lacking, {} unknown",
                              count.applied, count.received, count.lacking,
                              count.unknown));
@@ -205,16 +211,16 @@ void add_advice(const Findings &f, const Advice &advice, Page *page) {
   for (const std::string &reason : advice.reasons) page->item(reason);
   if (!advice.command.empty()) {
     page->title(f.options.file ? "Start it with"
-                               : "Start it with, and with the options that it "
+                               : "Start it with this, and the options that it "
                                  "always had");
     page->raw("  " + shell_line(advice.command) + "\n");
   }
   if (!advice.steps.empty()) {
-    page->title(advice.command.empty() ? "What to do" : "And then");
+    page->title(advice.command.empty() ? "What to do" : "Then");
     for (const std::string &step : advice.steps) page->item(step);
   }
   if (!advice.caveats.empty()) {
-    page->title("Mind");
+    page->title("Note");
     for (const std::string &caveat : advice.caveats) page->item(caveat);
   }
 }

@@ -1,5 +1,5 @@
 /*
-  Files that are looked at and nothing else: no byte, name, lock or, where the
+  Files that are only read: no byte, name, lock or, where the
   system lets us, access time is changed. Only a file's owner and root may ask for
   the latter.
 */

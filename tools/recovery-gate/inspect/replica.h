@@ -1,6 +1,6 @@
 /*
   What another server says of itself, and what follows from it: has it got a
-  transaction, and has it gone on without this server?
+  transaction, and has it taken over from this server?
 
   A GTID names the server that wrote a transaction and a number that counts up
   within a domain. What a server has logged it lists by source
@@ -84,7 +84,7 @@ enum class Standing {
   /* It follows this server, and will connect to it: it has nothing of its own, or
      is read-only and only has what it wrote itself. */
   FOLLOWS,
-  /* It has gone on without this server. */
+  /* It has taken over. */
   TAKEN_OVER,
   /* Whether clients write to it cannot be seen: it has transactions of its own, and
      still tries to follow this server; or it has none, and is no replica any more,

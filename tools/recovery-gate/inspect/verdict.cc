@@ -17,14 +17,14 @@ struct Row {
 
 constexpr Row rows[] = {
     {Verdict::NOTHING_OWED, "nothing_owed",
-     "nothing is owed: start it as it was"},
+     "nothing is in doubt: start it as it was"},
     {Verdict::START_AS_PRIMARY, "start_as_primary",
      "start it as the primary: the gate waits for a replica"},
     {Verdict::START_AS_REPLICA, "start_as_replica",
-     "another server has gone on: start it as its replica"},
+     "another server has taken over: start it as its replica"},
     {Verdict::REBUILD, "rebuild",
-     "another server has gone on without what is here for good: do not start "
-     "it, rebuild it"},
+     "another server has taken over without what is here for good: do not "
+     "start it, rebuild it"},
     {Verdict::UNKNOWN, "unknown", "cannot be known; the page says why"},
     {Verdict::RUNNING, "running",
      "a server is running in this data directory: see status"},
@@ -122,20 +122,20 @@ class Adviser {
 
   void unreadable() {
     a_.verdict = Verdict::UNKNOWN;
-    a_.headline = "it cannot be known from outside what this server owes";
+    a_.headline = "it cannot be known from outside what is in doubt";
     a_.reasons.push_back(f_.survey.trouble.empty() ? f_.forecast.unknown
                                                    : f_.survey.trouble);
     for (const std::size_t i : taken_over_) tell_beyond(i);
     if (f_.survey.encrypted) {
       a_.steps.push_back(
-          "when no other server has taken over: start it as it was. The gate "
+          "if no other server has taken over: start it as it was. The gate "
           "reads the logs with the server's keys, and decides");
       a_.steps.push_back(
-          "when another server has taken over: rebuild this one from it");
+          "if another server has taken over: rebuild this one from it");
     } else {
       a_.steps.push_back(
-          "look at the log with mariadb-binlog --verify-binlog-checksum; make "
-          "the replica that has most the primary, and rebuild this server");
+          "check the log with mariadb-binlog --verify-binlog-checksum; make "
+          "the replica that has the most the primary, and rebuild this server");
     }
   }
 
@@ -148,8 +148,8 @@ class Adviser {
     if (f_.forecast.owes) a_.reasons.push_back(what_is_in_doubt());
     a_.steps.push_back(
         "find out whether clients write to " + names_of(at(unclear_)) +
-        ". When they do, STOP SLAVE there, and inspect again");
-    a_.steps.push_back("when they do not, inspect again with "
+        ". If they do, STOP SLAVE there, and inspect again");
+    a_.steps.push_back("if they do not, inspect again with "
                        "--no-replica-check");
   }
 
@@ -179,13 +179,13 @@ class Adviser {
     if (f_.forecast.owes) a_.reasons.push_back(what_is_in_doubt());
     a_.steps.push_back("reach it, and inspect again");
     a_.steps.push_back(
-        "when it is certain that it has not taken over, inspect again with "
+        "if it is certain that it has not taken over, inspect again with "
         "--no-replica-check");
   }
 
   void nothing_owed() {
     a_.verdict = Verdict::NOTHING_OWED;
-    a_.headline = "nothing is owed: start it as it was";
+    a_.headline = "nothing is in doubt: start it as it was";
     a_.reasons.push_back(f_.forecast.why);
     command(recover_as_primary());
     if (*f_.forecast.closed)
@@ -227,38 +227,38 @@ class Adviser {
       a_.caveats.push_back(
           "the last event of the binary log is torn: a replica that lacks "
           "something of this log stops there with an error, and has to be "
-          "rebuilt. " + names_of(at(complete)) + " has all before it");
+          "rebuilt. " + names_of(at(complete)) + " has everything before it");
     if (f_.nobody_took_over)
       a_.caveats.push_back(
-          "--no-replica-check: that no other server has taken over is taken "
-          "from you");
+          "--no-replica-check: it is your word that no other server has taken "
+          "over");
   }
 
   void unprovable() {
     a_.verdict = Verdict::UNKNOWN;
     a_.headline =
-        "it cannot be known who has what is owed: no acknowledgement will open "
-        "the gate, only an administrator can";
+        "it cannot be known who has what is in doubt: no acknowledgement will "
+        "open the gate, only an administrator can";
     a_.reasons.push_back(f_.forecast.why);
     tell_who_has();
     a_.steps.push_back(
-        "compare the data with the replicas'. When they have all that matters, "
+        "compare the data with the replicas'. If they have all that matters, "
         "start this server as it was and SET GLOBAL recovery_gate_open_now=ON; "
-        "else make one of them the primary, and rebuild this server");
+        "otherwise make one of them the primary, and rebuild this server");
   }
 
   void unasked() {
     a_.verdict = Verdict::UNKNOWN;
     a_.headline =
-        "the gate will be closed; whether another server has gone on without "
-        "what is owed was not asked";
+        "the gate will be closed; no other server was asked whether it has taken "
+        "over without what is in doubt";
     a_.reasons.push_back(what_is_in_doubt());
     a_.reasons.push_back("as a primary it would wait for " +
                          to_string(f_.forecast.waits_for));
     a_.steps.push_back("inspect again with --replica HOST:PORT for each other "
                        "server of the group");
     a_.steps.push_back(
-        "when it is certain that no other server has taken over, inspect again "
+        "if it is certain that no other server has taken over, inspect again "
         "with --no-replica-check");
   }
 
@@ -273,7 +273,7 @@ class Adviser {
         "with an error before it acknowledges anything");
     tell_who_has();
     a_.steps.push_back(
-        "make the replica that has most the primary, and rebuild this server; "
+        "make the replica that has the most the primary, and rebuild this server; "
         "or start it, compare, and SET GLOBAL recovery_gate_open_now=ON");
   }
 
@@ -295,7 +295,7 @@ class Adviser {
     const std::string &name = f_.replicas[head].name;
     const std::string before = lacks_before(head);
     if (lacking.count == 0 && before.empty()) {
-      a_.reasons.push_back(name + " has all that this server has");
+      a_.reasons.push_back(name + " has everything that this server has");
     } else {
       a_.reasons.push_back(fmt::format(
           "{} {}: {}", name,
@@ -322,7 +322,7 @@ class Adviser {
     const Stretch &lost = f_.doubt.cut_for_good;
     a_.verdict = Verdict::UNKNOWN;
     a_.headline = name +
-                  " has gone on; it cannot be known who has what a start of "
+                  " has taken over; it cannot be known who has what a start of "
                   "this server as its replica would cut off";
     if (lost.count != 0)
       a_.reasons.push_back(may_be_cut(lost) +
@@ -343,8 +343,8 @@ class Adviser {
   void cannot_compare(std::size_t head, const std::string &obstacle) {
     a_.verdict = Verdict::UNKNOWN;
     a_.headline = f_.replicas[head].name +
-                  " has gone on; it cannot be known whether it has all that "
-                  "this server has";
+                  " has taken over; it cannot be known whether it has everything "
+                  "that this server has";
     a_.reasons.push_back(obstacle);
     a_.steps.push_back(
         "compare the data, or rebuild this server from " +
@@ -355,7 +355,7 @@ class Adviser {
     const Stretch &lacking = f_.doubt.lacking[head];
     a_.verdict = Verdict::REBUILD;
     a_.headline = fmt::format(
-        "do not start it: {} has gone on without what this server keeps. "
+        "do not start it: {} has taken over without what this server keeps. "
         "Rebuild it",
         f_.replicas[head].name);
     a_.reasons.push_back(obstacle);
@@ -369,9 +369,9 @@ class Adviser {
     const Replica &primary = f_.replicas[head];
     a_.verdict = Verdict::START_AS_REPLICA;
     a_.headline = fmt::format(
-        "start it as a replica of {}: that server has gone on {}",
+        "start it as a replica of {}: that server has taken over {}",
         primary.name,
-        lacking.count == 0 ? "with all that this one has"
+        lacking.count == 0 ? "with everything that this one has"
                            : "without what is at the end of this one's log");
     if (f_.survey.crashed) {
       a_.reasons.push_back("recovery with init_rpl_role=SLAVE will cut off at "
@@ -382,12 +382,12 @@ class Adviser {
       if (f_.doubt.cuttable.count != 0 &&
           f_.doubt.at_most.count > f_.doubt.cuttable.count)
         a_.caveats.push_back(fmt::format(
-            "when more than what comes from {} on is cut off, the tables keep "
+            "if more than what comes from {} on is cut off, the tables keep "
             "what the binary log has lost: rebuild it then",
             to_string(f_.doubt.cuttable.first->begin())));
       if (f_.doubt.recovery.count > f_.doubt.cuttable.count)
         a_.caveats.push_back(
-            "when it does not start (\"Cannot truncate the binary log\"), "
+            "if it does not start (\"Cannot truncate the binary log\"), "
             "something that cannot be rolled back is in the way: rebuild it");
     }
     command({"--init-rpl-role=SLAVE", "--rpl-semi-sync-master-enabled=OFF",
@@ -421,7 +421,7 @@ class Adviser {
         "SHOW SLAVE STATUS; -- error 1236: it has what the primary has not; "
         "rebuild it");
     a_.steps.push_back(
-        "SET GLOBAL recovery_gate_open_now=ON; -- when it follows without an "
+        "SET GLOBAL recovery_gate_open_now=ON; -- if it follows without an "
         "error and its gate is still closed");
   }
 
@@ -439,7 +439,7 @@ class Adviser {
            "init_rpl_role=SLAVE";
   }
 
-  /* Ledger::recovered() compares with the settled place. */
+  /* Ledger::recovered() compares with the settled position. */
   std::string after_the_cut() const {
     const std::optional<Record> &record = f_.state.record;
     const bool gate_sees_it =
@@ -510,7 +510,7 @@ class Adviser {
                              replica.error);
       else if (has.has() == count)
         a_.reasons.push_back(
-            replica.name + " has all that is in doubt" +
+            replica.name + " has everything in doubt" +
             (standing_of(replica, f_.server) == Standing::FOLLOWS &&
                      replica.semisync_replica
                  ? ", and will acknowledge as soon as it connects"
@@ -520,7 +520,7 @@ class Adviser {
             "{} has {} of the {} in doubt{}", replica.name, has.has(), count,
             has.unknown == 0
                 ? std::string()
-                : fmt::format("; of {} it cannot be told", has.unknown)));
+                : fmt::format("; of {} it is not known", has.unknown)));
     }
     if (!f_.replicas.empty() && f_.doubt.nobody_has > 0)
       a_.reasons.push_back(fmt::format(
@@ -564,15 +564,15 @@ class Adviser {
 
   void save_first(const Stretch &stretch) {
     a_.steps.push_back(fmt::format(
-        "when what only this server has is to be saved: mariadb-binlog "
+        "if what only this server has is to be saved: mariadb-binlog "
         "--start-position={} {}",
         stretch.first->transaction.begin, path_of(stretch.first->log)));
   }
 
   void not_asked() {
     a_.caveats.push_back(
-        "no other server was asked (--replica): when one has become the primary "
-        "meanwhile, this one must not be started as one");
+        "no other server was asked (--replica): if one has become the primary "
+        "in the meantime, this one must not be started as one");
   }
 
   std::string path_of(const std::string &log) const {

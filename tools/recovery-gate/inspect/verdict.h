@@ -60,7 +60,7 @@ struct Advice {
   std::vector<std::string> command;
   /* SQL or words, in order: what to do after that, or instead. */
   std::vector<std::string> steps;
-  /* What was not looked at, or may turn out otherwise. */
+  /* What was not checked, or may turn out otherwise. */
   std::vector<std::string> caveats;
 };
 

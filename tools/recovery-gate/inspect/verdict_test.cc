@@ -161,7 +161,7 @@ TEST_F(VerdictTest, NothingIsOwedButAnotherServerIsThePrimary) {
   f.replicas = {promoted("0-1-12", "0-2-13")};
   const Advice given = advice();
   EXPECT_EQ(given.verdict, Verdict::START_AS_REPLICA);
-  EXPECT_THAT(given.headline, HasSubstr("with all that this one has"));
+  EXPECT_THAT(given.headline, HasSubstr("with everything that this one has"));
 }
 
 TEST_F(VerdictTest, AnotherServerHasGoneOnWithoutTheTail) {
@@ -299,7 +299,7 @@ TEST_F(VerdictTest, EncryptedLogsAreForTheServerOnly) {
   EXPECT_THAT(given.steps, Contains(HasSubstr("server's keys")));
   EXPECT_THAT(given.caveats, Contains(HasSubstr("do not start it so")));
 
-  // Nothing came after the settled place.
+  // Nothing came after the settled position.
   owe_nothing();
   f.forecast.gtids = f.server.gtids;
   EXPECT_EQ(verdict(), Verdict::NOTHING_OWED);
