@@ -192,7 +192,7 @@ class ToldToSystemd(Story):
             == [
                 SERVING,
                 f"{CLOSED}waiting for REPLICA: no semi-sync replica is connected"
-                f" that could acknowledge {self.awaited()}",
+                f"; the awaited position is {self.awaited()}",
             ],
         )
 
@@ -219,7 +219,7 @@ class ToldToSystemd(Story):
     def semisync_is_off(self) -> None:
         self.start(ALWAYS, "--rpl-semi-sync-master-enabled=OFF")
         line = self.systemd.wait_for_line(f"{CLOSED}waiting for SEMISYNC_MASTER: ")
-        expect("what to do", line, "rpl_semi_sync_master_enabled=ON" in line)
+        expect("what is missing", line, "rpl_semi_sync_master_enabled is OFF" in line)
         self.primary.query("SET GLOBAL rpl_semi_sync_master_enabled=ON")
         self.systemd.wait_for_line(f"{CLOSED}waiting for REPLICA: ")
 

@@ -264,7 +264,7 @@ def crash_and_come_back_as_primary(servers: Servers) -> None:
     expect("the reason", alone["gate"]["reason"], "CRASH")
 
     vouched = primary.inspect(options=("--no-replica-check",))
-    vouched.is_verdict(AS_PRIMARY).says("taken from you")
+    vouched.is_verdict(AS_PRIMARY).says("it is your word")
 
     link.restore()  # the replica tries to connect from now on
     found = primary.inspect(replica, witness).is_verdict(AS_PRIMARY)
@@ -590,7 +590,7 @@ def encrypted_logs(servers: Servers) -> None:
     server.query("SET GLOBAL recovery_gate_open_now=ON")
     server.wait_for_status("Recovery_gate_state", "OPEN")
     server.stop()
-    # Nothing came after the settled place: that is known without the keys.
+    # Nothing came after the settled position: that is known without the keys.
     machine.inspect().is_verdict(NOTHING_OWED).says("encrypted")
 
 
