@@ -13,7 +13,7 @@ phantom_check, and so on:
 
 Tests, which ctest runs as servers.*:
 
-    door.*_test      who is held, turned away or let in
+    door.*_test      who is held, rejected or admitted
     plugin.*_test    loading, what systemd is told, a clock that is set
     proxies.*_test   what proxies and probes see
     tool.*_test      the command-line tool

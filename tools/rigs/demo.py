@@ -33,15 +33,15 @@ Shows what the recovery gate is for, on MariaDB servers of its own.
 Sets the machine up (tools/setup), builds the plugin, and then lets the same
 crash happen twice: a primary is killed while a commit waits for its replica.
 Without the gate, the restarted primary shows clients a payment that is lost
-with it. With the gate, it lets clients in once the replica has that payment.
+with it. With the gate, it admits clients once the replica has that payment.
 
 The servers listen on 127.0.0.1 only, on free ports, and read no configuration
 of the system; in the end, also after Ctrl-C, they are stopped and their
 folders removed. Exits 0 only if every step went as told."""
 
 # What a client gets while the gate is closed (ER_UNKNOWN_COM_ERROR).
-TURNED_AWAY = 1047
-TURNED_AWAY_TEXT = "Recovery gate is closed:"
+REJECTED = 1047
+REJECTION_TEXT = "Recovery gate is closed:"
 LOST_CONNECTION = 2013
 
 
@@ -323,23 +323,23 @@ class Run:
         )
 
     def turn_client_away(self):
-        """A client that is not to wait is turned away"""
+        """A client that is not to wait is rejected"""
         self.primary.query("SET GLOBAL recovery_gate_connect_wait = 0")
-        expected = f"error {TURNED_AWAY}: {TURNED_AWAY_TEXT} ... {self.awaited}"
+        expected = f"error {REJECTED}: {REJECTION_TEXT} ... {self.awaited}"
         try:
             seen = self.read_payments()
         except SqlError as error:
             self.expect_that(
                 expected,
-                error.code == TURNED_AWAY
-                and error.text.startswith(TURNED_AWAY_TEXT)
+                error.code == REJECTED
+                and error.text.startswith(REJECTION_TEXT)
                 and str(self.awaited) in error.text,
                 error,
             )
             self.tell(
                 "client",
                 "tries to read the payments while recovery_gate_connect_wait is 0, "
-                f"and is turned away, {error}",
+                f"and is rejected, {error}",
             )
         else:
             raise Unexpected(expected, f"that the client reads {seen}")

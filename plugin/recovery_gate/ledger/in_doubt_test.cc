@@ -254,7 +254,7 @@ TEST(InDoubtStretch, IsWhatIsLeftWhenLogsHaveExpired) {
   EXPECT_THAT(second.logs, ElementsAre("./bin.000002"));
   EXPECT_EQ(second.from, 0u);
   EXPECT_EQ(second.to, 700u);
-  EXPECT_EQ(second.reservation, "perhaps more: bin.000001 is not there any more");
+  EXPECT_EQ(second.reservation, "perhaps more: bin.000001 no longer exists");
   const InDoubtStretch none = find_stretch(
       facts_of_a_start(), settled_at({"bin.000001", 300}), {"./bin.000003"});
   EXPECT_THAT(none.logs, IsEmpty());

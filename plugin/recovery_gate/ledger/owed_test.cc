@@ -233,10 +233,10 @@ TEST_F(ReadOnTest, KnowsNothingOfAnotherStretch) {
   read_first(from);
   delete_first();
   EXPECT_THAT(read({"bin.000001", first.offset(2)}).unknown,
-              HasSubstr("bin.000001 is not there any more"));
+              HasSubstr("bin.000001 no longer exists"));
   EXPECT_THAT(read_owed(search, {from, {"bin.000002", second.size()}},
                         {{{0, 1}, 1}}).unknown,
-              HasSubstr("bin.000001 is not there any more"));
+              HasSubstr("bin.000001 no longer exists"));
 }
 
 TEST_F(ReadOnTest, KnowsNothingWhenTheNextLogHasGoneToo) {
@@ -244,7 +244,7 @@ TEST_F(ReadOnTest, KnowsNothingWhenTheNextLogHasGoneToo) {
   search.logs = {folder.write("bin.000003", second.bytes())};
   EXPECT_THAT(
       read_owed(search, {{}, {"bin.000003", second.size()}}, {}).unknown,
-      HasSubstr("bin.000001 is not there any more"));
+      HasSubstr("bin.000001 no longer exists"));
 }
 
 TEST_F(ReadOnTest, ReadsAgainWhenOthersAreTheServersOwn) {

@@ -431,7 +431,7 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
   };
   const bool can_be_sent = reader.is_there(owed.begin.file);
   const auto lacks_sent = [&] {
-    return lacks("the binary log " + owed.begin.file + " is not there any more, "
+    return lacks("the binary log " + owed.begin.file + " no longer exists, "
                      "so nobody is sent " + owed_text(owed) +
                      ", and its position does not show that it has that",
                  "Have a replica that has it connect with MASTER_USE_GTID. When "

@@ -555,7 +555,7 @@ TEST_F(ProofTest, IsNotGivenByWhoWouldHaveToBeSentWhatIsGone) {
     const Answer answer = ask_after(header);
     EXPECT_FALSE(answer.proven) << position;
     EXPECT_THAT(answer.replicas.at(0).why,
-                HasSubstr("bin.000001 is not there any more"));
+                HasSubstr("bin.000001 no longer exists"));
   }
   seen.applied = at("0-9-2");
   seen.connections.clear();
@@ -570,7 +570,7 @@ TEST_F(ProofTest, IsNotGivenByAFileAndAPositionBehindWhatIsGone) {
   replica.sent = {"bin.000002", 4};  // where it began without any
   const Answer answer = ask_after(header);
   EXPECT_FALSE(answer.proven);
-  EXPECT_THAT(answer.replicas.at(0).why, HasSubstr("is not there any more"));
+  EXPECT_THAT(answer.replicas.at(0).why, HasSubstr("no longer exists"));
 }
 
 TEST_F(ProofTest, SaysWhenTheLogCannotBeRead) {

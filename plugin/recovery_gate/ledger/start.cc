@@ -164,12 +164,12 @@ std::string follow_up(const std::vector<std::string> &recovered,
           : facts->settled_place.file;
   if (has_expired(first) && !facts->read_owed && facts->unprovable.empty())
     facts->unprovable = "the binary log " + first + " has expired and was deleted at "
-                        "this start, and what was owed could not be read before";
+                        "this start, and what is in doubt could not be read before";
   const std::string holds_owed = without_folder(facts->first_unsettled_log);
   return has_expired(holds_owed) && facts->unprovable.empty()
              ? "the binary log " + holds_owed + " has expired and was deleted at this "
-                   "start, and holds what is owed. A replica that lacks that cannot "
-                   "be sent it any more. One that names the last GTID of it has it"
+                   "start, and holds what is in doubt. A replica that lacks that "
+                   "cannot be sent it any more. One that names its last GTID has it"
              : std::string();
 }
 

@@ -21,7 +21,7 @@ threads.
 
 The server crashes with transactions that are prepared, recovers them, and keeps
 its gate closed. Clients come by TCP, socket and TLS, with and without compression:
-they are held, leave, are killed, change the user, are turned away, ask or keep
+they are held, leave, are killed, change the user, are rejected, ask or keep
 silent. The gate opens by a replica's acknowledgement and by hand, and the server
 is shut down with and without clients at the door.
 
@@ -29,7 +29,7 @@ is shut down with and without clients at the door.
   tsan      ThreadSanitizer in the plugin
   memcheck  valgrind's checker of memory, leaks included
   helgrind  valgrind's checker of threads
-  growth    no checker: thousands of clients are turned away, or held and leave,
+  growth    no checker: thousands of clients are rejected, or held and leave,
             and the server's memory, descriptors and threads are counted
 
 The server's own code is watched as well, as far as it goes, but only what has the

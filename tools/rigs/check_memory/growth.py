@@ -57,7 +57,7 @@ class Growth:
             ("TLS", lambda: Client(self.primary, tls_version=ssl.TLSVersion.TLSv1_3)),
         ):
             for what, turn in (
-                ("turned away", self.turn_away),
+                ("rejected", self.reject),
                 ("held, then left", self.hold),
             ):
                 good = self.measure(f"{what}, {name}", turn, make) and good
@@ -107,7 +107,7 @@ class Growth:
 
         return wait_for(lambda: Usage.of(pid) if calm() else None, bool, "calm")
 
-    def turn_away(self, make: Callable[[], Client], count: int) -> None:
+    def reject(self, make: Callable[[], Client], count: int) -> None:
         self.scenes.set("connect_wait", 0)
         for number in range(0, count, AT_ONCE):
             checkpoint()
@@ -115,7 +115,7 @@ class Growth:
             for client in clients[::2]:
                 client.query("DO 1")
             for client in clients[::2]:
-                client.expect_turned_away()
+                client.expect_rejected()
             for client in clients:  # half of them without a word
                 client.close()
 

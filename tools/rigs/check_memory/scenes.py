@@ -54,7 +54,7 @@ class Scenes:
         yield self.held_who_leave
         yield self.held_who_are_killed
         yield self.held_who_change_the_user
-        yield self.turned_away
+        yield self.rejected
         yield self.settings
         yield self.acknowledged
         yield self.shutdown_with_clients_at_the_door
@@ -191,7 +191,7 @@ class Scenes:
         self.wait_held(len(clients))
         for client in clients:
             client.send(COM_CHANGE_USER, b"root\0\0\0")
-            client.expect_turned_away()
+            client.expect_rejected()
             client.close()
         # An administrator who becomes somebody else.
         with Client(self.primary, "ops") as client:
@@ -203,13 +203,13 @@ class Scenes:
             expect("error 1047", error, error.code == 1047)
         self.wait_held(0)
 
-    def turned_away(self) -> None:
+    def rejected(self) -> None:
         """Who asks is told; who keeps silent is waited for, and leaves."""
         self.set("connect_wait", 0)
         asking, silent = self.crowd(), self.crowd()
         self.wait_no_sessions()
         for client in asking:
-            client.query("DO 1").expect_turned_away()
+            client.query("DO 1").expect_rejected()
             client.close()
         for client in silent[::2]:
             client.close()
@@ -223,7 +223,7 @@ class Scenes:
         self.set("connect_wait", 100)
         late = self.everywhere()
         for client in late:
-            client.query("DO 1").expect_turned_away()
+            client.query("DO 1").expect_rejected()
             client.close()
 
     def settings(self) -> None:
@@ -259,7 +259,7 @@ class Scenes:
         self.stop()
 
     def shutdown_with_clients_at_the_door(self) -> None:
-        """Some are held, some were turned away and keep silent."""
+        """Some are held, some were rejected and keep silent."""
         self.link.cut()
         systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         systemd.bind(str(self._sockets))
@@ -299,7 +299,7 @@ class Scenes:
         self.wait_held(len(clients))
         self.set("connect_wait", 1)
         for client in clients[:4]:
-            client.query("DO 1").expect_turned_away()
+            client.query("DO 1").expect_rejected()
         for client in clients:
             client.close()
         self.set("connect_wait", LONG)

@@ -1,1 +1,1 @@
-"""The door on real servers: who is held, turned away or let in."""
+"""The door on real servers: who is held, rejected or admitted."""

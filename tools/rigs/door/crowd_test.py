@@ -64,7 +64,7 @@ class Crowd:
 
 
 def presses(scene: Scene, count: int) -> None:
-    """The crowd is there: so many were turned away, or are held."""
+    """The crowd is there: so many were rejected, or are held."""
     wait_for(
         lambda: _pressure(scene),
         lambda seen: seen >= count,
@@ -120,7 +120,7 @@ def crowd_is_kept_out(scene: Scene, what: str, wait: int) -> None:
 
 def many_in_a_minute(scene: Scene, connections: int) -> None:
     """... and not one of them leaves anything behind. Some are held, others are
-    turned away; those that ask wait for their answers, those that leave do not."""
+    rejected; those that ask wait for their answers, those that leave do not."""
     scene.close_gate("--max-connections=151")
     before = _descriptors(scene)
     begin = time.monotonic()

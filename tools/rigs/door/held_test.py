@@ -80,37 +80,37 @@ def served_when_it_opens(scene: Scene) -> None:
         client.query("DO 2").expect_served()
         client.close()
     counts = scene.held(), scene.rejected()
-    expect("that nobody was turned away", counts, counts == (0, 0))
+    expect("that nobody was rejected", counts, counts == (0, 0))
     left = {row["state"] for row in scene.sessions()}
     expect("nobody who is held", left, not any("gate" in (s or "") for s in left))
 
 
-def turned_away_when_its_time_is_up(scene: Scene) -> None:
+def rejected_when_its_time_is_up(scene: Scene) -> None:
     scene.close_gate("--recovery-gate-connect-wait=300")
     begin = time.monotonic()
     clients = [client.query("DO 1") for client in everywhere(scene)]
     late = everywhere(scene)
     for client in clients:
-        client.expect_turned_away()
+        client.expect_rejected()
     expect("that it took the time", time.monotonic() - begin, True)
     # The sessions are over; the error waits for those who have not asked.
     scene.wait_no_sessions()
     for client in late:
         expect("no answer before a question", client.name, client.is_silent())
-        client.query("DO 1").expect_turned_away()
-    expect("12 turned away", scene.rejected(), scene.rejected() == 12)
+        client.query("DO 1").expect_rejected()
+    expect("12 rejected", scene.rejected(), scene.rejected() == 12)
 
 
-def turned_away_at_once(scene: Scene) -> None:
+def rejected_immediately(scene: Scene) -> None:
     """... and without a slot, however long it keeps silent."""
     scene.close_gate("--recovery-gate-connect-wait=0")
     clients = everywhere(scene)
     scene.wait_no_sessions()
     for client in clients:
-        client.send(COM_PING).expect_turned_away()
+        client.send(COM_PING).expect_rejected()
     for command in (COM_QUERY, COM_CHANGE_USER, b"\x16", b"\x12", b"\xff"):
         with Client(scene.primary) as client:
-            client.send(command, b"DO 1\0\0\0").expect_turned_away()
+            client.send(command, b"DO 1\0\0\0").expect_rejected()
 
 
 def nobody_stays_who_leaves(scene: Scene) -> None:
@@ -132,7 +132,7 @@ def nobody_stays_who_leaves(scene: Scene) -> None:
     scene.wait_held(0)
     for client in clients:
         client.expect_end()
-    expect("nobody turned away", scene.rejected(), scene.rejected() == 0)
+    expect("nobody rejected", scene.rejected(), scene.rejected() == 0)
 
 
 def kill_ends_it(scene: Scene) -> None:
@@ -162,7 +162,7 @@ def change_of_user_ends_it(scene: Scene) -> None:
     for client in clients:
         # As long as with what real clients say of themselves: then it is compressed.
         client.send(COM_CHANGE_USER, b"root\0\0\0" + b"x" * 100)
-        client.expect_turned_away()
+        client.expect_rejected()
     scene.wait_held(0)
     # In two pieces, with a pause that the server has noticed.
     with Client(scene.primary) as client:
@@ -170,8 +170,8 @@ def change_of_user_ends_it(scene: Scene) -> None:
         client.socket.sendall(packet[:4])
         scene.wait_held(1)
         client.socket.sendall(packet[4:])
-        client.expect_turned_away()
-    # Of a session that was let in: no place is taken by it.
+        client.expect_rejected()
+    # Of a session that was admitted: no place is taken by it.
     with Client(scene.primary, "ops") as client:
         client.send(
             COM_CHANGE_USER, b"app\0" + b"\0\0" + b"\x2d\0mysql_native_password\0"
@@ -179,7 +179,7 @@ def change_of_user_ends_it(scene: Scene) -> None:
         question = client.packet()
         expect("a question for the password", question, question[:1] == b"\xfe")
         client.socket.sendall(frame(b"", 2))
-        client.expect_turned_away()
+        client.expect_rejected()
     scene.wait_held(0)
 
 
@@ -217,27 +217,27 @@ def only_so_many(scene: Scene) -> None:
     scene.wait_held(20)
     for _ in range(5):
         with Client(scene.primary) as client:
-            client.query("DO 1").expect_turned_away()
+            client.query("DO 1").expect_rejected()
     # An administrator and a replica have room. More, when it is asked for, but not
     # all.
     scene.set("max_held", 1000)
     held += [Client(scene.primary).query("DO 1") for _ in range(10)]
     scene.wait_held(30)
     with Client(scene.primary) as client:
-        client.query("DO 1").expect_turned_away()
+        client.query("DO 1").expect_rejected()
     # Fewer: those that are too many go at once.
     scene.set("max_held", 3)
     scene.wait_held(3)
     scene.open_gate()
-    outcomes = {"served": 0, "turned away": 0}
+    outcomes = {"served": 0, "rejected": 0}
     for client in held:
         try:
             client.answer()
             outcomes["served"] += 1
         except SqlError as error:
             expect("error 1047", error, error.code == 1047)
-            outcomes["turned away"] += 1
-    expected = {"served": 3, "turned away": 27}
+            outcomes["rejected"] += 1
+    expected = {"served": 3, "rejected": 27}
     expect(expected, outcomes, outcomes == expected)
 
 
@@ -252,7 +252,7 @@ def settings_count_at_once(scene: Scene) -> None:
         client.query("DO 1")
         scene.wait_held(1)
         scene.set("connect_wait", 1)
-        client.expect_turned_away()
+        client.expect_rejected()
     scene.set("connect_wait", LONG)
     with Client(scene.primary) as client:
         client.query("DO 1")
@@ -267,7 +267,7 @@ def settings_count_at_once(scene: Scene) -> None:
 
 def no_thread_pool_stalls(scene: Scene) -> None:
     """Few threads, in one group and in several: held clients take no more than
-    their part, and all who are let in are served, whatever they have sent."""
+    their part, and all who are admitted are served, whatever they have sent."""
     for groups, threads, places in ((1, 14, 6), (4, 20, 6)):
         scene.close_gate(
             f"--recovery-gate-connect-wait={LONG}",
@@ -282,7 +282,7 @@ def no_thread_pool_stalls(scene: Scene) -> None:
         scene.wait_held(places)
         for _ in range(3):
             with Client(scene.primary) as client:
-                client.query("DO 1").expect_turned_away()
+                client.query("DO 1").expect_rejected()
         for _ in range(16):
             with Client(scene.primary, "ops", timeout=10) as client:
                 client.query("DO 1").expect_served()
@@ -303,7 +303,7 @@ def extra_port_is_for_administrators(scene: Scene) -> None:
     )
     for _ in range(3):
         with Client(scene.primary, port=port) as client:
-            client.query("DO 1").expect_turned_away()
+            client.query("DO 1").expect_rejected()
         with Client(scene.primary, port=port):  # says nothing
             wait_for(
                 lambda: _gets_in(port),
@@ -325,16 +325,16 @@ def it_is_the_account_that_counts(scene: Scene) -> None:
     scene.close_gate("--recovery-gate-connect-wait=0")
     primary = scene.primary
     with Client(primary, "agent", password="app") as client:
-        client.query("DO 1").expect_turned_away()
+        client.query("DO 1").expect_rejected()
     with Client(primary, "chief", password="ops") as client:
         client.query("DO 1").expect_served()
     with Client(primary, "anybody") as client:
-        client.query("DO 1").expect_turned_away()
+        client.query("DO 1").expect_rejected()
     scene.set("admit_users", "agent,anybody")
     with Client(primary, "agent", password="app") as client:
-        client.query("DO 1").expect_turned_away()
+        client.query("DO 1").expect_rejected()
     with Client(primary, "anybody") as client:
-        client.query("DO 1").expect_turned_away()
+        client.query("DO 1").expect_rejected()
     scene.set("admit_users", "app")
     with Client(primary, "agent", password="app") as client:
         client.query("DO 1").expect_served()
@@ -380,9 +380,9 @@ def with_few_descriptors(scene: Scene) -> None:
     with scene.primary.connect_as_admin() as admin:
         admin.query("SELECT * FROM mysql.help_topic LIMIT 1")
     for client in clients:
-        client.query("DO 1").expect_turned_away()
+        client.query("DO 1").expect_rejected()
     with Client(scene.primary, compress=True) as client:
-        client.query("DO 1").expect_turned_away()
+        client.query("DO 1").expect_rejected()
     for client in clients:
         client.close()
     scene.open_gate()
@@ -396,14 +396,14 @@ def held_to_the_limit_is_no_crowd(scene: Scene) -> None:
     scene.wait_held(30)
     begin = time.monotonic()
     with Client(scene.primary) as client:
-        client.query("DO 1").expect_turned_away()
+        client.query("DO 1").expect_rejected()
     expect("at once", time.monotonic() - begin, time.monotonic() - begin < 5)
     for client in held:
         client.close()
 
 
 def what_they_send_meanwhile(scene: Scene) -> None:
-    """Garbage, half a packet, a huge packet, nothing; held or turned away."""
+    """Garbage, half a packet, a huge packet, nothing; held or rejected."""
     huge = 16 * 1024 * 1024 - 1
     for wait in (LONG, 0):
         scene.close_gate(
@@ -435,7 +435,7 @@ def what_they_send_meanwhile(scene: Scene) -> None:
                 client.expect_served()
         else:
             for client in (half, large, larger, silent, empty):
-                client.expect_turned_away()
+                client.expect_rejected()
         for client in (garbage, half, large, larger, empty, silent):
             client.close()
         scene.wait_no_sessions()
@@ -481,8 +481,8 @@ def everything_at_once(scene: Scene) -> None:
 
 STORIES = (
     served_when_it_opens,
-    turned_away_when_its_time_is_up,
-    turned_away_at_once,
+    rejected_when_its_time_is_up,
+    rejected_immediately,
     nobody_stays_who_leaves,
     kill_ends_it,
     change_of_user_ends_it,

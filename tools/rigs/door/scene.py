@@ -248,7 +248,7 @@ class Client:
             return error
         raise Unexpected("an error", repr(answer))
 
-    def expect_turned_away(self) -> None:
+    def expect_rejected(self) -> None:
         error = self.error()
         expect("error 1047", error, error.code == 1047 and CLOSED.search(error.text))
         self.expect_end()

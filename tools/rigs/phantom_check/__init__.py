@@ -4,7 +4,7 @@
     link          the network between a replica and its primary, at our command
     group         servers under an application's clients, whatever their roles
     pair          a primary and its replica, and the roles they change
-    clients       application sessions that write, and read whenever they are let in
+    clients       application sessions that write, and read whenever they are admitted
     observations  what clients wrote, saw confirmed and read; what of it is lost
     timeline      what happened when
     cycle         carries a plan out on a pair, and judges each crash

@@ -40,7 +40,7 @@ what a seed decides: the network between them is cut, slow, or holds back one
 direction; the primary is killed (kill -9) under load, during recovery, while
 its gate is closed, as it opens, in a shutdown; it is shut down; and now and
 then it is lost for good and the replica promoted. All along, clients connect
-whenever they are let in, write and read.
+whenever they are admitted, write and read.
 
 Each time the primary is killed, the replica applies what it has received, as
 if it were promoted now. A row that it lacks is a phantom read if a client read

@@ -1,4 +1,4 @@
-"""Application sessions that write, and read whenever they are let in."""
+"""Application sessions that write, and read whenever they are admitted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rigs.phantom_check.timeline import Timeline
 from rigs.servers import Session, SqlError, wait_for
 
 # What a client gets while the gate is closed (ER_UNKNOWN_COM_ERROR).
-TURNED_AWAY = 1047
+REJECTED = 1047
 
 _WRITERS = 3
 _READERS = 2
@@ -33,7 +33,7 @@ def insertion(tokens: list[int], writer: str) -> tuple[str, list[Any]]:
 
 class Clients:
     """Threads that never give up. What they see of each life of the primary is
-    kept: when a client read first, and whether one was turned away."""
+    kept: when a client read first, and whether one was rejected."""
 
     def __init__(
         self,
@@ -54,8 +54,8 @@ class Clients:
         self._failure: BaseException | None = None
         self.first_read: dict[int, float] = {}
         self.first_confirmed: dict[int, float] = {}
-        self.turned_away = 0
-        self._turned_away_before = 0
+        self.rejected = 0
+        self._rejected_before = 0
         self._cycle = 0
         self._lock = threading.Lock()
         self._threads = [
@@ -77,11 +77,11 @@ class Clients:
         self._cycle = number
 
     def begin_life(self) -> None:
-        self._turned_away_before = self.turned_away
+        self._rejected_before = self.rejected
 
     def have_tried(self, life: int) -> bool:
-        """Whether one has read in this life, or was turned away."""
-        return life in self.first_read or self.turned_away > self._turned_away_before
+        """Whether one has read in this life, or was rejected."""
+        return life in self.first_read or self.rejected > self._rejected_before
 
     def hush(self) -> None:
         """Nobody begins to write any more, until speak()."""
@@ -143,13 +143,13 @@ class Clients:
         return not self._stopped
 
     def _note_error(self, name: str, error: SqlError) -> None:
-        if error.code != TURNED_AWAY:
+        if error.code != REJECTED:
             return
         with self._lock:
-            first = self.turned_away == self._turned_away_before
-            self.turned_away += 1
+            first = self.rejected == self._rejected_before
+            self.rejected += 1
         if first:
-            self._timeline.note(name, f"is turned away: {error.text}")
+            self._timeline.note(name, f"is rejected: {error.text}")
 
     def _write(self, name: str, random: Random, session: Session, life: int) -> None:
         while self._going.is_set():

@@ -76,7 +76,7 @@ class Runner:
             self._rebuild(broken)
         self.tally.cycles += 1
         self.tally.rows_read = self._observations.rows_read()
-        self.tally.turned_away = self._clients.turned_away
+        self.tally.rejected = self._clients.rejected
 
     # A life
 
@@ -187,13 +187,13 @@ class Runner:
             self._judge()
 
     def _note_kept_out(self) -> None:
-        """How long clients waited in this life, if they were let in at all."""
-        let_in = self._clients.first_read.get(self._pair.life)
-        if self._ready_at is None or let_in is None:
+        """How long clients waited in this life, if they were admitted at all."""
+        admitted_at = self._clients.first_read.get(self._pair.life)
+        if self._ready_at is None or admitted_at is None:
             return
-        self.tally.kept_out.append(max(0.0, let_in - self._ready_at))
+        self.tally.kept_out.append(max(0.0, admitted_at - self._ready_at))
         if self._repaired_at is not None:
-            self.tally.after_repair.append(max(0.0, let_in - self._repaired_at))
+            self.tally.after_repair.append(max(0.0, admitted_at - self._repaired_at))
         self._ready_at = None
 
     # The loss of the primary

@@ -3,7 +3,7 @@
 A row is judged whenever the primary is lost, by what the replica has then:
 
 phantom      missing, and read in a later life of the primary than the one it was
-             committed in: recovery had left it, and a client was let in to it
+             committed in: recovery had left it, and a client was admitted to it
 lost commit  missing, although its client saw the commit confirmed
 semi-sync's  missing, and read in the very life it was committed in, since
 own          AFTER_COMMIT shows what is not acknowledged yet; or missing, and

@@ -49,7 +49,7 @@ class Moment(Enum):
     LAUNCHED = "it was launched"
     RECOVERS = "it recovers"
     READY = "it is ready for connections"
-    CLIENT_TRIED = "a client has read, or was turned away"
+    CLIENT_TRIED = "a client has read, or was rejected"
     CLIENT_IN = "a client has read"
     COMMIT_CONFIRMED = "a commit was confirmed"
     COMMIT_WAITS = "a commit waits for an acknowledgement"
@@ -204,7 +204,7 @@ def _opening(random: Random) -> Life:
 
 
 def _last(random: Random) -> Life:
-    """A loss that shows what clients were let in to, replica or none."""
+    """A loss that shows what clients were admitted to, replica or none."""
     return Life(
         traffic=Traffic.CUT,
         repaired=random.choice((None, None, random.uniform(0.05, 0.4))),

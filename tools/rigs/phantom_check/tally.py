@@ -35,8 +35,8 @@ class Tally:
     phantoms: int = 0
     lost: int = 0
     own: int = 0
-    turned_away: int = 0
-    # In topologies: starts after a crash at which a client was let in, how many
+    rejected: int = 0
+    # In topologies: starts after a crash at which a client was admitted, how many
     # of these at once although there is a gate, and those at which none was; and
     # cycles in which replication failed, so that nothing could be judged.
     opened: int = 0
@@ -59,14 +59,14 @@ class Tally:
         seen = (
             *((self.shutdowns, "shutdowns"), (self.promotions, "promotions")),
             *((self.refused, "starts refused"), (self.rebuilt, "pairs replaced")),
-            (self.stayed_closed, "starts that let nobody in"),
+            (self.stayed_closed, "starts that admitted nobody"),
             (self.broken_off, "cycles broken off"),
         )
         return (
             f"{self.name}: {self.phantoms} phantom reads, {self.lost} lost commits in "
             f"{self.seconds:.0f} s; {self.cycles} cycles, {self.crashes} crashes"
             + "".join(f", {number} {what}" for number, what in seen if number)
-            + f"; clients turned away {self.turned_away} times"
+            + f"; clients rejected {self.rejected} times"
         )
 
     def cells(self) -> tuple[str, ...]:

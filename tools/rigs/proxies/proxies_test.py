@@ -43,7 +43,7 @@ from rigs.servers import (
 from rigs.story import Story, main
 from rigs.tool_under_test import GATE, QUICK, TOOL
 
-TURNED_AWAY = 1047
+REJECTED = 1047
 LOST = 2013  # a client's own time-out, among others
 OPEN, UNREACHABLE, CLOSED = 0, 2, 4  # of the tool
 
@@ -51,7 +51,7 @@ OPTIONS = (
     *GATE,
     "--recovery-gate-admit-users=admitted,"
     + documented.line("recovery_gate_admit_users =", "recovery_gate_admit_users = "),
-    # Milliseconds: who is held is turned away soon.
+    # Milliseconds: who is held is rejected soon.
     "--recovery-gate-connect-wait=500",
 )
 
@@ -363,7 +363,7 @@ class BehindProxies(Story):
         after = [self.haproxy.sessions(proxy, "db1") for proxy in ASKING]
         expect("no connection sent to db1", (before, after), before == after)
         rejected = int(self.primary.status("Recovery_gate_connections_rejected"))
-        expect("nobody turned away", rejected, rejected == 0)
+        expect("nobody rejected", rejected, rejected == 0)
 
     def checks_end_properly(self) -> None:
         """Else each is a warning in the error log, and counts against the
@@ -402,9 +402,9 @@ class BehindProxies(Story):
                     try:
                         session.query("SELECT * FROM shop.orders")
                     except SqlError as error:
-                        expect("to be turned away", error, error.code == TURNED_AWAY)
+                        expect("to be rejected", error, error.code == REJECTED)
                     else:
-                        raise Unexpected("to be turned away", "an answer")
+                        raise Unexpected("to be rejected", "an answer")
 
     # Steps: probes
 
@@ -500,7 +500,7 @@ class BehindProxies(Story):
         for user in ("maxscale", "failover"):
             seen = self.maxscale(user)
             expect(f"Down for {user}", seen, seen.status == "Down")
-            expect("1047 or a time-out", seen, seen.error.code in (TURNED_AWAY, LOST))
+            expect("1047 or a time-out", seen, seen.error.code in (REJECTED, LOST))
 
     def maxscale_let_in(self) -> None:
         for user in ("administrator", "replicating"):
@@ -527,7 +527,7 @@ class BehindProxies(Story):
             checkpoint()
             seen = check()
             expect("an error", seen.outcome(), seen.error is not None)
-            expect("1047 or a time-out", seen, seen.error.code in (TURNED_AWAY, LOST))
+            expect("1047 or a time-out", seen, seen.error.code in (REJECTED, LOST))
             expect("nothing answered before", seen.answered, not seen.answered)
 
     def proxysql_let_in(self) -> None:

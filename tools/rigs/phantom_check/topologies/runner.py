@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import Any, Callable, Iterable, NamedTuple
 
-from rigs.phantom_check.clients import TURNED_AWAY, insertion
+from rigs.phantom_check.clients import REJECTED, insertion
 from rigs.phantom_check.cycle import Violation, pause
 from rigs.phantom_check.group import Broken
 from rigs.phantom_check.observations import Observations, Row
@@ -47,7 +47,7 @@ class TopologyRunner:
         self._on_violation = on_violation
         self._observations = Observations()
         self._waiting: list[_Commit] = []
-        # Lives that began with a crash, in which no client has been let in yet.
+        # Lives that began with a crash, in which no client has been admitted yet.
         self._kept_out: set[int] = set()
         self._refusals: set[tuple[int, str]] = set()
         self._begun = 0.0
@@ -134,7 +134,7 @@ class TopologyRunner:
         self._note(name, f"{which}: {commit.pending.outcome()}, {how}; at {position}")
 
     def await_client(self, name: str, patience: float) -> None:
-        """Until one is let in, as long as patience lasts."""
+        """Until one is admitted, as long as patience lasts."""
         server = self._server(name)
         if server is None or self._trio.life_of(server) not in self._kept_out:
             return
@@ -168,10 +168,10 @@ class TopologyRunner:
         return True
 
     def _note_refusal(self, name: str, error: SqlError) -> None:
-        if error.code != TURNED_AWAY:
+        if error.code != REJECTED:
             raise error
         server = self._trio.servers[name]
-        self.tally.turned_away += 1
+        self.tally.rejected += 1
         life, state = self._trio.life_of(server), self._trio.gate_state_of(server)
         if (life, state) not in self._refusals:
             self._refusals.add((life, state))
