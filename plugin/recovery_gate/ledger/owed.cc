@@ -111,7 +111,7 @@ class Reader {
           return !cancelled;
         });
     if (cancelled)
-      problem_ = "reading the binary log was broken off";
+      problem_ = "reading the binary log was interrupted";
     else if (result.error)
       problem_ = result.error;
     else if (result.tail == Tail::DAMAGED)

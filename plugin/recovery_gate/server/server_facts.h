@@ -12,7 +12,7 @@
 
 namespace recovery_gate {
 
-/* Why no gate can keep its promise in this server, if so, with what to do. Call it
+/* Why no gate can keep its guarantee in this server, if so, with what to do. Call it
    while plugins are initialised. */
 Failure cannot_guard();
 
