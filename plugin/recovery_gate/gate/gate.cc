@@ -355,8 +355,8 @@ GateSnapshot Gate::snapshot() const {
 void Gate::enter(GateState next) {
   if (next == state_) return;
   if (!is_allowed(state_, next)) {
-    journal_.error(std::string("internal error: no way leads from ") +
-                   full_name(state_) + " to " + full_name(next) +
+    journal_.error(std::string("internal error: illegal transition ") +
+                   full_name(state_) + " -> " + full_name(next) +
                    "; the state stays as it is. Please report this");
     return;
   }
