@@ -17,8 +17,8 @@ using namespace recovery_gate;
 static st_mysql_information_schema xids_table = {
     MYSQL_INFORMATION_SCHEMA_INTERFACE_VERSION};
 
-#define RECOVERY_GATE_VERSION 0x0100
-#define RECOVERY_GATE_VERSION_TEXT "1.0"
+constexpr unsigned version_number =
+    RECOVERY_GATE_VERSION_MAJOR << 8 | RECOVERY_GATE_VERSION_MINOR;
 
 // INSTALL SONAME initialises in this order, and the gate needs its door.
 maria_declare_plugin(recovery_gate)
@@ -31,10 +31,10 @@ maria_declare_plugin(recovery_gate)
   PLUGIN_LICENSE_GPL,
   init_door,
   deinit_door,
+  version_number,
+  nullptr,
+  nullptr,
   RECOVERY_GATE_VERSION,
-  nullptr,
-  nullptr,
-  RECOVERY_GATE_VERSION_TEXT,
   MariaDB_PLUGIN_MATURITY_GAMMA
 },
 {
@@ -47,10 +47,10 @@ maria_declare_plugin(recovery_gate)
   PLUGIN_LICENSE_GPL,
   init_recovery_hooks,
   deinit_recovery_hooks,
-  RECOVERY_GATE_VERSION,
+  version_number,
   gate_status,
   gate_variables,
-  RECOVERY_GATE_VERSION_TEXT,
+  RECOVERY_GATE_VERSION,
   MariaDB_PLUGIN_MATURITY_GAMMA
 },
 {
@@ -62,10 +62,10 @@ maria_declare_plugin(recovery_gate)
   PLUGIN_LICENSE_GPL,
   init_xids_table,
   nullptr,
+  version_number,
+  nullptr,
+  nullptr,
   RECOVERY_GATE_VERSION,
-  nullptr,
-  nullptr,
-  RECOVERY_GATE_VERSION_TEXT,
   MariaDB_PLUGIN_MATURITY_GAMMA
 }
 maria_declare_plugin_end;

@@ -335,6 +335,13 @@ class OnServers(Story):
             admin.query("GRANT SELECT ON *.* TO app")
         self.primary.query("CREATE DATABASE shop")
         self.primary.query("CREATE TABLE shop.orders (id INT PRIMARY KEY)")
+        plugins = self.primary.query(
+            "SELECT PLUGIN_VERSION, PLUGIN_AUTH_VERSION FROM"
+            " information_schema.PLUGINS WHERE PLUGIN_NAME LIKE 'RECOVERY_GATE%%'"
+        )
+        version = self.tool.run("--version").ends_with(OPEN).output.split()[1]
+        versions = [tuple(plugin.values()) for plugin in plugins]
+        expect("the tool's version", versions, versions == [(version, version)] * 3)
 
         self.run("status").ends_with(OPEN).says("Opened by: +NOT_NEEDED: this start had")
         seen = self.run("status", "--json").ends_with(OPEN).json()
