@@ -94,7 +94,7 @@ class Code:
         return some(f"a word in {names}", set(literals(words)))
 
     def status_variables(self) -> Names:
-        found = re.findall(r'\brows\.(?:text|number)\(\s*"(\w+)"', self.plugin)
+        found = re.findall(r'{"(\w+)", VALUE\(', self.plugin)
         return some("a status variable", {f"Recovery_gate_{name}" for name in found})
 
     def _states(self) -> list[tuple[str, str, str]]:

@@ -3,41 +3,73 @@
 #include <mysql/plugin.h>
 #include <sql_class.h>
 
+#include <iterator>
+#include <string>
+
 #include "gate_service.h"
 #include "status_variables.h"
 
 namespace recovery_gate {
 namespace {
 
-/* One row of SHOW STATUS after another, from memory that lives as long as the
-   statement. */
-class Rows {
- public:
-  Rows(THD *thd, std::size_t room)
-      : thd_(thd), rows_(static_cast<st_mysql_show_var *>(
-                       thd_calloc(thd, (room + 1) * sizeof(st_mysql_show_var)))),
-        room_(room) {}
-
-  void text(const char *name, const std::string &value) {
-    add(name, thd_strmake(thd_, value.data(), value.size()), SHOW_CHAR);
-  }
-
-  void number(const char *name, unsigned long long value) {
-    add(name, thd_memdup(thd_, &value, sizeof value), SHOW_ULONGLONG);
-  }
-
-  st_mysql_show_var *get() const { return rows_; }
-
- private:
-  void add(const char *name, void *value, enum_mysql_show_type type) {
-    if (rows_ == nullptr || value == nullptr || used_ == room_) return;
-    rows_[used_++] = {name, value, type};
-  }
-
-  THD *thd_;
-  st_mysql_show_var *rows_;
-  std::size_t room_, used_ = 0;
+/* What the variables are taken from, at one moment. */
+struct Shown {
+  GateSnapshot gate;
+  RecoveredXids::Counts xids;
 };
+
+using Text = std::string;
+using Number = unsigned long long;
+
+struct StatusVariable {
+  constexpr StatusVariable(const char *name, Text (*text)(const Shown &))
+      : name(name), text(text) {}
+  constexpr StatusVariable(const char *name, Number (*number)(const Shown &))
+      : name(name), number(number) {}
+
+  const char *name;  // after Recovery_gate_
+  Text (*text)(const Shown &) = nullptr;
+  Number (*number)(const Shown &) = nullptr;
+};
+
+#define VALUE(type, expression) \
+  [](const Shown &now) -> type { return expression; }
+
+constexpr StatusVariable status_variables[] = {
+    {"open", VALUE(Text, is_open(now.gate.state) ? "ON" : "OFF")},
+    {"state", VALUE(Text, state_name(now.gate.state))},
+    {"reason", VALUE(Text, reason_name(now.gate.reason))},
+    {"waiting_for", VALUE(Text, waiting_for_name(now.gate.state))},
+    {"opened_by", VALUE(Text, opened_by_name(now.gate.state))},
+    {"recovered_file", VALUE(Text, now.gate.recovered_end.file)},
+    {"recovered_pos", VALUE(Number, now.gate.recovered_end.offset)},
+    {"recovered_gtid", VALUE(Text, now.gate.recovered_gtid)},
+    {"ack_file", VALUE(Text, now.gate.awaited.file)},
+    {"ack_pos", VALUE(Number, now.gate.awaited.offset)},
+    {"xids_found", VALUE(Number, now.xids.found)},
+    {"xids_committed", VALUE(Number, now.xids.committed)},
+    {"xids_rolled_back", VALUE(Number, now.xids.rolled_back)},
+    {"xids_external", VALUE(Number, now.xids.external)},
+    {"connections_held", VALUE(Number, now.gate.held)},
+    {"connections_rejected", VALUE(Number, now.gate.rejected)},
+    {"connections_admitted", VALUE(Number, now.gate.admitted)},
+    {"closed_ms", VALUE(Number, now.gate.closed_for.count())},
+};
+
+#undef VALUE
+
+/* In memory that lives as long as the statement; null when there is none. */
+st_mysql_show_var row(THD *thd, const StatusVariable &variable,
+                      const Shown &now) {
+  if (variable.text != nullptr) {
+    const Text text = variable.text(now);
+    return {variable.name, thd_strmake(thd, text.data(), text.size()),
+            SHOW_CHAR};
+  }
+  const Number number = variable.number(now);
+  return {variable.name, thd_memdup(thd, &number, sizeof number),
+          SHOW_ULONGLONG};
+}
 
 int show(THD *thd, st_mysql_show_var *variable, void *, system_status_var *,
          enum_var_type) try {
@@ -45,30 +77,18 @@ int show(THD *thd, st_mysql_show_var *variable, void *, system_status_var *,
   variable->type = SHOW_ARRAY;
   variable->value = reinterpret_cast<char *>(none);
   GateService &service = GateService::instance();
-  const GateSnapshot gate = service.snapshot();
-  const RecoveredXids::Counts xids = service.xids.counts();
+  const Shown now{service.snapshot(), service.xids.counts()};
 
-  Rows rows(thd, 20);
-  rows.text("open", is_open(gate.state) ? "ON" : "OFF");
-  rows.text("state", state_name(gate.state));
-  rows.text("reason", reason_name(gate.reason));
-  rows.text("waiting_for", waiting_for_name(gate.state));
-  rows.text("opened_by", opened_by_name(gate.state));
-  rows.text("recovered_file", gate.recovered_end.file);
-  rows.number("recovered_pos", gate.recovered_end.offset);
-  rows.text("recovered_gtid", gate.recovered_gtid);
-  rows.text("ack_file", gate.awaited.file);
-  rows.number("ack_pos", gate.awaited.offset);
-  rows.number("xids_found", xids.found);
-  rows.number("xids_committed", xids.committed);
-  rows.number("xids_rolled_back", xids.rolled_back);
-  rows.number("xids_external", xids.external);
-  rows.number("connections_held", gate.held);
-  rows.number("connections_rejected", gate.rejected);
-  rows.number("connections_admitted", gate.admitted);
-  rows.number("closed_ms", gate.closed_for.count());
-
-  if (rows.get()) variable->value = reinterpret_cast<char *>(rows.get());
+  const auto rows = static_cast<st_mysql_show_var *>(thd_calloc(
+      thd, (std::size(status_variables) + 1) * sizeof(st_mysql_show_var)));
+  if (rows == nullptr) return 0;
+  auto next = rows;
+  for (const StatusVariable &each : status_variables) {
+    *next = row(thd, each, now);
+    if (next->value != nullptr) ++next;
+  }
+  *next = none[0];
+  variable->value = reinterpret_cast<char *>(rows);
   return 0;
 } catch (const std::bad_alloc &) {
   return 1;  // no rows
