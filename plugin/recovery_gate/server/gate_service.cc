@@ -6,7 +6,7 @@
 #include <boost/thread/lock_guard.hpp>
 
 #include "binlog_decryption.h"
-#include "login_hook.h"
+#include "connection_slots.h"
 #include "plugin_list.h"
 #include "recovery_gate/ledger/start.h"
 #include "server_shutdown.h"
@@ -35,7 +35,8 @@ GateService &GateService::instance() {
 
 GateService::GateService()
     : refuser(clock,
-              {start_server_thread, end_server_thread, has_crowded_door},
+              {start_server_thread, end_server_thread,
+               connection_slots_are_scarce},
               refuser_limits()) {}
 
 void GateService::stop() noexcept {

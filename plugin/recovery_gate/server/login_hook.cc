@@ -1,23 +1,17 @@
 #define MYSQL_SERVER 1
 #include <my_global.h>
 #include <mysql/plugin_audit.h>
-#include <mysqld.h>
-#include <scheduler.h>
 #include <sql_class.h>
-#ifndef HAVE_POOL_OF_THREADS
-#define HAVE_POOL_OF_THREADS 1  // as the server's own sources have it
-#endif
-#include <threadpool.h>
 
-#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <utility>
 
 #include "all_or_none.h"
 #include "client_socket.h"
-#include "login_hook.h"
+#include "connection_slots.h"
 #include "gate_service.h"
+#include "login_hook.h"
 #include "recovery_gate/door/hold.h"
 
 namespace recovery_gate {
@@ -25,29 +19,13 @@ namespace {
 
 std::atomic<bool> installed{false};
 
-/* How many connections the server can serve where this one came in. */
-std::uint32_t slots_of(const THD *thd) {
-  // The extra port is for administrators when all else is full: it has few.
-  if (thd->scheduler == extra_thread_scheduler ||
-      thread_handling == SCHEDULER_NO_THREADS)
-    return 0;
-  std::uint64_t slots = *thd->scheduler->max_connections;
-  if (thread_handling > SCHEDULER_NO_THREADS) {
-    // Each group of the pool needs a thread that listens and one that works.
-    const std::uint64_t needed = 2 * std::uint64_t{threadpool_size};
-    const std::uint64_t threads = threadpool_max_threads;
-    slots = std::min(slots, threads - std::min(threads, needed));
-  }
-  return static_cast<std::uint32_t>(slots);
-}
-
 Visitor visitor_of(const THD *thd) {
   const Security_context &account = *thd->security_ctx;
   const auto has = [&account](privilege_t privilege) {
     return (account.master_access & privilege) != NO_ACL;
   };
   return {account.priv_user, has(CONNECTION_ADMIN_ACL), has(REPL_SLAVE_ACL),
-          slots_of(thd)};
+          connection_slots(thd)};
 }
 
 /* The login's OK may be in the diagnostics area, sent or not. */
@@ -193,10 +171,5 @@ int deinit_door(void *) {
 }
 
 bool has_door() { return installed; }
-
-bool has_crowded_door() {
-  const ulong slots = *thread_scheduler->max_connections;
-  return *thread_scheduler->connection_count + slots / 8 >= slots;
-}
 
 }  // namespace recovery_gate

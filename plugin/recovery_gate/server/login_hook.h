@@ -17,10 +17,6 @@ int deinit_door(void *);
 /* The audit plugin is there: clients can be rejected. */
 bool has_door();
 
-/* Hardly an eighth of the server's connections is free, be the others logged in,
-   held, or about to log in. Any thread, once the server has started. */
-bool has_crowded_door();
-
 }  // namespace recovery_gate
 
 #endif  // RECOVERY_GATE_LOGIN_HOOK_H
