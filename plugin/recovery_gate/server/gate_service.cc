@@ -166,6 +166,7 @@ void GateService::unblock() noexcept { stop_waiting_for_server(); }
 
 GateSnapshot GateService::snapshot() {
   if (awaiting_ && !gate.is_open()) {
+    semisync_.ask();
     gate.refresh(semisync_.look());
     if (gate.is_open()) waiter_.wake();
   }
@@ -220,7 +221,7 @@ void GateService::replica_arrived(const THD *thd) {
   if (ledger_.wants_arrivals() || replicas_.is_new_log()) keeper_.hurry();
   if (!awaiting_) return;
   gate.replica_arrived();
-  semisync_.look();
+  semisync_.ask();
   waiter_.wake();
 }
 

@@ -13,7 +13,7 @@
 #include "binlog_progress.h"
 #include "recovery_gate/binlog/binlog_file.h"
 #include "replicas.h"
-#include "semisync.h"
+#include "semisync_list.h"
 #include "server_facts.h"
 
 namespace recovery_gate {
@@ -165,7 +165,7 @@ bool Replicas::left(THD *thd) {
   }
   EndedReplica ended;
   ended.connection = connection_of(thd);
-  ended.reply = Semisync::last_reply();
+  ended.reply = last_reply();
   ended.resets = mysql_bin_log.get_reset_master_count();
   const bool is_known = proof_.knows(thd->thread_id);
   if (!sessions_.left(std::move(ended))) return false;
@@ -179,12 +179,12 @@ BinlogPosition Replicas::observe() {
   seen.resets = mysql_bin_log.get_reset_master_count();
   seen.own_server_id =
       static_cast<std::uint32_t>(global_system_variables.server_id);
-  seen.reply = Semisync::last_reply();
+  seen.reply = last_reply();
   // What nobody can have been sent of this log was sent of another, before it was
   // begun anew. It would hide all that is acknowledged from now on.
   const BinlogPosition end = binlog_end();
   if (!seen.reply.empty() && !has_reached(end, seen.reply)) {
-    Semisync::forget_reply(seen.reply);
+    forget_reply(seen.reply);
     seen.reply = {};
   }
   Served served;
@@ -214,7 +214,7 @@ Answer Replicas::ask(const Demand &demand, const History &history,
 
 void Replicas::forget(const BinlogPosition &reply) {
   Lock lock(observing_);
-  Semisync::forget_reply(reply);
+  forget_reply(reply);
   proof_.forget_reply();
 }
 

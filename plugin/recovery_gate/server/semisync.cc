@@ -1,12 +1,7 @@
 #define MYSQL_SERVER 1
 #include <my_global.h>
-#include <fcntl.h>
 #include <mysqld.h>
 #include <sql_class.h>
-#include <log.h>
-#include <rpl_gtid.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
@@ -16,10 +11,7 @@
 #include "semisync.h"
 #include "server_private.h"
 #include "server_start.h"
-
-// Declared by each engine that uses them; no header of the server does.
-MYSQL_THD create_thd();
-void destroy_thd(MYSQL_THD thd);
+#include "waiting_thd.h"
 
 namespace recovery_gate {
 namespace {
@@ -28,78 +20,9 @@ using namespace server_private;
 
 // Nothing announces that semi-sync was switched on.
 constexpr milliseconds unregistered_look_interval{1000};
-// The time that a replica is given to acknowledge what it was sent.
-constexpr milliseconds shortest_watch_interval{2000};
-constexpr milliseconds longest_watch_interval{60 * 1000};
 
 PSI_stage_info stage_waiting = {
     0, "Recovery gate: waiting for a semi-sync acknowledgement", 0};
-
-Repl_semi_sync_master &semisync() { return repl_semisync_master; }
-
-class BinlogLock {
- public:
-  BinlogLock() { mysql_mutex_lock(&LOCK_binlog(semisync())); }
-  ~BinlogLock() { mysql_mutex_unlock(&LOCK_binlog(semisync())); }
-  BinlogLock(const BinlogLock &) = delete;
-  BinlogLock &operator=(const BinlogLock &) = delete;
-};
-
-/* semi-sync's order: names as strings. */
-int compare(const char *file, my_off_t offset, const BinlogPosition &position) {
-  return Active_tranx::compare(file, offset, position.file.c_str(),
-                               position.offset);
-}
-
-void assign(FileName &name, my_off_t &offset, const BinlogPosition &position) {
-  strmake_buf(name, position.file.c_str());
-  offset = position.offset;
-}
-
-int tell_nobody(THD *, bool, const char *, my_off_t) { return 0; }
-
-/* The server waits by the machine's clock, and somebody may set that back: a
-   time-out would come late by as much. Nobody else waits for this condition. */
-void wait_by_monotonic_clock(THD *thd) {
-  pthread_condattr_t attributes;
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  mysql_cond_destroy(&thd->COND_wakeup_ready);
-  mysql_cond_init(key_COND_wakeup_ready, &thd->COND_wakeup_ready, &attributes);
-  pthread_condattr_destroy(&attributes);
-}
-
-struct timespec monotonic_deadline(milliseconds time) {
-  struct timespec deadline;
-  clock_gettime(CLOCK_MONOTONIC, &deadline);
-  const auto nanoseconds = deadline.tv_nsec + (time.count() % 1000) * 1000000;
-  deadline.tv_sec += time.count() / 1000 + nanoseconds / 1000000000;
-  deadline.tv_nsec = nanoseconds % 1000000000;
-  return deadline;
-}
-
-/* A THD for the calling thread, in the process list and counted: shutdown
-   kills it and waits until it is gone. */
-THD *create_waiting_thd() {
-  my_thread_init();
-  THD *thd = create_thd();
-  thd->security_ctx->user = const_cast<char *>("recovery gate");
-  wait_by_monotonic_clock(thd);
-  return thd;
-}
-
-void destroy(THD *thd) {
-  thd->security_ctx->user = nullptr;  // not allocated
-  destroy_thd(thd);
-  my_thread_end();
-}
-
-my_bool end_if_among(THD *thd, std::set<std::uint64_t> *connections) {
-  if (connections->count(thd->thread_id) != 0 &&
-      thd->get_command() == COM_BINLOG_DUMP)
-    thd->awake(KILL_CONNECTION);
-  return 0;
-}
 
 }  // namespace
 
@@ -109,56 +32,46 @@ Semisync::Semisync(const Clock &clock, Journal &journal, Replicas &replicas,
       journal_(journal),
       replicas_(replicas),
       history_(std::move(history)),
-      watch_at_(clock.now()),
-      watch_interval_(shortest_watch_interval) {}
-
-Semisync::~Semisync() { forget_logs(); }
-
-/* The reply stays in its place when semi-sync is switched off, and only the flag
-   beside it says that it does not count any more. It counts here: what a replica
-   once acknowledged, it has. After RESET MASTER it is of another log. */
-BinlogPosition Semisync::last_reply() {
-  BinlogLock lock;
-  if (m_reply_file_name(semisync())[0] == '\0' ||
-      (!m_reply_file_name_inited(semisync()) &&
-       mysql_bin_log.get_reset_master_count() != 0))
-    return {};
-  return {m_reply_file_name(semisync()), m_reply_file_pos(semisync())};
-}
-
-void Semisync::forget_reply(const BinlogPosition &reply) {
-  BinlogLock lock;
-  if (reply != BinlogPosition{m_reply_file_name(semisync()),
-                              m_reply_file_pos(semisync())})
-    return;
-  m_reply_file_name_inited(semisync()) = false;
-  m_reply_file_name(semisync())[0] = '\0';
-}
+      silent_replicas_(clock, journal) {}
 
 SemisyncView Semisync::await(Awaited awaited) {
-  awaited_ = std::move(awaited);
-  for (const std::string &path : awaited_.needed_logs)
-    needed_logs_.push_back(
-        {path, ::open(path.c_str(), O_RDONLY | O_CLOEXEC)});
+  demand_ = std::move(awaited.demand);
+  position_.set(std::move(awaited.position));
+  needed_logs_.watch(awaited.needed_logs);
+  ask();
   return look();
 }
 
-void Semisync::forget_logs() {
-  for (const NeededLog &log : needed_logs_)
-    if (log.file >= 0) ::close(log.file);
-  needed_logs_.clear();
+void Semisync::withdraw() {
+  if (position_.get().empty()) return;
+  SemisyncLock lock;
+  withdraw_locked();
 }
 
-void Semisync::withdraw() {
-  if (awaited_.position.empty()) return;
-  BinlogLock lock;
-  withdraw_position();
+void Semisync::withdraw_locked() {
+  needed_logs_.forget();
+  position_.withdraw();
+}
+
+void Semisync::ask() {
+  SemisyncLock lock;
+  ask_locked();
+}
+
+void Semisync::ask_locked() {
+  needed_logs_.look();
+  // After RESET MASTER the names begin again, and the old position in the list
+  // would stand in the way of all that follow.
+  if (!needed_logs_.loss().empty())
+    withdraw_locked();
+  else if (!proven_)
+    position_.enter(waiting_);
 }
 
 SemisyncView Semisync::look() {
   SemisyncView view;
   {
-    BinlogLock lock;
+    SemisyncLock lock;
     view = look_locked();
   }
   add_findings(&view);
@@ -166,15 +79,9 @@ SemisyncView Semisync::look() {
 }
 
 SemisyncView Semisync::look_locked() {
+  Repl_semi_sync_master &master = repl_semisync_master;
   SemisyncView view;
-  view.proof_lost = proof_lost();
-  // After RESET MASTER the names begin again, and the old position in the list
-  // would stand in the way of all that follow.
-  if (view.proof_lost.empty())
-    register_position();
-  else
-    withdraw_position();
-  Repl_semi_sync_master &master = semisync();
+  view.proof_lost = needed_logs_.loss();
   view.enabled = master.get_master_enabled();
   view.replicas = static_cast<unsigned>(rpl_semi_sync_master_clients);
   if (m_reply_file_name(master)[0] != '\0')
@@ -190,6 +97,7 @@ void Semisync::add_findings(SemisyncView *view) {
 }
 
 SemisyncView Semisync::judge_replicas(std::function<bool()> cancelled) {
+  ask();
   SemisyncView view = look();
   judge_replicas(&view, std::move(cancelled));
   return view;
@@ -214,8 +122,8 @@ void Semisync::judge_replicas(SemisyncView *view,
 void Semisync::find_out(SemisyncView *view, std::function<bool()> cancelled) {
   if (proven_ || !view->proof_lost.empty()) return;
   const BinlogPosition reply = replicas_.observe();
-  Demand demand = awaited_.demand;
-  demand.acknowledged = has_reached(reply, awaited_.position);
+  Demand demand = demand_;
+  demand.acknowledged = has_reached(reply, position_.get());
   demand.reply = reply;
   was_acknowledged_ |= demand.acknowledged;
   const Answer answer =
@@ -223,92 +131,14 @@ void Semisync::find_out(SemisyncView *view, std::function<bool()> cancelled) {
   const bool proven = answer.proven && was_acknowledged_;
   if (!proven && answer.reply_is_void) {
     replicas_.forget(reply);
-    BinlogLock lock;
-    register_position();  // it may be sent to the next one right now
+    SemisyncLock lock;
+    position_.enter(waiting_);  // it may be sent to the next one right now
   }
   replicas_.tell(answer, milliseconds(0));
   boost::lock_guard<boost::mutex> lock(findings_mutex_);
   proven_by_ = answer.by;
   standings_ = answer.replicas;
   proven_ = proven;
-}
-
-std::string Semisync::proof_lost() {
-  if (!proof_lost_.empty() || withdrawn_) return proof_lost_;
-  if (mysql_bin_log.get_reset_master_count() != 0)
-    return proof_lost_ = "the binary log was deleted by RESET MASTER";
-  for (const NeededLog &log : needed_logs_) {
-    struct stat status;
-    struct stat named;
-    // Its number of links says nothing: a backup may hold one.
-    if (log.file < 0 || ::fstat(log.file, &status) != 0)
-      proof_lost_ = "the binary log " + log.path + " cannot be read";
-    else if (::stat(log.path.c_str(), &named) != 0 ||
-             named.st_ino != status.st_ino || named.st_dev != status.st_dev)
-      proof_lost_ = "the binary log " + without_folder(log.path) +
-                    " was deleted (RESET MASTER, PURGE BINARY LOGS)";
-    if (!proof_lost_.empty()) break;
-  }
-  return proof_lost_;
-}
-
-/*
-  Semi-sync empties its list when it is switched off, also by a time-out of
-  somebody else's transaction, and when its last replica leaves: look again,
-  enter again.
-*/
-void Semisync::register_position() {
-  Repl_semi_sync_master &master = semisync();
-  registered_ = alone_ = false;
-  if (withdrawn_ || !master.get_master_enabled()) return;
-  if (proven_) {
-    registered_ = true;
-    return;
-  }
-
-  /* A reply that only the order of strings puts past the awaited position
-     would keep the dump threads from asking for it. */
-  if (m_reply_file_name_inited(master) &&
-      compare(m_reply_file_name(master), m_reply_file_pos(master), awaited_.position) >=
-          0)
-    m_reply_file_name_inited(master) = false;
-
-  Active_tranx &list = *m_active_tranxs(master);
-  const char *file = awaited_.position.file.c_str();
-  Tranx_node *node = list.is_thd_waiter(nullptr, file, awaited_.position.offset);
-  if (node == nullptr) {
-    const Tranx_node *last = m_trx_rear(list);
-    /* The list has to stay in order. Whatever is in it was written later: its
-       acknowledgement is one of the awaited position too. */
-    if (!list.is_empty() &&
-        compare(last->log_name, last->log_pos, awaited_.position) >= 0)
-      return;
-    if (list.insert_tranx_node(nullptr, file, awaited_.position.offset)) return;
-    node = list.is_thd_waiter(nullptr, file, awaited_.position.offset);
-  }
-  registered_ = true;
-  alone_ = node == m_trx_front(list) && node == m_trx_rear(list);
-  node->thd = waiting_;
-  node->thd_valid = waiting_ != nullptr;
-
-  /* While semi-sync is switched off, the dump threads ask for what ends at or
-     past the last commit, and for nothing else. A GTID replica that has that
-     commit already is sent the header only, and has to be asked for it. */
-  if (!m_commit_file_name_inited(master) || !m_state(master) ||
-      compare(m_commit_file_name(master), m_commit_file_pos(master), awaited_.position) <
-          0) {
-    const BinlogPosition last = last_commit();
-    if (last != awaited_.position) replaced_commit_ = last;
-    assign(m_commit_file_name(master), m_commit_file_pos(master), awaited_.position);
-    m_commit_file_name_inited(master) = true;
-  }
-  /* The dump threads ask for nothing before the first awaited position. */
-  if (!m_wait_file_name_inited(master) ||
-      compare(m_wait_file_name(master), m_wait_file_pos(master), awaited_.position) >
-          0) {
-    assign(m_wait_file_name(master), m_wait_file_pos(master), awaited_.position);
-    m_wait_file_name_inited(master) = true;
-  }
 }
 
 bool Semisync::attach() {
@@ -321,10 +151,10 @@ bool Semisync::attach() {
   // that began earlier has set abort_loop, does not wait, and may be
   // destroying semi-sync right now.
   if (abort_loop) {
-    destroy(thd);
+    destroy_waiting_thd(thd);
     return false;
   }
-  BinlogLock lock;
+  SemisyncLock lock;
   waiting_ = thd;
   attached_ = true;
   return true;
@@ -333,43 +163,12 @@ bool Semisync::attach() {
 void Semisync::detach() {
   THD *thd = waiting_;
   {
-    BinlogLock lock;
-    withdraw_position();
+    SemisyncLock lock;
+    withdraw_locked();
     waiting_ = nullptr;
   }
   attached_ = false;
-  destroy(thd);
-}
-
-/* Semi-sync's idea of the last commit; empty when it has none. */
-BinlogPosition Semisync::last_commit() {
-  Repl_semi_sync_master &master = semisync();
-  if (!m_commit_file_name_inited(master)) return {};
-  return {m_commit_file_name(master), m_commit_file_pos(master)};
-}
-
-/* Leaves semi-sync as if the position had never been there. Until the list is
-   empty, SHUTDOWN WAIT FOR ALL SLAVES waits. */
-void Semisync::withdraw_position() {
-  if (withdrawn_) return;
-  withdrawn_ = true;
-  forget_logs();  // an open file keeps a deleted log's space
-
-  Repl_semi_sync_master &master = semisync();
-  if (!master.get_master_enabled()) return;
-  Active_tranx &list = *m_active_tranxs(master);
-  const char *file = awaited_.position.file.c_str();
-  list.unlink_thd_as_waiter(file, awaited_.position.offset);
-  const Tranx_node *first = m_trx_front(list);
-  if (first != nullptr &&
-      awaited_.position == BinlogPosition{first->log_name, first->log_pos})
-    list.clear_active_tranx_nodes(file, awaited_.position.offset, tell_nobody);
-  if (last_commit() == awaited_.position) {
-    m_commit_file_name_inited(master) = !replaced_commit_.empty();
-    if (!replaced_commit_.empty())
-      assign(m_commit_file_name(master), m_commit_file_pos(master),
-             replaced_commit_);
-  }
+  destroy_waiting_thd(thd);
 }
 
 SemisyncView Semisync::wait_for_change(const SemisyncView &seen,
@@ -387,7 +186,12 @@ SemisyncView Semisync::wait_for_change(const SemisyncView &seen,
     // gate closed for ever.
     if (killed && !view.shutting_down) waiting_->reset_killed();
     if (done) return view;
-    watch_replicas();
+    // Others wait for later positions: what acknowledges those covers this one,
+    // and a connection that is closed might end their waiting.
+    if (position_.is_alone())
+      silent_replicas_.look(standings_, position_.get());
+    else
+      silent_replicas_.put_off();
   }
 }
 
@@ -397,10 +201,11 @@ SemisyncView Semisync::wait_once(const SemisyncView &seen,
   THD *const thd = waiting_;
   SemisyncView view;
   PSI_stage_info old_stage;
-  mysql_mutex_lock(&LOCK_binlog(semisync()));
-  THD_ENTER_COND(thd, &thd->COND_wakeup_ready, &LOCK_binlog(semisync()),
+  mysql_mutex_lock(&semisync_mutex());
+  THD_ENTER_COND(thd, &thd->COND_wakeup_ready, &semisync_mutex(),
                  &stage_waiting, &old_stage);
   for (bool waited = false;; waited = true) {
+    ask_locked();
     view = look_locked();
     add_findings(&view);
     view.shutting_down = abort_loop;
@@ -409,66 +214,25 @@ SemisyncView Semisync::wait_once(const SemisyncView &seen,
       break;
     const Instant now = clock_.now();
     Instant next = until ? *until : Instant::max();
-    if (!registered_) next = std::min(next, now + unregistered_look_interval);
-    if (view.replicas > 0) next = std::min(next, watch_at_);
+    if (!position_.is_entered() && !proven_)
+      next = std::min(next, now + unregistered_look_interval);
+    if (view.replicas > 0)
+      next = std::min(next, silent_replicas_.next_look());
     if (next <= now) break;
-    if (next == Instant::max()) {
-      mysql_cond_wait(&thd->COND_wakeup_ready, &LOCK_binlog(semisync()));
-    } else {
-      const struct timespec deadline = monotonic_deadline(next - now);
-      mysql_cond_timedwait(&thd->COND_wakeup_ready, &LOCK_binlog(semisync()),
-                           &deadline);
-    }
+    wait_for_wakeup(thd, &semisync_mutex(),
+                    next == Instant::max()
+                        ? std::nullopt
+                        : std::optional<milliseconds>(next - now));
   }
   THD_EXIT_COND(thd, &old_stage);
   return view;
-}
-
-/*
-  A replica that was sent the position when nobody asked for its
-  acknowledgement will never give it: semi-sync may have been switched off and
-  on, or have asked for something else. It is asked when it connects again. A
-  slow replica must not be thrown out for ever, so the time that it is given
-  grows.
-*/
-void Semisync::watch_replicas() {
-  if (clock_.now() < watch_at_) return;
-  // Others wait for later positions: what acknowledges those covers this one,
-  // and a connection that is closed might end their waiting.
-  if (!alone_) {
-    watch_at_ = clock_.now() + watch_interval_;
-    return;
-  }
-  std::set<std::uint64_t> passed, silent;
-  for (const ReplicaStanding &replica : standings_) {
-    // Another connection would prove no more.
-    if (replica.standing == Standing::NEVER && !replica.should_reconnect)
-      continue;
-    if (!replica.should_reconnect &&
-        !has_reached(replica.sent, awaited_.position))
-      continue;
-    passed.insert(replica.connection);
-    if (passed_.count(replica.connection) != 0)
-      silent.insert(replica.connection);
-  }
-  passed_ = std::move(passed);
-  if (!silent.empty()) {
-    server_threads.iterate(end_if_among, &silent);
-    journal_.note("had " + std::to_string(silent.size()) +
-                  " semi-sync replica connection(s) reconnect: " +
-                  to_string(awaited_.position) + " was sent there " +
-                  std::to_string(watch_interval_.count()) +
-                  " ms ago or earlier and was not acknowledged");
-    watch_interval_ = std::min(watch_interval_ * 2, longest_watch_interval);
-  }
-  watch_at_ = clock_.now() + watch_interval_;
 }
 
 void Semisync::wake() noexcept {
   woken_ = true;
   stop_waiting_for_server();
   if (!attached_) return;
-  BinlogLock lock;
+  SemisyncLock lock;
   if (waiting_ != nullptr) mysql_cond_signal(&waiting_->COND_wakeup_ready);
 }
 

@@ -1,10 +1,6 @@
 /*
-  The seam to the server's semi-synchronous replication.
-
-  The awaited position is entered into semi-sync's own list of positions that
-  await an acknowledgement, without a transaction behind it. The dump threads
-  then ask every semi-sync replica to acknowledge the event that ends there,
-  and semi-sync signals the waiting thread when one did.
+  The seam to the server's semi-synchronous replication: has a position acknowledged
+  that no transaction waits for, and waits until it is.
 */
 #ifndef RECOVERY_GATE_SEMISYNC_H
 #define RECOVERY_GATE_SEMISYNC_H
@@ -13,14 +9,16 @@
 #include <boost/thread/mutex.hpp>
 #include <cstdint>
 #include <functional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "recovery_gate/gate/acknowledgements.h"
 #include "recovery_gate/base/journal.h"
 #include "recovery_gate/ledger/proof.h"
+#include "needed_logs.h"
 #include "replicas.h"
+#include "semisync_list.h"
+#include "silent_replicas.h"
 
 class THD;
 
@@ -42,13 +40,6 @@ class Semisync final : public Acknowledgements {
   /* `history` may be called from any thread, but not while await() is. */
   Semisync(const Clock &clock, Journal &journal, Replicas &replicas,
            std::function<History()> history);
-  ~Semisync() override;
-
-  /* The last position that a semi-sync replica acknowledged, or started from;
-     empty when there is none. Any thread, once the server has started. */
-  static BinlogPosition last_reply();
-  /* Takes it away, if it still is this one. */
-  static void forget_reply(const BinlogPosition &reply);
 
   /*
     From now on, the position awaits an acknowledgement. Call it once, after the
@@ -58,13 +49,16 @@ class Semisync final : public Acknowledgements {
   /* It does not after all. Only before anything else was called. */
   void withdraw();
 
-  /* Makes sure that semi-sync asks for the position, and returns the view, with
-     what the waiting thread has found out of the replicas so far. For the moment
-     before a replica is served, and for whoever wants to show the view. Any thread,
-     once await() was called. */
+  /* Makes sure that semi-sync asks for the position; or no longer does, when the
+     proof is lost. For the moment before a replica is served. Any thread, once
+     await() was called, as with the next two. */
+  void ask();
+  /* The view, with what was found out of the replicas so far, and whether the proof
+     was lost when ask() was called last. */
   SemisyncView look();
-  /* The same, when all that is connected now was looked at. May read binary logs,
-     until `cancelled` says to stop. Not once the thread that waits has ended. */
+  /* The same, when all that is connected now was looked at and is asked. May read
+     binary logs, until `cancelled` says to stop. Not once the thread that waits has
+     ended. */
   SemisyncView judge_replicas(std::function<bool()> cancelled);
 
   bool attach() override;
@@ -74,18 +68,14 @@ class Semisync final : public Acknowledgements {
   void wake() noexcept override;
 
  private:
+  void ask_locked();
+  void withdraw_locked();
   SemisyncView look_locked();
   void add_findings(SemisyncView *view);
   void judge_replicas(SemisyncView *view, std::function<bool()> cancelled);
   void find_out(SemisyncView *view, std::function<bool()> cancelled);
-  std::string proof_lost();
-  BinlogPosition last_commit();
-  void register_position();
-  void withdraw_position();
-  void forget_logs();
   SemisyncView wait_once(const SemisyncView &seen,
                          std::optional<Instant> until, bool *killed);
-  void watch_replicas();
 
   const Clock &clock_;
   Journal &journal_;
@@ -93,21 +83,12 @@ class Semisync final : public Acknowledgements {
   const std::function<History()> history_;
   std::atomic<bool> woken_{false};
   std::atomic<bool> attached_{false};
+  Demand demand_;
 
-  Awaited awaited_;
-  struct NeededLog {
-    std::string path;
-    int file;  // keeps the inode, so that its deletion can be seen
-  };
-
-  // Guarded by semi-sync's LOCK_binlog, as the list itself is.
+  // Guarded by SemisyncLock.
+  AwaitedPosition position_;
+  NeededLogs needed_logs_;
   THD *waiting_ = nullptr;
-  bool registered_ = false;
-  bool withdrawn_ = false;
-  std::atomic<bool> alone_{false};  // nobody else awaits anything
-  std::vector<NeededLog> needed_logs_;
-  std::string proof_lost_;
-  BinlogPosition replaced_commit_;  // what semi-sync had as the last commit
 
   boost::mutex judging_mutex_;  // guards the next two
   bool was_acknowledged_ = false;  // by whomever
@@ -117,10 +98,7 @@ class Semisync final : public Acknowledgements {
   std::string proven_by_;
   std::vector<ReplicaStanding> standings_;
 
-  // Of the waiting thread.
-  Instant watch_at_;
-  milliseconds watch_interval_;
-  std::set<std::uint64_t> passed_;  // connections that were sent the position
+  SilentReplicas silent_replicas_;  // the waiting thread's only
 };
 
 }  // namespace recovery_gate
