@@ -34,11 +34,10 @@ enum class HoldOutcome {
 
 /*
   Blocks until it is known what becomes of a client to whom gate.knock() has said
-  HOLD, and gives its slot back. Throws std::bad_alloc; the slot is given back
-  then, too.
+  HOLD and handed out `place`. Throws std::bad_alloc.
 */
 HoldOutcome hold(Gate &gate, const Clock &clock, const Visitor &visitor,
-                 HeldClient &client);
+                 Place place, HeldClient &client);
 
 }  // namespace recovery_gate
 

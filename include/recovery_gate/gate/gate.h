@@ -33,6 +33,7 @@
 #include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/base/clock.h"
 #include "recovery_gate/gate/gate_state.h"
+#include "recovery_gate/gate/place.h"
 #include "recovery_gate/binlog/gtid_state.h"
 #include "recovery_gate/base/journal.h"
 #include "recovery_gate/ledger/start_facts.h"
@@ -75,6 +76,11 @@ struct GateSnapshot {
 class Gate {
  public:
   enum class Decision { ADMIT, HOLD, REJECT };
+
+  struct Reception {
+    Decision decision = Decision::REJECT;
+    Place place;  // to be held in; none when the decision is not HOLD
+  };
 
   /* What becomes of a client that is held. */
   struct Judgement {
@@ -122,19 +128,17 @@ class Gate {
      and the gate is open all the same. */
   Obligation obligation() const;
 
-  /* HOLD: the visitor has taken one of the slots for those that are held, and
-     has to give it back once, through one of the three below. */
-  Decision knock(const Visitor &visitor);
+  /* A place must not outlive the gate. */
+  Reception knock(const Visitor &visitor);
 
-  /* For one that is held since `since`. Any other decision than HOLD gives its
-     slot back. Takes no lock once the gate is open: all who were held come at
-     once then. */
-  Judgement judge_held(const Visitor &visitor, Instant since);
-  /* One that is held goes of its own accord ... */
-  void leave();
-  /* ... or is rejected before its time. */
-  void reject_held();
-  /* Rings when judge_held() may decide otherwise, but for the time. */
+  /* For one that is held since `since` in a place that knock() handed out. Any other
+     decision than HOLD gives that back. Takes no lock once the gate is open: all who
+     were held come at once then. */
+  Judgement judge_held(const Visitor &visitor, Instant since, Place &place);
+  /* One that is held is rejected before its time. One that goes of its own accord
+     only gives its place back. */
+  void reject_held(Place place);
+  /* Rings when judge_held() may have another decision, but for the time. */
   std::shared_ptr<const Ring> next_change() { return change_.next_ring(); }
 
   bool is_open() const { return open_.load(std::memory_order_acquire); }

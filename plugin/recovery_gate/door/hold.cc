@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace recovery_gate {
 namespace {
@@ -16,22 +17,6 @@ constexpr milliseconds peek_interval{100};
 // For want of a descriptor nothing announces that the gate has opened.
 constexpr milliseconds look_without_bell{100};
 
-class Place {
- public:
-  explicit Place(Gate &gate) : gate_(gate) {}
-  ~Place() {
-    if (is_taken_) gate_.leave();
-  }
-  Place(const Place &) = delete;
-  Place &operator=(const Place &) = delete;
-
-  void was_given_back() { is_taken_ = false; }
-
- private:
-  Gate &gate_;
-  bool is_taken_ = true;
-};
-
 int poll_time(milliseconds time) {
   return static_cast<int>(std::max(time, milliseconds::zero()).count());
 }
@@ -39,20 +24,17 @@ int poll_time(milliseconds time) {
 }  // namespace
 
 HoldOutcome hold(Gate &gate, const Clock &clock, const Visitor &visitor,
-                 HeldClient &client) {
-  Place place(gate);
+                 Place place, HeldClient &client) {
   const Instant since = clock.now();
   bool has_spoken = false, is_understood = false;
   for (;;) {
     const std::shared_ptr<const Ring> change = gate.next_change();
     if (client.killed()) return HoldOutcome::LEFT;
-    const Gate::Judgement judgement = gate.judge_held(visitor, since);
-    if (judgement.decision != Gate::Decision::HOLD) {
-      place.was_given_back();
+    const Gate::Judgement judgement = gate.judge_held(visitor, since, place);
+    if (judgement.decision != Gate::Decision::HOLD)
       return judgement.decision == Gate::Decision::ADMIT
                  ? HoldOutcome::ADMITTED
                  : HoldOutcome::REJECTED;
-    }
     client.show(judgement.waits_for);
 
     // What has arrived stays where it is until the client is served.
@@ -72,8 +54,7 @@ HoldOutcome hold(Gate &gate, const Clock &clock, const Visitor &visitor,
       case FirstCommand::QUIT:
         return HoldOutcome::LEFT;
       case FirstCommand::CHANGE_USER:
-        place.was_given_back();
-        gate.reject_held();
+        gate.reject_held(std::move(place));
         return HoldOutcome::REJECTED;
       case FirstCommand::OTHER:
         is_understood = true;

@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <list>
-#include <set>
+#include <new>
+#include <type_traits>
+#include <utility>
 
 #include "testing/client_pair.h"
 #include "testing/fakes.h"
@@ -27,6 +29,7 @@ struct Scene {
   FakeJournal journal;
   Gate gate{clock, journal};
   Settings settings;
+  std::list<Place> taken;  // by those who were told HOLD
 
   Scene() {
     settings.connect_wait = connect_wait;
@@ -44,10 +47,17 @@ struct Scene {
   std::uint64_t rejected() const { return gate.snapshot().rejected; }
   std::uint64_t admitted() const { return gate.snapshot().admitted; }
 
+  Decision knock(const Visitor &visitor) {
+    Gate::Reception reception = gate.knock(visitor);
+    EXPECT_EQ(static_cast<bool>(reception.place),
+              reception.decision == Decision::HOLD);
+    if (reception.place) taken.push_back(std::move(reception.place));
+    return reception.decision;
+  }
   /* As many as there is room for. */
   int fill(const Visitor &visitor) {
     int count = 0;
-    while (gate.knock(visitor) == Decision::HOLD) ++count;
+    while (knock(visitor) == Decision::HOLD) ++count;
     return count;
   }
 };
@@ -61,7 +71,7 @@ class AClosedGate : public testing::Test, protected Scene {
 };
 
 TEST_F(AClosedGate, HoldsAnApplication) {
-  EXPECT_EQ(gate.knock(app), Decision::HOLD);
+  EXPECT_EQ(knock(app), Decision::HOLD);
   EXPECT_EQ(held(), 1u);
   EXPECT_EQ(rejected(), 0u);
   EXPECT_EQ(admitted(), 0u);
@@ -69,14 +79,14 @@ TEST_F(AClosedGate, HoldsAnApplication) {
 
 TEST_F(AClosedGate, LetsInWhoMayPassHoweverManyAreHeld) {
   fill(app);
-  EXPECT_EQ(gate.knock(administrator), Decision::ADMIT);
-  EXPECT_EQ(gate.knock(replica), Decision::ADMIT);
+  EXPECT_EQ(knock(administrator), Decision::ADMIT);
+  EXPECT_EQ(knock(replica), Decision::ADMIT);
 }
 
 TEST_F(AClosedGate, HoldsNobodyWithoutATime) {
   settings.connect_wait = milliseconds(0);
   gate.configure(settings);
-  EXPECT_EQ(gate.knock(app), Decision::REJECT);
+  EXPECT_EQ(knock(app), Decision::REJECT);
   EXPECT_EQ(rejected(), 1u);
   EXPECT_EQ(held(), 0u);
 }
@@ -100,20 +110,20 @@ TEST_F(AClosedGate, NeverHoldsMoreThanThreeQuartersOfTheSlots) {
 TEST_F(AClosedGate, HoldsNobodyWhereThereAreNoSlots) {
   Visitor visitor = app;
   for (visitor.slots = 0; visitor.slots < 2; ++visitor.slots)
-    EXPECT_EQ(gate.knock(visitor), Decision::REJECT);
+    EXPECT_EQ(knock(visitor), Decision::REJECT);
   set_max_held(1000);
   visitor.slots = 0;
-  EXPECT_EQ(gate.knock(visitor), Decision::REJECT);
+  EXPECT_EQ(knock(visitor), Decision::REJECT);
 }
 
 TEST_F(AClosedGate, HasRoomAgainWhenSomebodyLeaves) {
   set_max_held(1);
-  EXPECT_EQ(gate.knock(app), Decision::HOLD);
-  EXPECT_EQ(gate.knock(app), Decision::REJECT);
-  gate.leave();
+  EXPECT_EQ(knock(app), Decision::HOLD);
+  EXPECT_EQ(knock(app), Decision::REJECT);
+  taken.clear();
   EXPECT_EQ(held(), 0u);
   EXPECT_EQ(rejected(), 1u) << "nobody is counted who has left";
-  EXPECT_EQ(gate.knock(app), Decision::HOLD);
+  EXPECT_EQ(knock(app), Decision::HOLD);
 }
 
 TEST_F(AClosedGate, MayBeLateWithAnErrorByTheTimeOfAWait) {
@@ -129,15 +139,77 @@ TEST_F(AClosedGate, MayBeLateWithAnErrorByTheTimeOfAWait) {
 
 TEST_F(AClosedGate, HoldsNobodyOnceItIsOpen) {
   open();
-  EXPECT_EQ(gate.knock(app), Decision::ADMIT);
+  EXPECT_EQ(knock(app), Decision::ADMIT);
   EXPECT_EQ(held(), 0u);
 }
 
 TEST(AStartingGate, HoldsClientsToo) {
   Scene scene;
-  EXPECT_EQ(scene.gate.knock(app), Decision::HOLD);
-  EXPECT_STREQ(scene.gate.judge_held(app, scene.clock.now()).waits_for,
+  EXPECT_EQ(scene.knock(app), Decision::HOLD);
+  EXPECT_STREQ(scene.gate
+                   .judge_held(app, scene.clock.now(), scene.taken.front())
+                   .waits_for,
                "Held at the recovery gate");
+}
+
+/* -------------------------------------------------------------------------
+   A place. */
+
+TEST(APlace, IsTakenAndGivenBackOnce) {
+  std::atomic<std::uint64_t> taken{0};
+  {
+    Place none;
+    EXPECT_FALSE(none);
+    none.give_back();
+    Place place(taken);
+    EXPECT_TRUE(place);
+    EXPECT_EQ(taken, 1u);
+    place.give_back();
+    EXPECT_FALSE(place);
+    EXPECT_EQ(taken, 0u);
+    place.give_back();
+  }
+  EXPECT_EQ(taken, 0u);
+}
+
+TEST(APlace, HasOneOwnerAtATime) {
+  static_assert(!std::is_copy_constructible_v<Place> &&
+                !std::is_copy_assignable_v<Place>);
+  std::atomic<std::uint64_t> taken{0};
+  {
+    Place first(taken);
+    Place second(std::move(first));
+    EXPECT_FALSE(first);
+    EXPECT_EQ(taken, 1u);
+    second = Place(taken);
+    EXPECT_EQ(taken, 1u) << "what it had is given back";
+    first.give_back();
+    EXPECT_EQ(taken, 1u);
+  }
+  EXPECT_EQ(taken, 0u);
+}
+
+TEST_F(AClosedGate, HasThePlaceBackOfOneWhoseHolderEndsAnyhow) {
+  try {
+    const Gate::Reception reception = gate.knock(app);
+    EXPECT_EQ(held(), 1u);
+    throw std::bad_alloc();
+  } catch (const std::bad_alloc &) {
+  }
+  EXPECT_EQ(held(), 0u);
+}
+
+TEST_F(AClosedGate, HasAPlaceBackOnceHoweverOftenItIsJudged) {
+  fill(app);
+  Place &place = taken.front();
+  open();
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(gate.judge_held(app, clock.now(), place).decision, Decision::ADMIT);
+  EXPECT_EQ(held(), 49u);
+  gate.turn_away_held(std::move(place));
+  EXPECT_EQ(held(), 49u);
+  taken.clear();
+  EXPECT_EQ(held(), 0u);
 }
 
 /* -------------------------------------------------------------------------
@@ -148,16 +220,19 @@ class OneIsHeld : public testing::Test, protected Scene {
   OneIsHeld() {
     close();
     since = clock.now();
-    EXPECT_EQ(gate.knock(app), Decision::HOLD);
+    EXPECT_EQ(knock(app), Decision::HOLD);
   }
-  Decision judge() { return gate.judge_held(app, since).decision; }
+  Decision judge() {
+    return gate.judge_held(app, since, taken.front()).decision;
+  }
 
   Instant since;
 };
 
 TEST_F(OneIsHeld, ForAsLongAsItWasPromised) {
   clock.advance(connect_wait - milliseconds(1));
-  const Gate::Judgement judgement = gate.judge_held(app, since);
+  const Gate::Judgement judgement =
+      gate.judge_held(app, since, taken.front());
   EXPECT_EQ(judgement.decision, Decision::HOLD);
   EXPECT_EQ(judgement.until, clock.now() + milliseconds(1));
   EXPECT_EQ(held(), 1u);
@@ -203,23 +278,26 @@ TEST_F(OneIsHeld, LongerWhenTheTimeIsMadeLonger) {
 }
 
 TEST_F(OneIsHeld, UntilItIsRejectedBeforeItsTime) {
-  gate.reject_held();
+  gate.reject_held(std::move(taken.front()));
   EXPECT_EQ(held(), 0u);
   EXPECT_EQ(rejected(), 1u);
 }
 
 TEST_F(OneIsHeld, AmongOthersOfWhomAsManyGoAsAreTooMany) {
-  for (int i = 0; i < 9; ++i) ASSERT_EQ(gate.knock(app), Decision::HOLD);
+  for (int i = 0; i < 9; ++i) ASSERT_EQ(knock(app), Decision::HOLD);
   set_max_held(4);
-  int rejected = 0;
-  for (int i = 0; i < 10; ++i)
-    if (judge() == Decision::REJECT) ++rejected;
-  EXPECT_EQ(rejected, 6);
+  int rejected_count = 0;
+  for (Place &place : taken)
+    if (gate.judge_held(app, since, place).decision == Decision::REJECT)
+      ++rejected_count;
+  EXPECT_EQ(rejected_count, 6);
   EXPECT_EQ(held(), 4u);
 }
 
 TEST_F(OneIsHeld, AndShownWhatFor) {
-  const auto shown = [this] { return gate.judge_held(app, since).waits_for; };
+  const auto shown = [this] {
+    return gate.judge_held(app, since, taken.front()).waits_for;
+  };
   EXPECT_STREQ(shown(), "Held at the recovery gate: waiting for REPLICA");
   gate.observe(replica_connected());
   EXPECT_STREQ(shown(), "Held at the recovery gate: waiting for ACK");
@@ -269,12 +347,15 @@ class Holding : public testing::Test, protected Scene {
   }
 
   void begin() {
-    ASSERT_EQ(gate.knock(app), Decision::HOLD);
+    ASSERT_EQ(knock(app), Decision::HOLD);
     thread = boost::thread([this] {
-      outcome = hold(gate, clock, app, client);
+      outcome = hold_it();
       over = true;
     });
     while (client.shown == nullptr) boost::this_thread::yield();
+  }
+  HoldOutcome hold_it() {
+    return hold(gate, clock, app, std::move(taken.front()), client);
   }
   HoldOutcome end() {
     EXPECT_TRUE(thread.try_join_for(boost::chrono::seconds(30)))
@@ -373,16 +454,16 @@ TEST_F(Holding, EndsWhenTheSessionIsKilled) {
 }
 
 TEST_F(Holding, DoesNotBeginWhenTheSessionIsKilledAlready) {
-  ASSERT_EQ(gate.knock(app), Decision::HOLD);
+  ASSERT_EQ(knock(app), Decision::HOLD);
   client.is_killed = true;
-  EXPECT_EQ(hold(gate, clock, app, client), HoldOutcome::LEFT);
+  EXPECT_EQ(hold_it(), HoldOutcome::LEFT);
   EXPECT_EQ(held(), 0u);
 }
 
 TEST_F(Holding, DoesNotBeginWhenTheGateHasOpenedMeanwhile) {
-  ASSERT_EQ(gate.knock(app), Decision::HOLD);
+  ASSERT_EQ(knock(app), Decision::HOLD);
   open();
-  EXPECT_EQ(hold(gate, clock, app, client), HoldOutcome::ADMITTED);
+  EXPECT_EQ(hold_it(), HoldOutcome::ADMITTED);
 }
 
 TEST_F(Holding, TakesNothingAwayAndLooksOnce) {
@@ -407,7 +488,8 @@ TEST_F(Holding, IsSafeForTheCountWhenEverythingHappensAtOnce) {
   boost::thread_group threads;
   for (FakeClient &one : all)
     threads.create_thread([&] {
-      switch (gate.knock(app)) {
+      Gate::Reception reception = gate.knock(app);
+      switch (reception.decision) {
         case Decision::ADMIT:
           ++admitted_count;
           return;
@@ -417,7 +499,7 @@ TEST_F(Holding, IsSafeForTheCountWhenEverythingHappensAtOnce) {
         case Decision::HOLD:
           break;
       }
-      switch (hold(gate, clock, app, one)) {
+      switch (hold(gate, clock, app, std::move(reception.place), one)) {
         case HoldOutcome::ADMITTED:
           ++admitted_count;
           return;

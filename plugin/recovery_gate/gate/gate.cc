@@ -256,27 +256,26 @@ Obligation Gate::obligation() const {
   return owed;
 }
 
-Gate::Decision Gate::knock(const Visitor &visitor) {
-  if (is_open()) return Decision::ADMIT;
+Gate::Reception Gate::knock(const Visitor &visitor) {
+  if (is_open()) return {Decision::ADMIT, {}};
   Lock lock(mutex_);
-  if (open_) return Decision::ADMIT;
+  if (open_) return {Decision::ADMIT, {}};
   if (policy_.admits(visitor)) {
     ++admitted_;
-    return Decision::ADMIT;
+    return {Decision::ADMIT, {}};
   }
-  if (settings_.connect_wait.count() > 0 && held_ < slots_for_held(visitor)) {
-    ++held_;
-    return Decision::HOLD;
-  }
+  if (settings_.connect_wait.count() > 0 && held_ < places(visitor))
+    return {Decision::HOLD, Place(held_)};
   ++rejected_;
-  return Decision::REJECT;
+  return {Decision::REJECT, {}};
 }
 
-Gate::Judgement Gate::judge_held(const Visitor &visitor, Instant since) {
+Gate::Judgement Gate::judge_held(const Visitor &visitor, Instant since,
+                                 Place &place) {
   Judgement judgement;
   judgement.decision = Decision::ADMIT;
   if (is_open()) {
-    --held_;
+    place.give_back();
     return judgement;
   }
   Lock lock(mutex_);
@@ -293,15 +292,14 @@ Gate::Judgement Gate::judge_held(const Visitor &visitor, Instant since) {
     judgement.decision = Decision::REJECT;
     ++rejected_;
   }
-  --held_;
+  // Under the lock: if too many were held, the next one may have to stay.
+  place.give_back();
   return judgement;
 }
 
-void Gate::leave() { --held_; }
-
-void Gate::reject_held() {
+void Gate::reject_held(Place place) {
   Lock lock(mutex_);
-  --held_;
+  place.give_back();
   ++rejected_;
 }
 

@@ -94,7 +94,8 @@ class Held final : public HeldClient {
 
 void login(THD *thd, const Visitor &visitor) try {
   GateService &service = GateService::instance();
-  switch (service.gate.knock(visitor)) {
+  Gate::Reception reception = service.gate.knock(visitor);
+  switch (reception.decision) {
     case Gate::Decision::ADMIT:
       return;
     case Gate::Decision::REJECT:
@@ -106,7 +107,8 @@ void login(THD *thd, const Visitor &visitor) try {
   HoldOutcome outcome;
   {
     Held client(thd);
-    outcome = hold(service.gate, service.clock, visitor, client);
+    outcome = hold(service.gate, service.clock, visitor,
+                   std::move(reception.place), client);
   }
   switch (outcome) {
     case HoldOutcome::ADMITTED:
@@ -124,9 +126,9 @@ void login(THD *thd, const Visitor &visitor) try {
 
 void change_of_user(THD *thd, Visitor visitor) {
   GateService &service = GateService::instance();
-  visitor.slots = 0;  // not held: a session that was admitted is in use
-  if (service.gate.knock(visitor) == Gate::Decision::ADMIT) return;
-  answer_change_user(thd, service.gate.rejection_text());
+  visitor.slots = 0;  // not held: a session that was let in is in use
+  if (service.gate.knock(visitor).decision == Gate::Decision::ADMIT) return;
+  answer_change_user(thd, service.gate.rejected_text());
 }
 
 void notify(THD *thd, unsigned int event_class, const void *event) try {
