@@ -37,13 +37,6 @@ message(STATUS "Building for MariaDB ${source_release}")
 
 find_library(RECOVERY_GATE_MYSQLSERVICES mysqlservices REQUIRED)
 
-# A server that was built without systemd tells it nothing, nor does the plugin.
-file(STRINGS ${server_generated}/my_config.h has_systemd REGEX "^#define HAVE_SYSTEMD 1")
-if(has_systemd)
-  find_package(PkgConfig REQUIRED)
-  pkg_check_modules(RECOVERY_GATE_SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
-endif()
-
 # add_server_plugin(NAME SOURCE...): NAME.so in the build folder
 function(add_server_plugin name)
   add_library(${name} MODULE ${ARGN})
@@ -63,8 +56,7 @@ function(add_server_plugin name)
     # The server keeps what this would have to compare with to itself.
     target_compile_options(${name} PRIVATE -fno-sanitize=vptr)
   endif()
-  target_link_libraries(${name} PRIVATE recovery_gate_door ${RECOVERY_GATE_MYSQLSERVICES}
-    $<TARGET_NAME_IF_EXISTS:PkgConfig::RECOVERY_GATE_SYSTEMD>)
+  target_link_libraries(${name} PRIVATE recovery_gate_door ${RECOVERY_GATE_MYSQLSERVICES})
   # nodelete: the gate's thread and statics outlive UNINSTALL SONAME.
   target_link_options(${name} PRIVATE
     -Wl,--version-script=${PROJECT_SOURCE_DIR}/plugin/recovery_gate/exports.map

@@ -30,7 +30,6 @@ readonly build_packages=(
   libpcre2-dev            # likewise (regular expressions)
   libboost-dev            # header-only parts of Boost
   libboost-thread-dev     # Boost.Thread and what it links
-  libsystemd-dev          # sd_notify, with which the server and the plugin tell systemd their state
   libfmt-dev              # text formatting
   libcli11-dev            # the tool's command line
   nlohmann-json3-dev      # its --json

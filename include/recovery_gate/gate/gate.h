@@ -95,6 +95,10 @@ class Gate {
   struct Orders {
     bool keep_waiting = true;  // false: it is open, or the server shuts down
     bool shut_down = false;    // stop the server; true once
+    /* Not empty: show it where a service manager shows the server's state. One line
+       when that has changed, once more a second after the first, with which the
+       server's own for a start may have crossed, and with each reminder. */
+    std::string status_line;
   };
 
   /* Both must outlive the gate. */
@@ -160,6 +164,7 @@ class Gate {
   void enter(GateState next);
   void follow(const SemisyncView &view);
   Orders mind_the_time();
+  std::string status_line();
   std::string waited(GateState state) const;
   std::string guarantee_given_up() const;
   milliseconds closed_for() const;
@@ -180,7 +185,9 @@ class Gate {
   std::string why_closed_;
   std::vector<ReplicaStanding> standings_;
   std::string proven_by_;
+  GateState shown_ = GateState::STARTING;  // in the status line
   Instant closed_at_{0}, entered_at_{0}, remind_at_{0};
+  Instant show_again_at_ = Instant::max();
   milliseconds reminder_interval_{0};
   std::optional<Instant> look_again_at_;
   std::optional<TimeoutAction> timed_out_with_;

@@ -8,6 +8,7 @@
 #define RECOVERY_GATE_WAITER_H
 
 #include <boost/thread/thread.hpp>
+#include <string>
 
 #include "recovery_gate/gate/acknowledgements.h"
 #include "recovery_gate/gate/gate.h"
@@ -18,6 +19,9 @@ namespace recovery_gate {
 class Host {
  public:
   virtual ~Host() = default;
+  /* Shows a line of text where a service manager shows the server's state, unless the
+     server shuts down. Must not block. Waiting thread only. */
+  virtual void show(const std::string &line) = 0;
   /* Asks for a clean shutdown and returns immediately. Waiting thread only. */
   virtual void shut_down() = 0;
   /* The gate is open, whoever opened it. Waiting thread only; not called when

@@ -16,6 +16,7 @@ using Lock = boost::lock_guard<boost::mutex>;
 // Between a replica's login and its first binary log event.
 constexpr milliseconds replica_settling_time{1000};
 constexpr milliseconds shortest_crowd_delay{1000}, longest_crowd_delay{10000};
+constexpr milliseconds one_more_line{1000};
 constexpr milliseconds first_reminder{60 * 1000};
 constexpr milliseconds longest_reminder{60 * 60 * 1000};
 
@@ -147,9 +148,23 @@ Gate::Orders Gate::observe(const SemisyncView &view) {
   Orders orders;
   if (state_ == S::STARTING) return orders;
   follow(view);
-  if (!open_ && !view.shutting_down) return mind_the_time();
-  orders.keep_waiting = false;
+  if (!open_ && !view.shutting_down)
+    orders = mind_the_time();
+  else
+    orders.keep_waiting = false;
+  orders.status_line = status_line();
   return orders;
+}
+
+std::string Gate::status_line() {
+  const Instant now = clock_.now();
+  if (state_ == shown_ && now < show_again_at_) return {};
+  const std::string line =
+      open_ ? "Recovery gate is open: clients are admitted"
+            : "Recovery gate is closed: " + waited(state_);
+  show_again_at_ = shown_ == S::STARTING ? now + one_more_line : Instant::max();
+  shown_ = state_;
+  return line;
 }
 
 void Gate::refresh(const SemisyncView &view) {
@@ -206,6 +221,7 @@ Gate::Orders Gate::mind_the_time() {
   if (now >= remind_at_) {
     journal_.warning("still closed after " + seconds_text(closed_for()) +
                      "; " + waited(state_));
+    show_again_at_ = now;
     reminder_interval_ = std::min(reminder_interval_ * 2, longest_reminder);
     remind_at_ = now + reminder_interval_;
   }
@@ -215,7 +231,7 @@ Gate::Orders Gate::mind_the_time() {
 std::optional<Instant> Gate::next_look() const {
   Lock lock(mutex_);
   if (open_ || state_ == S::STARTING) return std::nullopt;
-  Instant next = remind_at_;
+  Instant next = std::min(remind_at_, show_again_at_);
   if (look_again_at_) next = std::min(next, *look_again_at_);
   if (settings_.timeout.count() > 0 &&
       timed_out_with_ != settings_.timeout_action)

@@ -484,6 +484,14 @@ TEST(Gate, UsesEveryTransitionThatIsAllowedAndNoOther) {
 class ClosedGate : public testing::Test, protected Scene {
  protected:
   ClosedGate() { bring_to(S::CLOSED_ACK); }
+
+  /* There is nothing more to show until something changes. */
+  void show_first_lines() {
+    for (int i = 0; i < 2; ++i) {
+      gate.observe(replica_connected());
+      clock.advance(i == 0 ? seconds(1) : seconds(0));
+    }
+  }
 };
 
 TEST_F(ClosedGate, OpensWhenTheAwaitedPositionIsAcknowledged) {
@@ -703,6 +711,7 @@ TEST_F(ClosedGate, RemindsAfterAMinute) {
 
 TEST_F(ClosedGate, RemindsLessAndLessOftenButAtLeastOnceAnHour) {
   const Instant closed_at = clock.now();
+  show_first_lines();
   std::vector<minutes::rep> reminded_at;
   while (clock.now() < closed_at + hours(6)) {
     const Instant next = gate.next_look().value();
@@ -719,6 +728,7 @@ TEST_F(ClosedGate, RemindsLessAndLessOftenButAtLeastOnceAnHour) {
 }
 
 TEST_F(ClosedGate, RemindsOnceHoweverLateItIsAsked) {
+  show_first_lines();
   clock.advance(hours(5));
   gate.observe(replica_connected());
   gate.observe(replica_connected());
@@ -791,7 +801,8 @@ TEST_F(ClosedGate, OnlyWarnsWhenItTimesOutWithWarn) {
 TEST_F(ClosedGate, WarnsOfItsTimeoutOnce) {
   set_timeout(seconds(10), TimeoutAction::WARN);
   const Instant reminder = clock.now() + minutes(1);
-  clock.advance(seconds(10));
+  show_first_lines();
+  clock.advance(seconds(9));
   gate.observe(replica_connected());
   EXPECT_EQ(gate.next_look(), reminder);
   clock.advance(seconds(10));
@@ -936,6 +947,61 @@ TEST_F(StartingGate, RemembersAReplicaThatArrivedBeforeItClosed) {
   gate.replica_arrived();
   gate.decide(Mode::AUTO, after_a_crash(), replica_connected());
   EXPECT_EQ(gate.next_look(), clock.now() + seconds(1));
+}
+
+/* -------------------------------------------------------------------------
+   The status line. */
+
+class AStatusLine : public testing::Test, protected Scene {
+ protected:
+  AStatusLine() {
+    gate.decide(Mode::AUTO, after_a_crash(), no_replica());
+  }
+  std::string line(const SemisyncView &view) {
+    return gate.observe(view).status_line;
+  }
+};
+
+TEST_F(AStatusLine, SaysWhatTheGateWaitsForEachTimeThatChanges) {
+  EXPECT_EQ(line(no_replica()),
+            "Recovery gate is closed: waiting for REPLICA: no semi-sync "
+            "replica is connected that could acknowledge bin.000007:400");
+  EXPECT_EQ(line(no_replica()), "");
+  EXPECT_THAT(line(replica_connected()), HasSubstr("waiting for ACK"));
+  EXPECT_THAT(line(semisync_off()), HasSubstr("waiting for SEMISYNC_MASTER"));
+  EXPECT_EQ(line(semisync_off()), "");
+  EXPECT_THAT(line(proof_lost("it was deleted")),
+              HasSubstr("waiting for OVERRIDE"));
+  gate.open_by_hand("root@localhost");
+  EXPECT_EQ(line(no_replica()), "Recovery gate is open: clients are admitted");
+  EXPECT_EQ(line(no_replica()), "");
+}
+
+TEST_F(AStatusLine, ComesOnceMoreASecondAfterTheFirst) {
+  line(no_replica());
+  EXPECT_EQ(gate.next_look(), clock.now() + seconds(1));
+  clock.advance(seconds(1));
+  EXPECT_THAT(line(no_replica()), HasSubstr("waiting for REPLICA"));
+  clock.advance(seconds(1));
+  EXPECT_EQ(line(no_replica()), "");
+}
+
+TEST_F(AStatusLine, ComesAgainWithEachReminder) {
+  const Instant closed_at = clock.now();
+  std::vector<seconds::rep> shown_at;
+  while (clock.now() < closed_at + minutes(10)) {
+    clock.advance(seconds(1));
+    if (!line(no_replica()).empty())
+      shown_at.push_back(
+          std::chrono::duration_cast<seconds>(clock.now() - closed_at).count());
+  }
+  EXPECT_THAT(shown_at, ElementsAre(1, 2, 60, 180, 420));
+  EXPECT_THAT(journal.warnings(), SizeIs(1 + 3)) << "why it is closed, and these";
+}
+
+TEST_F(AStatusLine, ComesWhenWhoWaitsFindsTheGateOpen) {
+  gate.open_by_hand("root@localhost");
+  EXPECT_THAT(line(no_replica()), StartsWith("Recovery gate is open"));
 }
 
 /* -------------------------------------------------------------------------

@@ -57,6 +57,7 @@ void Waiter::run() {
       boost::this_thread::interruption_point();
       view = acknowledgements_.wait_for_change(view, gate_.next_look());
       const Gate::Orders orders = gate_.observe(view);
+      if (!orders.status_line.empty()) host_.show(orders.status_line);
       if (orders.shut_down) host_.shut_down();
       if (orders.keep_waiting) continue;
       if (gate_.is_open()) host_.opened();

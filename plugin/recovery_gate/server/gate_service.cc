@@ -12,6 +12,7 @@
 #include "server_shutdown.h"
 #include "server_facts.h"
 #include "server_start.h"
+#include "systemd.h"
 
 namespace recovery_gate {
 namespace {
@@ -151,13 +152,8 @@ bool GateService::begin() {
 void GateService::look() {
   const bool open = gate.is_open();
   ledger_.look(binlog_, open);
-  if (open) {
-    status_line_.opened();
-    return;
-  }
-  const GateSnapshot seen = gate.snapshot();
-  if (seen.state == GateState::CLOSED_UNPROVABLE) ledger_.lost_proof();
-  status_line_.closed(seen);
+  if (!open && gate.snapshot().state == GateState::CLOSED_UNPROVABLE)
+    ledger_.lost_proof();
 }
 
 void GateService::end() { end_server_thread(); }
@@ -230,6 +226,7 @@ void GateService::replica_left(THD *thd) {
   if (awaiting_) waiter_.wake();
 }
 
+void GateService::show(const std::string &line) { tell_systemd(line); }
 void GateService::shut_down() { shut_server_down(); }
 
 void GateService::opened() {

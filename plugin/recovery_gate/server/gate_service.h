@@ -23,11 +23,9 @@
 #include "recovery_gate/door/refuser.h"
 #include "recovery_gate/gate/report.h"
 #include "replicas.h"
-#include "recovery_gate/gate/status_line.h"
 #include "recovery_gate/gate/waiter.h"
 #include "semisync.h"
 #include "server_log.h"
-#include "systemd.h"
 
 namespace recovery_gate {
 
@@ -74,6 +72,7 @@ class GateService final : public Host, private Kept {
   void replica_arrived(const THD *thd);
   void replica_left(THD *thd);
 
+  void show(const std::string &line) override;
   void shut_down() override;
   void opened() override;
 
@@ -99,8 +98,6 @@ class GateService final : public Host, private Kept {
   Ledger ledger_{clock, log, state_file_};
   Replicas replicas_{clock, log};
   ServerBinlog binlog_{replicas_};
-  Systemd systemd_;
-  StatusLine status_line_{clock, systemd_};  // the keeper's thread only
   Keeper keeper_{*this, log, Ledger::look_interval};
   /* As the logs were before those that had expired were deleted. */
   struct Recovered {

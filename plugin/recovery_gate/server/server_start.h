@@ -10,12 +10,6 @@ namespace recovery_gate {
 bool wait_for_server();
 void stop_waiting_for_server() noexcept;
 
-/* Is the server's main thread seen where it waits for clients to connect? Not
-   while it is still on its way there, which it may be after wait_for_server()
-   has returned; not in a moment in which it takes a client in; and never on a
-   system that does not show it. Any thread. */
-bool server_waits_for_clients();
-
 /* Around all that a thread without a THD calls in the server. */
 void start_server_thread();
 void end_server_thread();

@@ -399,9 +399,17 @@ class FakeHost final : public Host {
  public:
   using Threads = std::vector<std::thread::id>;
 
+  void show(const std::string &line) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    shown_.push_back(line);
+  }
   void shut_down() override { add(&shut_down_by_); }
   void opened() override { add(&opened_by_); }
 
+  std::vector<std::string> shown() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return shown_;
+  }
   Threads shut_down_by() const { return copy(shut_down_by_); }
   Threads opened_by() const { return copy(opened_by_); }
 
@@ -416,6 +424,7 @@ class FakeHost final : public Host {
   }
 
   mutable std::mutex mutex_;
+  std::vector<std::string> shown_;
   Threads shut_down_by_, opened_by_;
 };
 

@@ -17,10 +17,8 @@ from pathlib import Path
 from rigs.servers import (
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
-    Pending,
     Replication,
     Servers,
-    SqlError,
     expect,
     wait_for,
 )
@@ -32,6 +30,7 @@ SLOW_NOTIFY = built("RECOVERY_GATE_SLOW_NOTIFY", "tools/rigs/libslow_notify.so")
 READY, STOPPING, HELD = "READY=1", "STOPPING=1", "X_HELD=1"
 SERVING = "Taking your SQL requests now..."
 CLOSED = "Recovery gate is closed: "
+OPEN = "Recovery gate is open: "
 ALWAYS = "--recovery-gate-mode=ALWAYS"
 
 
@@ -39,8 +38,9 @@ class Systemd:
     """Takes in what it is told, in that order."""
 
     def __init__(self, path: Path):
+        self.path = str(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(path))
+        self._socket.bind(self.path)
         self._socket.setblocking(False)
         self._told: list[str] = []
 
@@ -55,57 +55,48 @@ class Systemd:
         self.told()
         self._told = []
 
+    def fill(self) -> None:
+        """Whoever tells anything more has to wait for the next told()."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            with suppress(BlockingIOError):
+                while True:
+                    other.sendto(b"X_FULL=1", self.path)
+
     def lines(self) -> list[str]:
         """The texts that `systemctl status` showed, one after the other; not what
         InnoDB tells of its recovery, and the server of its end."""
         texts = [line.removeprefix("STATUS=") for line in self.told()]
-        texts = [text for text in texts if text.startswith((SERVING, CLOSED))]
-        return [text for i, text in enumerate(texts) if texts[i - 1 : i] != [text]]
+        return [text for text in texts if text.startswith((SERVING, CLOSED, OPEN))]
 
     def wait_for(self, assignment: str) -> None:
         wait_for(self.told, lambda told: assignment in told, assignment)
 
-    def wait_for_line(self, start: str) -> str:
-        """Waits until the line that is shown begins so; returns all of it."""
-        seen = wait_for(
+    def wait_for_line(self, start: str) -> None:
+        """Waits until the line that is shown begins so."""
+        wait_for(
             self.lines,
             lambda lines: lines and lines[-1].startswith(start),
             f"that the line becomes '{start}...'",
         )
-        return seen[-1]
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 class ToldToSystemd(Story):
     def __init__(self, servers: Servers):
         super().__init__(servers)
         self.systemd = Systemd(servers.folder / "notify")
-        self.primary = servers.add(
-            "primary",
-            *SEMISYNC_PRIMARY,
-            *QUICK,
-            *GATE,
-        )
-        self.primary.environment["NOTIFY_SOCKET"] = str(servers.folder / "notify")
+        self.primary = servers.add("primary", *SEMISYNC_PRIMARY, *QUICK, *GATE)
+        self.primary.environment["NOTIFY_SOCKET"] = self.systemd.path
         self.replica = servers.add("replica", *SEMISYNC_REPLICA, *QUICK)
         self.link = Replication(self.primary, self.replica)
 
     def steps(self):
-        yield self.open_start
-        yield self.crash
-        yield self.replica_comes
-        yield self.shutdown_while_open
-        yield self.semisync_is_off
-        yield self.opened_by_hand
-        yield self.shutdown_while_closed
-        yield self.opened_by_time_out
-        yield self.shut_down_by_time_out
+        yield self.never_closed
         yield self.server_is_slow_to_tell
+        yield self.replica_comes
         yield self.shutdown_while_the_line_is_sent
-        yield self.shutdown_right_after_opening
-        yield self.proof_lost
+        yield self.opened_after_the_shutdown_began
+        yield self.queue_is_full
         yield self.nobody_to_tell
 
     def more(self) -> str:
@@ -119,29 +110,17 @@ class ToldToSystemd(Story):
 
     def stop(self) -> None:
         """Nothing may come between the server's last lines."""
-        if self.primary.is_running():
-            status = self.primary.stop()
-            expect("a proper shutdown", status, status == 0)
+        status = self.primary.stop()
+        expect("a proper shutdown", status, status == 0)
         told = self.systemd.told()
         expect("that the server tells of its shutdown", told, STOPPING in told)
         after = told[told.index(STOPPING) :]
         expect(
             "only what the server itself tells after STOPPING=1",
             told,
-            not any(CLOSED in line or SERVING in line for line in after),
+            not any(line in text for text in after for line in (CLOSED, OPEN)),
         )
         expect("the last line", told, "down" in told[-1])
-
-    def awaited(self) -> str:
-        gate = self.primary.statuses("Recovery_gate%")
-        return f"{gate['Recovery_gate_ack_file']}:{gate['Recovery_gate_ack_pos']}"
-
-    def time_out(self, action: str) -> None:
-        self.start(ALWAYS)
-        self.systemd.wait_for_line(CLOSED)
-        self.primary.query(f"SET GLOBAL recovery_gate_timeout_action={action}")
-        with suppress(SqlError):  # a shutdown may come before the answer
-            self.primary.query("SET GLOBAL recovery_gate_timeout=1")
 
     @contextmanager
     def held(self, when: str, what: str):
@@ -155,102 +134,40 @@ class ToldToSystemd(Story):
 
     # Steps
 
-    def open_start(self) -> None:
+    def never_closed(self) -> None:
         """What the server tells without the plugin, and nothing else."""
         self.replica.start()
         self.start()
         self.link.set_up()
-        self.primary.query("CREATE DATABASE shop")
-        self.primary.query("CREATE TABLE shop.orders (id INT PRIMARY KEY)")
         self.link.cut()
         self.stop()
         lines = self.systemd.lines()
-        expect("none of the gate's lines", lines, CLOSED not in "".join(lines))
-        told = self.systemd.told()
-        expect("its line once", told, told.count(f"STATUS={SERVING}") == 1)
+        expect("the server's line, once", lines, lines == [SERVING])
 
-    def crash(self) -> None:
-        """It is killed while a commit waits for the replica."""
-        self.start()
-        before = self.primary.binlog_end()
-        commit = Pending(
-            self.primary.connect_as_admin(), "INSERT INTO shop.orders VALUES (1)"
-        )
-        wait_for(
-            self.primary.binlog_end,
-            lambda end: before < end,
-            "the commit in the binary log",
-        )
-        self.primary.kill9()
-        wait_for(commit.is_over, lambda over: over, "the commit to be cut off")
-        self.start()
-        self.systemd.wait_for_line(CLOSED)
+    def server_is_slow_to_tell(self) -> None:
+        """The server's line for a server that is ready replaces the gate's, which
+        comes once more."""
+        with self.held("HOLD_BEFORE", READY):
+            self.start(ALWAYS)
+            self.systemd.wait_for(HELD)
+            self.systemd.wait_for(f"STATUS={SERVING}")
+            self.systemd.wait_for_line(CLOSED)
+        gate = self.primary.statuses("Recovery_gate%")
+        awaited = f"{gate['Recovery_gate_ack_file']}:{gate['Recovery_gate_ack_pos']}"
+        line = self.systemd.lines()[-1]
         expect(
-            "the server's line, then what is missing",
-            self.systemd.lines(),
-            self.systemd.lines()
-            == [
-                SERVING,
-                f"{CLOSED}waiting for REPLICA: no semi-sync replica is connected"
-                f"; the awaited position is {self.awaited()}",
-            ],
+            "what is missing",
+            line,
+            line == f"{CLOSED}waiting for REPLICA: no semi-sync replica is connected"
+            f"; the awaited position is {awaited}",
         )
 
     def replica_comes(self) -> None:
         self.link.restore()
-        self.systemd.wait_for_line(SERVING)
+        self.systemd.wait_for_line(OPEN)
         opened_by = self.primary.status("Recovery_gate_opened_by")
         expect("by a replica", opened_by, opened_by == "ACK")
-        # It may be connected for less time than anybody looks away.
-        seen = [
-            line.removeprefix(f"{CLOSED}waiting for ").partition(":")[0]
-            for line in self.systemd.lines()
-        ]
-        expect(
-            "the way to an acknowledgement",
-            seen,
-            [line for line in seen if line != "ACK"] == [SERVING, "REPLICA", SERVING],
-        )
-
-    def shutdown_while_open(self) -> None:
         self.link.cut()
-        self.stop()
-
-    def semisync_is_off(self) -> None:
-        self.start(ALWAYS, "--rpl-semi-sync-master-enabled=OFF")
-        line = self.systemd.wait_for_line(f"{CLOSED}waiting for SEMISYNC_MASTER: ")
-        expect("what is missing", line, "rpl_semi_sync_master_enabled is OFF" in line)
-        self.primary.query("SET GLOBAL rpl_semi_sync_master_enabled=ON")
-        self.systemd.wait_for_line(f"{CLOSED}waiting for REPLICA: ")
-
-    def opened_by_hand(self) -> None:
-        self.primary.query("SET GLOBAL recovery_gate_open_now=ON")
-        self.systemd.wait_for_line(SERVING)
-        self.stop()
-
-    def shutdown_while_closed(self) -> None:
-        self.start(ALWAYS)
-        self.systemd.wait_for_line(f"{CLOSED}waiting for REPLICA: ")
-        self.stop()
-
-    def opened_by_time_out(self) -> None:
-        self.time_out("OPEN")
-        self.systemd.wait_for_line(SERVING)
-        self.stop()
-
-    def shut_down_by_time_out(self) -> None:
-        self.time_out("SHUTDOWN")
-        wait_for(self.primary.is_running, lambda runs: not runs, "a shutdown")
-        self.stop()
-
-    def server_is_slow_to_tell(self) -> None:
-        """The gate's line waits for the server's, which would replace it."""
-        with self.held("HOLD_BEFORE", READY):
-            self.start(ALWAYS)
-            self.systemd.wait_for(HELD)
-            self.systemd.wait_for_line(CLOSED)
-        lines = self.systemd.lines()
-        expect("the server's line first", lines, lines[0] == SERVING)
         self.stop()
 
     def shutdown_while_the_line_is_sent(self) -> None:
@@ -260,23 +177,31 @@ class ToldToSystemd(Story):
             self.systemd.wait_for(HELD)
         self.stop()
 
-    def shutdown_right_after_opening(self) -> None:
+    def opened_after_the_shutdown_began(self) -> None:
         with self.held("HOLD_AFTER", STOPPING):
             self.start(ALWAYS)
             self.systemd.wait_for_line(CLOSED)
-        self.primary.query("SET GLOBAL recovery_gate_open_now=ON")
+        self.primary.query("SELECT 1")
         self.primary.ask_to_stop()
+        self.systemd.wait_for(HELD)
+        self.primary.query("SET GLOBAL recovery_gate_open_now=ON")
         self.stop()
 
-    def proof_lost(self) -> None:
-        """The last step with these servers: the replica cannot follow any more."""
+    def queue_is_full(self) -> None:
+        """Nobody waits for systemd but the server itself."""
         self.start(ALWAYS)
         self.systemd.wait_for_line(CLOSED)
-        self.primary.query("RESET MASTER")
-        line = self.systemd.wait_for_line(f"{CLOSED}waiting for OVERRIDE: ")
-        expect("who has to help", line, "administrator" in line)
+        self.systemd.fill()
         self.primary.query("SET GLOBAL recovery_gate_open_now=ON")
-        self.systemd.wait_for_line(SERVING)
+        wait_for(
+            lambda: self.primary.value(
+                "SELECT COUNT(*) FROM information_schema.PROCESSLIST"
+                " WHERE USER='recovery gate'"
+            ),
+            lambda count: count == 0,
+            "the end of the thread that waits",
+        )
+        self.systemd.forget()
         self.stop()
 
     def nobody_to_tell(self) -> None:
