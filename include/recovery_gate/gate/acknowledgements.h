@@ -14,9 +14,19 @@
 
 #include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/base/clock.h"
+#include "recovery_gate/ledger/claim.h"
 #include "recovery_gate/ledger/proof.h"
 
 namespace recovery_gate {
+
+/* The servers that this one replicates from. */
+struct UpstreamView {
+  /* A replication connection is up, or tries to be. */
+  bool follows = false;
+  Finding finding;
+};
+
+bool operator==(const UpstreamView &a, const UpstreamView &b);
 
 /* Semi-sync as it stands at one moment. */
 struct SemisyncView {
@@ -33,6 +43,7 @@ struct SemisyncView {
   std::string proven_by;
   /* Of the semi-sync replicas that are connected. */
   std::vector<ReplicaStanding> standings;
+  UpstreamView upstream;
   /* Not empty: an acknowledgement of the awaited position would no longer
      prove anything, and this says why. It never becomes empty again. */
   std::string proof_lost;

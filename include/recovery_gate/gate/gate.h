@@ -68,6 +68,9 @@ struct GateSnapshot {
   /* The semi-sync replicas that are connected, and what each has shown; while
      closed. */
   std::vector<ReplicaStanding> replicas;
+  UpstreamView upstream;  // likewise
+  /* An acknowledgement could still prove that a replica has what is owed. */
+  bool is_provable = true;
   std::uint64_t held = 0;                    // right now
   std::uint64_t admitted = 0, rejected = 0;  // while closed
   milliseconds closed_for{0};
@@ -184,6 +187,8 @@ class Gate {
   std::uint64_t admitted_ = 0, rejected_ = 0;
   std::string why_closed_;
   std::vector<ReplicaStanding> standings_;
+  UpstreamView upstream_;
+  bool is_provable_ = true;
   std::string proven_by_;
   GateState shown_ = GateState::STARTING;  // in the status line
   Instant closed_at_{0}, entered_at_{0}, remind_at_{0};

@@ -10,11 +10,16 @@
     CLOSED_SEMISYNC_MASTER    closed; rpl_semi_sync_master_enabled is OFF
     CLOSED_REPLICA            closed; no semi-sync replica is connected
     CLOSED_ACK                closed; one is connected, no acknowledgement yet
-    CLOSED_UNPROVABLE         closed; nothing can prove the position any more
+    CLOSED_UNPROVABLE         closed; no acknowledgement can prove it any more
+    CLOSED_PRIMARY            closed; the server that this one replicates from may
+                              have what is in doubt
+    CLOSED_DIVERGED           closed; that server lacks what is in doubt
     OPEN_NOT_NEEDED           open; nothing was in doubt at this start
     OPEN_ACK                  open; a semi-sync replica acknowledged
     OPEN_OVERRIDE             open; an administrator opened it
     OPEN_TIMEOUT              open; recovery_gate_timeout_action=OPEN did
+    OPEN_PRIMARY              open; the server that this one replicates from has
+                              everything that was owed
 
   Open states are final: the gate guards a start of the server, and closes
   again at the next one.
@@ -33,18 +38,22 @@ enum class GateState {
   CLOSED_REPLICA,
   CLOSED_ACK,
   CLOSED_UNPROVABLE,
+  CLOSED_PRIMARY,
+  CLOSED_DIVERGED,
   OPEN_NOT_NEEDED,
   OPEN_ACK,
   OPEN_OVERRIDE,
   OPEN_TIMEOUT,
+  OPEN_PRIMARY,
 };
 
 inline constexpr GateState all_gate_states[] = {
     GateState::STARTING,          GateState::CLOSED_SEMISYNC_MASTER,
     GateState::CLOSED_REPLICA,    GateState::CLOSED_ACK,
-    GateState::CLOSED_UNPROVABLE, GateState::OPEN_NOT_NEEDED,
+    GateState::CLOSED_UNPROVABLE, GateState::CLOSED_PRIMARY,
+    GateState::CLOSED_DIVERGED,   GateState::OPEN_NOT_NEEDED,
     GateState::OPEN_ACK,          GateState::OPEN_OVERRIDE,
-    GateState::OPEN_TIMEOUT,
+    GateState::OPEN_TIMEOUT,      GateState::OPEN_PRIMARY,
 };
 
 /* Why the gate was closed at this start; Recovery_gate_reason. */
@@ -66,10 +75,10 @@ bool is_open(GateState state);
 
 /* "OPEN" or "CLOSED": Recovery_gate_state. */
 const char *state_name(GateState state);
-/* "SEMISYNC_MASTER", "REPLICA", "ACK", "OVERRIDE", or "" when open or still
-   starting: Recovery_gate_waiting_for. */
+/* "SEMISYNC_MASTER", "REPLICA", "ACK", "OVERRIDE", "PRIMARY", "DIVERGED", or ""
+   when open or still starting: Recovery_gate_waiting_for. */
 const char *waiting_for_name(GateState state);
-/* "NOT_NEEDED", "ACK", "OVERRIDE", "TIMEOUT", or "" while closed:
+/* "NOT_NEEDED", "ACK", "OVERRIDE", "TIMEOUT", "PRIMARY", or "" while closed:
    Recovery_gate_opened_by. */
 const char *opened_by_name(GateState state);
 const char *reason_name(CloseReason reason);

@@ -26,6 +26,7 @@ inline constexpr char in_doubt[] = "In doubt";
 inline constexpr char was_in_doubt[] = "Was in doubt";
 inline constexpr char awaited[] = "Awaited position";
 inline constexpr char acknowledged[] = "Acknowledged";
+inline constexpr char primary[] = "Primary";
 inline constexpr char replicas[] = "Replicas";
 inline constexpr char held[] = "Held now";
 inline constexpr char admitted[] = "Admitted while closed";

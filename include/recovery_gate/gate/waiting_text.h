@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "recovery_gate/binlog/binlog_position.h"
+#include "recovery_gate/gate/acknowledgements.h"
 #include "recovery_gate/gate/gate_state.h"
 #include "recovery_gate/ledger/proof.h"
 
@@ -18,7 +19,8 @@ namespace recovery_gate {
    `replicas` are the semi-sync replicas that are connected. */
 std::string waiting_text(GateState state, const BinlogPosition &awaited,
                          const BinlogPosition &recovered_end,
-                         const std::vector<ReplicaStanding> &replicas);
+                         const std::vector<ReplicaStanding> &replicas,
+                         const UpstreamView &upstream);
 
 /* advice(), unless all of these replicas can prove nothing: what can be done about
    that. */

@@ -6,6 +6,9 @@
 #ifndef RECOVERY_GATE_HISTORY_H
 #define RECOVERY_GATE_HISTORY_H
 
+#include <cstdint>
+#include <optional>
+
 #include "recovery_gate/binlog/gtid_state.h"
 
 namespace recovery_gate {
@@ -44,6 +47,21 @@ void branch_off(const GtidState &common, const GtidState &ended,
 /* Takes down that replicas were there, if they were not before, and which are
    behind. Returns whether there was anything new. */
 bool add_arrivals(const History &arrived, History *history);
+
+/* The highest number of a domain, whoever wrote it; 0: none. */
+std::uint64_t highest_in(const GtidState &state, std::uint32_t domain);
+
+/* Numbers of one domain. */
+struct Numbers {
+  std::uint32_t domain = 0;
+  std::uint64_t first = 0, last = 0;
+};
+
+/* Whoever names the last of these numbers, or a later one, has it from this history:
+   they come after all that an earlier one may have used, or up to where all histories
+   are the same. A replica with that id is also believed above where it came in. */
+bool is_believed(const History &history, const Numbers &numbers,
+                 std::optional<std::uint32_t> replica = std::nullopt);
 
 inline bool operator==(const History &a, const History &b) {
   return a.known == b.known && a.earlier == b.earlier &&

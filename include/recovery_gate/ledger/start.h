@@ -65,6 +65,12 @@ std::string follow_up(const std::vector<std::string> &recovered,
                       const BinlogSample &start, Ledger::Inheritance *found,
                       StartFacts *facts);
 
+/* What a server has to have that has all that is owed at this start: `owed` was read
+   from the logs that are there.
+   `recorded` is the history as the last run left it, `history` that of now. */
+std::vector<Claim> claims_of(const StartFacts &facts, const Owed &owed,
+                             const History &recorded, const History &history);
+
 }  // namespace recovery_gate
 
 #endif  // RECOVERY_GATE_START_H

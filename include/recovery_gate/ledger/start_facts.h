@@ -42,6 +42,8 @@ struct StartFacts {
   Obligation carried_over;
   /* Empty, or what could not be found out. In doubt the gate closes. */
   std::string doubt;
+  /* What a replica has and recovery has cut off here. */
+  GtidState cut_off;
   /* Empty, or why no acknowledgement can prove anything at this start. */
   std::string unprovable;
   /* The last binary log written before this start, its last event's end, and

@@ -22,7 +22,7 @@ template <class Value>
 std::string decode_body(EventType type, const std::string &body, Value *value) {
   // A copy of its own, so that AddressSanitizer sees what is read behind it.
   const std::vector<unsigned char> bytes(body.begin(), body.end());
-  return decode(header_of(type), {bytes.data(), bytes.size()}, value);
+  return decode(header_of(type), {bytes.data(), bytes.size()}, value).text();
 }
 
 /* Every body that is cut short is refused, whatever it is. */
@@ -79,7 +79,7 @@ class FormatDescriptionTest : public testing::Test {
   std::string decode_it(EventHeader header = header_of(
                             EventType::FORMAT_DESCRIPTION)) {
     const std::vector<unsigned char> bytes(body_.begin(), body_.end());
-    return decode(header, {bytes.data(), bytes.size()}, &description_);
+    return decode(header, {bytes.data(), bytes.size()}, &description_).text();
   }
 
   std::string body_;

@@ -358,7 +358,7 @@ TEST(BinlogReaderTest, EndsAtAnEventWhoseChecksumIsWrong) {
       for (std::size_t i = 0; i <= n; ++i) ASSERT_TRUE(reader.next(&event));
       ByteRange body;
       EXPECT_THAT(
-          asks_for_body ? reader.body(event, &body) : reader.verify(event).text(),
+          (asks_for_body ? reader.body(event, &body) : reader.verify(event)).text(),
           HasSubstr("wrong checksum"));
       EXPECT_FALSE(reader.next(&event));
       EXPECT_EQ(reader.position(), log.offset(n));

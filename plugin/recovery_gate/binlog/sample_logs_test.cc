@@ -148,7 +148,8 @@ TEST_P(Samples, HoldTheEventsThatTheServersToolPrints) {
   Event event;
   for (const Expected &expected : expected_events(GetParam())) {
     SCOPED_TRACE(expected.offset);
-    ASSERT_TRUE(reader.next(&event)) << reader.error() << reader.tail_reason();
+    ASSERT_TRUE(reader.next(&event))
+        << reader.error().text() << reader.tail_reason();
     EXPECT_EQ(event.offset, expected.offset);
     EXPECT_EQ(event.end(), expected.end);
     EXPECT_EQ(event.header.end_position, expected.end);

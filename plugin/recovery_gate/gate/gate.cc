@@ -27,7 +27,14 @@ std::string seconds_text(milliseconds duration) {
   return text;
 }
 
-S closed_state(const SemisyncView &view) {
+/* What this server replicates from comes first: whether it has a replica of its own
+   then says little. */
+S closed_state(const SemisyncView &view, bool is_provable) {
+  if (view.upstream.follows)
+    return view.upstream.finding.possession == Possession::LACKS
+               ? S::CLOSED_DIVERGED
+               : S::CLOSED_PRIMARY;
+  if (!is_provable) return S::CLOSED_UNPROVABLE;
   if (!view.enabled) return S::CLOSED_SEMISYNC_MASTER;
   return view.replicas == 0 ? S::CLOSED_REPLICA : S::CLOSED_ACK;
 }
@@ -88,15 +95,15 @@ void Gate::decide(Mode mode, const StartFacts &facts,
   // Without a position there is nothing that could be acknowledged.
   const std::string unprovable =
       facts.unprovable.empty() ? view.proof_lost : facts.unprovable;
-  const bool provable = !facts.awaited.empty() && unprovable.empty();
+  is_provable_ = !facts.awaited.empty() && unprovable.empty();
   if (!unprovable.empty()) why += "; " + unprovable;
   why_closed_ = why;
-  if (provable)
+  if (is_provable_)
     why += ". Clients are kept out until a semi-sync replica has acknowledged " +
            to_string(facts.awaited);
   journal_.warning(std::string("CLOSED, reason ") + reason_name(reason_) +
                    ": " + why);
-  enter(provable ? closed_state(view) : S::CLOSED_UNPROVABLE);
+  enter(closed_state(view, is_provable_));
 }
 
 bool Gate::owes() const {
@@ -173,17 +180,23 @@ void Gate::refresh(const SemisyncView &view) {
 }
 
 void Gate::follow(const SemisyncView &view) {
-  if (open_ || view.shutting_down || state_ == S::CLOSED_UNPROVABLE) return;
+  if (open_ || view.shutting_down) return;
   standings_ = view.standings;
   proven_by_ = view.proven_by;
-  if (!view.proof_lost.empty()) {
+  upstream_ = view.upstream;
+  if (!view.proof_lost.empty() && is_provable_) {
     journal_.error(view.proof_lost +
                    ": no acknowledgement can prove any longer that a replica "
                    "has what was recovered");
-    enter(S::CLOSED_UNPROVABLE);
-  } else {
-    enter(view.proven ? S::OPEN_ACK : closed_state(view));
+    is_provable_ = false;
   }
+  if (view.proven && is_provable_)
+    enter(S::OPEN_ACK);
+  else if (view.upstream.follows &&
+           view.upstream.finding.possession == Possession::HAS)
+    enter(S::OPEN_PRIMARY);
+  else
+    enter(closed_state(view, is_provable_));
 }
 
 Gate::Orders Gate::mind_the_time() {
@@ -261,7 +274,9 @@ Obligation Gate::obligation() const {
   if (!owes()) return {};
   Obligation owed{Debt::CARRIED_OVER, facts_.unprovable.empty(),
                   facts_.recovered_end, facts_.recovered_identity,
-                  facts_.recovered_gtid};
+                  facts_.recovered_gtid, {}};
+  // They take time to find, and until then those of before count.
+  owed.claims = facts_.carried_over.claims;
   // What was taken on first stays on record until it is settled.
   const Obligation &first = facts_.carried_over;
   if (first.debt == Debt::CARRIED_OVER && !first.recovered_end.empty()) {
@@ -280,7 +295,7 @@ Gate::Reception Gate::knock(const Visitor &visitor) {
     ++admitted_;
     return {Decision::ADMIT, {}};
   }
-  if (settings_.connect_wait.count() > 0 && held_ < places(visitor))
+  if (settings_.connect_wait.count() > 0 && held_ < slots_for_held(visitor))
     return {Decision::HOLD, Place(held_)};
   ++rejected_;
   return {Decision::REJECT, {}};
@@ -328,6 +343,12 @@ std::uint32_t Gate::slots_for_held(const Visitor &visitor) const {
 
 std::string Gate::rejection_text() const {
   Lock lock(mutex_);
+  if (state_ == S::CLOSED_PRIMARY || state_ == S::CLOSED_DIVERGED)
+    return std::string(label::gate_is_closed) + "what was recovered up to " +
+           to_string(facts_.recovered_end) +
+           (state_ == S::CLOSED_PRIMARY
+                ? " is not yet known to be on the primary of this server"
+                : " is not on the primary of this server, which has diverged");
   if (state_ == S::CLOSED_UNPROVABLE)
     return std::string(label::gate_is_closed) + "what was recovered up to " +
            to_string(facts_.recovered_end) +
@@ -355,6 +376,8 @@ GateSnapshot Gate::snapshot() const {
   shown.recovered_gtid = facts_.recovered_gtid;
   shown.unsettled = facts_.unsettled;
   shown.replicas = standings_;
+  shown.upstream = upstream_;
+  shown.is_provable = is_provable_;
   if (reason_ != CloseReason::NONE) {
     shown.awaited = facts_.awaited;
     shown.closed_for = closed_for();
@@ -383,6 +406,10 @@ void Gate::enter(GateState next) {
   if (next == S::OPEN_ACK)
     journal_.note("OPEN after " + seconds_text(closed_for()) + ": semi-sync " +
                   proven_by_);
+  if (next == S::OPEN_PRIMARY)
+    journal_.note("OPEN after " + seconds_text(closed_for()) +
+                  ": the server that this one replicates from, " +
+                  upstream_.finding.why);
   if (next == S::OPEN_TIMEOUT)
     journal_.error("opened after " + seconds_text(closed_for()) +
                    " by recovery_gate_timeout_action=OPEN. " +
@@ -407,7 +434,7 @@ milliseconds Gate::closed_for() const {
 
 std::string Gate::waited(GateState state) const {
   return waiting_text(state, facts_.awaited, facts_.recovered_end,
-                      standings_);
+                      standings_, upstream_);
 }
 
 }  // namespace recovery_gate

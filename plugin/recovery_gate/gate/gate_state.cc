@@ -67,6 +67,21 @@ constexpr Row row_of(S state) {
           "Compare this server with its replicas. Then make another server the "
           "primary, or open the gate manually, which gives up the guarantee: SET "
           "GLOBAL recovery_gate_open_now=ON here, or recovery-gate open.");
+    case S::CLOSED_PRIMARY:
+      return CLOSED_ROW(
+          "PRIMARY",
+          "this server replicates from another one, and it is not known whether "
+          "that one has what is in doubt",
+          "Check SHOW ALL SLAVES STATUS here: once the primary can be asked, the "
+          "gate opens by itself if it has everything.");
+    case S::CLOSED_DIVERGED:
+      return CLOSED_ROW(
+          "DIVERGED",
+          "the server that this one replicates from lacks what is in doubt",
+          "This server has transactions that its primary lacks. See which: "
+          "recovery-gate inspect. Bring the rows over to the primary, or rebuild "
+          "this server from it. SET GLOBAL recovery_gate_open_now=ON here gives up "
+          "the guarantee.");
     case S::OPEN_NOT_NEEDED:
       return OPEN_ROW("NOT_NEEDED", "this start had nothing to wait for");
     case S::OPEN_ACK:
@@ -78,6 +93,10 @@ constexpr Row row_of(S state) {
       return OPEN_ROW("TIMEOUT",
                       "recovery_gate_timeout_action=OPEN opened it and gave up the "
                       "guarantee");
+    case S::OPEN_PRIMARY:
+      return OPEN_ROW("PRIMARY",
+                      "the server that this one replicates from has everything "
+                      "that was in doubt");
   }
   return {};
 }
@@ -119,8 +138,8 @@ struct Transition {
 
 /*
   The whole machine. Two absences carry the guarantee: nothing leads out of an
-  open state, and nothing but an administrator or a time-out that was asked
-  for leads out of CLOSED_UNPROVABLE.
+  open state, and no acknowledgement opens a gate that waits in
+  CLOSED_UNPROVABLE.
 */
 constexpr Transition transitions[] = {
     {S::STARTING, S::OPEN_NOT_NEEDED},
@@ -128,30 +147,64 @@ constexpr Transition transitions[] = {
     {S::STARTING, S::CLOSED_REPLICA},
     {S::STARTING, S::CLOSED_ACK},
     {S::STARTING, S::CLOSED_UNPROVABLE},
+    {S::STARTING, S::CLOSED_PRIMARY},
+    {S::STARTING, S::CLOSED_DIVERGED},
 
     {S::CLOSED_SEMISYNC_MASTER, S::CLOSED_REPLICA},
     {S::CLOSED_SEMISYNC_MASTER, S::CLOSED_ACK},
     {S::CLOSED_SEMISYNC_MASTER, S::CLOSED_UNPROVABLE},
+    {S::CLOSED_SEMISYNC_MASTER, S::CLOSED_PRIMARY},
+    {S::CLOSED_SEMISYNC_MASTER, S::CLOSED_DIVERGED},
     {S::CLOSED_SEMISYNC_MASTER, S::OPEN_ACK},
+    {S::CLOSED_SEMISYNC_MASTER, S::OPEN_PRIMARY},
     {S::CLOSED_SEMISYNC_MASTER, S::OPEN_OVERRIDE},
     {S::CLOSED_SEMISYNC_MASTER, S::OPEN_TIMEOUT},
 
     {S::CLOSED_REPLICA, S::CLOSED_SEMISYNC_MASTER},
     {S::CLOSED_REPLICA, S::CLOSED_ACK},
     {S::CLOSED_REPLICA, S::CLOSED_UNPROVABLE},
+    {S::CLOSED_REPLICA, S::CLOSED_PRIMARY},
+    {S::CLOSED_REPLICA, S::CLOSED_DIVERGED},
     {S::CLOSED_REPLICA, S::OPEN_ACK},
+    {S::CLOSED_REPLICA, S::OPEN_PRIMARY},
     {S::CLOSED_REPLICA, S::OPEN_OVERRIDE},
     {S::CLOSED_REPLICA, S::OPEN_TIMEOUT},
 
     {S::CLOSED_ACK, S::CLOSED_SEMISYNC_MASTER},
     {S::CLOSED_ACK, S::CLOSED_REPLICA},
     {S::CLOSED_ACK, S::CLOSED_UNPROVABLE},
+    {S::CLOSED_ACK, S::CLOSED_PRIMARY},
+    {S::CLOSED_ACK, S::CLOSED_DIVERGED},
     {S::CLOSED_ACK, S::OPEN_ACK},
+    {S::CLOSED_ACK, S::OPEN_PRIMARY},
     {S::CLOSED_ACK, S::OPEN_OVERRIDE},
     {S::CLOSED_ACK, S::OPEN_TIMEOUT},
 
+    {S::CLOSED_UNPROVABLE, S::CLOSED_PRIMARY},
+    {S::CLOSED_UNPROVABLE, S::CLOSED_DIVERGED},
+    {S::CLOSED_UNPROVABLE, S::OPEN_PRIMARY},
     {S::CLOSED_UNPROVABLE, S::OPEN_OVERRIDE},
     {S::CLOSED_UNPROVABLE, S::OPEN_TIMEOUT},
+
+    {S::CLOSED_PRIMARY, S::CLOSED_SEMISYNC_MASTER},
+    {S::CLOSED_PRIMARY, S::CLOSED_REPLICA},
+    {S::CLOSED_PRIMARY, S::CLOSED_ACK},
+    {S::CLOSED_PRIMARY, S::CLOSED_UNPROVABLE},
+    {S::CLOSED_PRIMARY, S::CLOSED_DIVERGED},
+    {S::CLOSED_PRIMARY, S::OPEN_ACK},
+    {S::CLOSED_PRIMARY, S::OPEN_PRIMARY},
+    {S::CLOSED_PRIMARY, S::OPEN_OVERRIDE},
+    {S::CLOSED_PRIMARY, S::OPEN_TIMEOUT},
+
+    {S::CLOSED_DIVERGED, S::CLOSED_SEMISYNC_MASTER},
+    {S::CLOSED_DIVERGED, S::CLOSED_REPLICA},
+    {S::CLOSED_DIVERGED, S::CLOSED_ACK},
+    {S::CLOSED_DIVERGED, S::CLOSED_UNPROVABLE},
+    {S::CLOSED_DIVERGED, S::CLOSED_PRIMARY},
+    {S::CLOSED_DIVERGED, S::OPEN_ACK},
+    {S::CLOSED_DIVERGED, S::OPEN_PRIMARY},
+    {S::CLOSED_DIVERGED, S::OPEN_OVERRIDE},
+    {S::CLOSED_DIVERGED, S::OPEN_TIMEOUT},
 };
 
 }  // namespace

@@ -13,28 +13,40 @@ using S = GateState;
 
 bool waits_for_proof(S state) {
   return state == S::CLOSED_SEMISYNC_MASTER || state == S::CLOSED_REPLICA ||
-         state == S::CLOSED_ACK;
+         state == S::CLOSED_ACK || state == S::CLOSED_PRIMARY ||
+         state == S::CLOSED_DIVERGED;
 }
 
 TEST(GateState, AllowsExactlyTheseTransitions) {
   // From each state, a row, to each, a column, both in this order.
-  const S order[] = {
-      S::STARTING,   S::CLOSED_SEMISYNC_MASTER, S::CLOSED_REPLICA,
-      S::CLOSED_ACK, S::CLOSED_UNPROVABLE,        S::OPEN_NOT_NEEDED,
-      S::OPEN_ACK,   S::OPEN_OVERRIDE,          S::OPEN_TIMEOUT};
+  const S order[] = {S::STARTING,
+                     S::CLOSED_SEMISYNC_MASTER,
+                     S::CLOSED_REPLICA,
+                     S::CLOSED_ACK,
+                     S::CLOSED_UNPROVABLE,
+                     S::CLOSED_PRIMARY,
+                     S::CLOSED_DIVERGED,
+                     S::OPEN_NOT_NEEDED,
+                     S::OPEN_ACK,
+                     S::OPEN_OVERRIDE,
+                     S::OPEN_TIMEOUT,
+                     S::OPEN_PRIMARY};
   const char *const allowed[] = {
-      ". x x x x x . . .",  // STARTING
-      ". . x x x . x x x",  // CLOSED_SEMISYNC_MASTER
-      ". x . x x . x x x",  // CLOSED_REPLICA
-      ". x x . x . x x x",  // CLOSED_ACK
-      ". . . . . . . x x",  // CLOSED_UNPROVABLE
-      ". . . . . . . . .",  // OPEN_NOT_NEEDED
-      ". . . . . . . . .",  // OPEN_ACK
-      ". . . . . . . . .",  // OPEN_OVERRIDE
-      ". . . . . . . . .",  // OPEN_TIMEOUT
+      ". x x x x x x x . . . .",  // STARTING
+      ". . x x x x x . x x x x",  // CLOSED_SEMISYNC_MASTER
+      ". x . x x x x . x x x x",  // CLOSED_REPLICA
+      ". x x . x x x . x x x x",  // CLOSED_ACK
+      ". . . . . x x . . x x x",  // CLOSED_UNPROVABLE
+      ". x x x x . x . x x x x",  // CLOSED_PRIMARY
+      ". x x x x x . . x x x x",  // CLOSED_DIVERGED
+      ". . . . . . . . . . . .",  // OPEN_NOT_NEEDED
+      ". . . . . . . . . . . .",  // OPEN_ACK
+      ". . . . . . . . . . . .",  // OPEN_OVERRIDE
+      ". . . . . . . . . . . .",  // OPEN_TIMEOUT
+      ". . . . . . . . . . . .",  // OPEN_PRIMARY
   };
-  for (int from = 0; from < 9; ++from)
-    for (int to = 0; to < 9; ++to)
+  for (int from = 0; from < 12; ++from)
+    for (int to = 0; to < 12; ++to)
       EXPECT_EQ(is_allowed(order[from], order[to]),
                 allowed[from][2 * to] == 'x')
           << full_name(order[from]) << " to " << full_name(order[to]);
@@ -43,9 +55,9 @@ TEST(GateState, AllowsExactlyTheseTransitions) {
 TEST(GateState, ListsEveryStateOnce) {
   const std::set<S> states(std::begin(all_gate_states),
                            std::end(all_gate_states));
-  EXPECT_EQ(std::size(all_gate_states), 9u);
-  EXPECT_EQ(states.size(), 9u);
-  EXPECT_EQ(*states.rbegin(), S::OPEN_TIMEOUT);
+  EXPECT_EQ(std::size(all_gate_states), 12u);
+  EXPECT_EQ(states.size(), 12u);
+  EXPECT_EQ(*states.rbegin(), S::OPEN_PRIMARY);
 }
 
 TEST(GateState, IsFinalOnceOpen) {
@@ -57,10 +69,11 @@ TEST(GateState, IsFinalOnceOpen) {
       }
 }
 
-TEST(GateState, LeavesAnOverrideOnlyByHandOrTimeOut) {
+TEST(GateState, LeavesAnOverrideForNoAcknowledgement) {
   for (const S to : all_gate_states)
     if (is_allowed(S::CLOSED_UNPROVABLE, to)) {
-      EXPECT_THAT(to, AnyOf(S::OPEN_OVERRIDE, S::OPEN_TIMEOUT));
+      EXPECT_THAT(to, AnyOf(S::OPEN_OVERRIDE, S::OPEN_TIMEOUT, S::OPEN_PRIMARY,
+                            S::CLOSED_PRIMARY, S::CLOSED_DIVERGED));
     }
 }
 
@@ -101,10 +114,13 @@ TEST(GateState, IsShownUnderTheNamesThatMonitoringKnows) {
       {S::CLOSED_ACK, false, "CLOSED", "ACK", "", "CLOSED (ACK)"},
       {S::CLOSED_UNPROVABLE, false, "CLOSED", "OVERRIDE", "",
        "CLOSED (OVERRIDE)"},
+      {S::CLOSED_PRIMARY, false, "CLOSED", "PRIMARY", "", "CLOSED (PRIMARY)"},
+      {S::CLOSED_DIVERGED, false, "CLOSED", "DIVERGED", "", "CLOSED (DIVERGED)"},
       {S::OPEN_NOT_NEEDED, true, "OPEN", "", "NOT_NEEDED", "OPEN (NOT_NEEDED)"},
       {S::OPEN_ACK, true, "OPEN", "", "ACK", "OPEN (ACK)"},
       {S::OPEN_OVERRIDE, true, "OPEN", "", "OVERRIDE", "OPEN (OVERRIDE)"},
       {S::OPEN_TIMEOUT, true, "OPEN", "", "TIMEOUT", "OPEN (TIMEOUT)"},
+      {S::OPEN_PRIMARY, true, "OPEN", "", "PRIMARY", "OPEN (PRIMARY)"},
   };
   ASSERT_EQ(std::size(expected), std::size(all_gate_states));
   for (const auto &shown : expected) {

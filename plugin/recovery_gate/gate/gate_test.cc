@@ -27,7 +27,8 @@ const std::string awaited_text = "bin.000007:400";
 const std::string recovered_text = "bin.000006:1234";
 
 constexpr S closed_states[] = {S::CLOSED_SEMISYNC_MASTER, S::CLOSED_REPLICA,
-                               S::CLOSED_ACK, S::CLOSED_UNPROVABLE};
+                               S::CLOSED_ACK, S::CLOSED_UNPROVABLE,
+                               S::CLOSED_PRIMARY, S::CLOSED_DIVERGED};
 
 constexpr Debt all_debts[] = {Debt::NONE, Debt::CRASH, Debt::SHUTDOWN,
                               Debt::CARRIED_OVER};
@@ -53,6 +54,13 @@ const Visitor stranger{"app", false, false};
 const Visitor administrator{"root", true, false};
 const Visitor replica{"repl", false, true};
 
+SemisyncView replicating(Possession possession) {
+  SemisyncView view = no_replica();
+  view.upstream.follows = true;
+  view.upstream.finding = {possession, "db2:3306 (server_id 2) says so", {}};
+  return view;
+}
+
 /* Semi-sync as it is when the gate is in a closed state. */
 SemisyncView view_in(S state) {
   switch (state) {
@@ -62,6 +70,10 @@ SemisyncView view_in(S state) {
       return no_replica();
     case S::CLOSED_UNPROVABLE:
       return proof_lost("the binary log was deleted");
+    case S::CLOSED_PRIMARY:
+      return replicating(Possession::NOT_SHOWN);
+    case S::CLOSED_DIVERGED:
+      return replicating(Possession::LACKS);
     default:
       return replica_connected();
   }
@@ -92,6 +104,10 @@ struct Scene {
       case S::OPEN_ACK:
         bring_to(S::CLOSED_ACK);
         gate.observe(acknowledged(awaited));
+        break;
+      case S::OPEN_PRIMARY:
+        bring_to(S::CLOSED_PRIMARY);
+        gate.observe(replicating(Possession::HAS));
         break;
       case S::OPEN_OVERRIDE:
         bring_to(S::CLOSED_ACK);
@@ -395,6 +411,25 @@ const Event events[] = {
        scene.gate.observe(view);
      },
      S::CLOSED_UNPROVABLE, std::nullopt},
+    {"it is not known what its primary has",
+     [](Scene &scene, S) {
+       scene.gate.observe(replicating(Possession::NOT_SHOWN));
+     },
+     S::CLOSED_PRIMARY, S::CLOSED_PRIMARY},
+    {"its primary lacks something",
+     [](Scene &scene, S) { scene.gate.observe(replicating(Possession::LACKS)); },
+     S::CLOSED_DIVERGED, S::CLOSED_DIVERGED},
+    {"its primary has everything",
+     [](Scene &scene, S) { scene.gate.observe(replicating(Possession::HAS)); },
+     S::OPEN_PRIMARY, S::OPEN_PRIMARY},
+    {"its primary has everything, and it is acknowledged",
+     [](Scene &scene, S) {
+       SemisyncView view = replicating(Possession::HAS);
+       view.proven = true;
+       view.proven_by = "replica 2 has acknowledged it";
+       scene.gate.observe(view);
+     },
+     S::OPEN_ACK, S::OPEN_PRIMARY},
     {"the server shuts down",
      [](Scene &scene, S) {
        scene.gate.observe(shutting_down(acknowledged(awaited)));
@@ -460,6 +495,26 @@ TEST(Gate, GoesWhereItShouldFromEveryStateWhateverHappens) {
                                       : event.from_waiting;
     EXPECT_EQ(to, next.value_or(from));
   });
+}
+
+TEST(Gate, OpensForNoAcknowledgementOnceTheProofWasLostWhateverComesBetween) {
+  for (const Possession possession : {Possession::NOT_SHOWN, Possession::LACKS}) {
+    Scene scene;
+    scene.bring_to(S::CLOSED_UNPROVABLE);
+    scene.gate.observe(replicating(possession));
+    scene.gate.observe(acknowledged(awaited));
+    EXPECT_EQ(scene.state(), S::CLOSED_UNPROVABLE);
+    EXPECT_FALSE(scene.gate.snapshot().is_provable);
+  }
+}
+
+TEST(Gate, SaysWhoseGtidsHaveOpenedIt) {
+  Scene scene;
+  scene.bring_to(S::CLOSED_PRIMARY);
+  scene.gate.observe(replicating(Possession::HAS));
+  EXPECT_THAT(scene.journal.lines(),
+              ElementsAre(tells("OPEN after", "the server that this one replicates from",
+                                "db2:3306 (server_id 2) says so")));
 }
 
 TEST(Gate, UsesEveryTransitionThatIsAllowedAndNoOther) {

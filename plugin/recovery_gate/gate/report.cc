@@ -108,6 +108,10 @@ std::string status_page(const Report &report) {
     in_doubt(report, &page);
     page.line(label::awaited, to_string(gate.awaited));
   }
+  if (closed && gate.upstream.follows)
+    page.line(label::primary, gate.upstream.finding.why.empty()
+                                  ? "not asked yet"
+                                  : gate.upstream.finding.why);
   if (closed) replicas(report, &page);
   if (was_closed) {
     if (closed) page.line(label::held, std::to_string(gate.held));

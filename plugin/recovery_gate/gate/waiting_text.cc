@@ -20,10 +20,17 @@ const ReplicaStanding *obstacle(GateState state,
 
 std::string waiting_text(GateState state, const BinlogPosition &awaited,
                          const BinlogPosition &recovered_end,
-                         const std::vector<ReplicaStanding> &replicas) {
+                         const std::vector<ReplicaStanding> &replicas,
+                         const UpstreamView &upstream) {
   const std::string name = waiting_for_name(state);
   if (name.empty()) return full_name(state);
   const ReplicaStanding *replica = obstacle(state, replicas);
+  const bool is_about_primary = state == GateState::CLOSED_PRIMARY ||
+                                state == GateState::CLOSED_DIVERGED;
+  if (is_about_primary)
+    return "waiting for " + name + ": " + meaning(state) +
+           (upstream.finding.why.empty() ? "" : ": " + upstream.finding.why) +
+           "; recovered up to " + to_string(recovered_end);
   const std::string lacks =
       replica ? "what semi-sync replica " + std::to_string(replica->server_id) +
                     " acknowledges proves nothing: " + replica->why

@@ -1,8 +1,10 @@
 #include "recovery_gate/ledger/history.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace recovery_gate {
+
 void branch_off(const GtidState &common, const GtidState &ended,
                 History *history) {
   const bool is_first = history->known && history->earlier.empty();
@@ -45,6 +47,35 @@ bool add_arrivals(const History &arrived, History *history) {
     highest = std::max(highest, number);
   }
   return !added.empty() || history->behind.size() != behind || passed_over;
+}
+
+std::uint64_t highest_in(const GtidState &state, std::uint32_t domain) {
+  std::uint64_t highest = 0;
+  for (auto gtid = state.lower_bound({domain, 0});
+       gtid != state.end() && gtid->first.domain == domain; ++gtid)
+    highest = std::max(highest, gtid->second);
+  return highest;
+}
+
+bool is_believed(const History &history, const Numbers &numbers,
+                 std::optional<std::uint32_t> replica) {
+  if (history.known &&
+      numbers.last <= highest_in(history.common, numbers.domain))
+    return true;
+  std::uint64_t earlier = std::numeric_limits<std::uint64_t>::max();
+  if (history.known)
+    earlier = history.earlier.empty()
+                  ? 0
+                  : std::max(highest_in(history.earlier, numbers.domain),
+                             unseen_numbers);
+  std::uint64_t above = earlier;
+  if (replica && history.replica_ids.count(*replica) != 0) {
+    const auto arrived = history.replicas.find({numbers.domain, *replica});
+    above = arrived == history.replicas.end()
+                ? 0
+                : std::min(earlier, arrived->second);
+  }
+  return numbers.first > above;
 }
 
 }  // namespace recovery_gate

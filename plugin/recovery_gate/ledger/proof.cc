@@ -2,14 +2,11 @@
 
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
-#include <limits>
 
 namespace recovery_gate {
 namespace {
 
 using Lock = boost::lock_guard<boost::mutex>;
-
-constexpr std::uint64_t any_number = std::numeric_limits<std::uint64_t>::max();
 
 /* Certainly, and not at the same place. */
 bool is_before(const BinlogPosition &a, const BinlogPosition &b) {
@@ -19,36 +16,6 @@ bool is_before(const BinlogPosition &a, const BinlogPosition &b) {
 bool contains(const GtidState &state, const Gtid &gtid) {
   const auto last = state.find({gtid.domain, gtid.server_id});
   return last != state.end() && last->second >= gtid.sequence;
-}
-
-std::uint64_t highest_in(const GtidState &state, std::uint32_t domain) {
-  std::uint64_t highest = 0;
-  for (auto gtid = state.lower_bound({domain, 0});
-       gtid != state.end() && gtid->first.domain == domain; ++gtid)
-    highest = std::max(highest, gtid->second);
-  return highest;
-}
-
-/* Above this number, what a replica names shows what else it has; and up to the one
-   that all histories have in common. */
-bool is_believed(const History &history, std::uint32_t domain,
-                 std::uint32_t replica, const OwedDomain &owed) {
-  if (history.known &&
-      owed.last.sequence <= highest_in(history.common, domain))
-    return true;
-  std::uint64_t earlier = any_number;
-  if (history.known)
-    earlier = history.earlier.empty()
-                  ? 0
-                  : std::max(highest_in(history.earlier, domain), unseen_numbers);
-  std::uint64_t above = earlier;
-  if (history.replica_ids.count(replica) != 0) {
-    const auto arrived = history.replicas.find({domain, replica});
-    above = arrived == history.replicas.end()
-                ? 0
-                : std::min(earlier, arrived->second);
-  }
-  return owed.first.sequence > above;
 }
 
 /*
@@ -490,7 +457,7 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
   if (!owed.broken.empty() && may_have_skipped)
     return lacks(shows_not(now, domain, owed) + ": " + owed.broken,
                  advice_to_compare(owed));
-  if (!is_believed(history, domain, now.server_id, owed))
+  if (!is_believed(history, {domain, owed.first.sequence, owed.last.sequence}, now.server_id))
     return lacks(shows_not(now, domain, owed) +
                      (history.known
                           ? ": this server's binary log was begun anew, and the "

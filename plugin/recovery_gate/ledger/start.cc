@@ -103,6 +103,7 @@ Ledger::Inheritance inherit(const Ledger &ledger, const Failure &unknown,
         "the binary log that holds it was deleted, or is not the one that was "
         "recovered";
   if (!found.cut_off.empty()) {
+    facts->cut_off = found.cut_off;
     const std::string lost = to_string(found.cut_off);
     doubt = "recovery has cut transactions off the binary log that a replica had "
             "acknowledged, up to GTID " + lost;
@@ -171,6 +172,26 @@ std::string follow_up(const std::vector<std::string> &recovered,
                    "start, and holds what is in doubt. A replica that lacks that "
                    "cannot be sent it any more. One that names its last GTID has it"
              : std::string();
+}
+
+std::vector<Claim> claims_of(const StartFacts &facts, const Owed &owed,
+                             const History &recorded, const History &history) {
+  const std::vector<Claim> &known = facts.carried_over.claims;
+  const std::string lost = facts.doubt.empty() ? facts.unprovable : facts.doubt;
+  std::vector<Claim> claims;
+  if (!facts.cut_off.empty()) {
+    claims.push_back(claim_of(facts.cut_off, recorded));
+  } else if (!lost.empty() && !known.empty()) {
+    claims = known;
+  } else if (!lost.empty()) {
+    Claim claim;
+    claim.last = facts.unsettled;
+    claim.uncertain = lost;
+    claims.push_back(std::move(claim));
+  }
+  Claim claim = claim_of(owed, facts.unsettled, history);
+  if (!claim.empty()) claims.push_back(std::move(claim));
+  return claims;
 }
 
 }  // namespace recovery_gate

@@ -113,7 +113,7 @@ TEST_F(StartFactsTest, ForetellsAStartWhoseLogIsNotThereYet) {
 class FollowUpTest : public StartFactsTest {
  protected:
   FollowUpTest() {
-    ledger.load(false, {});
+    static_cast<void>(ledger.load(false, {}));
     binlog.write_own();
     binlog.shut_down();
     recovered = binlog.paths();
@@ -128,10 +128,10 @@ class FollowUpTest : public StartFactsTest {
     next.log = {"", 1, gtids};
     std::vector<std::string> logs = recovered;
     logs.push_back("");
-    found = inherit(ledger, "", logs, "", next, nullptr, &facts);
+    found = inherit(ledger, {}, logs, {}, next, nullptr, &facts);
   }
-  std::string follow(const std::string &index_error = "") {
-    return follow_up(recovered, gtids, binlog.paths(), index_error,
+  std::string follow(const Failure &index_failure = {}) {
+    return follow_up(recovered, gtids, binlog.paths(), index_failure,
                      binlog.now(), &found, &facts);
   }
 

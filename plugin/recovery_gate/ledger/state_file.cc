@@ -19,9 +19,10 @@ namespace recovery_gate {
 namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
-constexpr char first_line[] = "recovery-gate-state 3\n";
-/* Of before there was a history in it; the length is the same. */
-constexpr char old_first_line[] = "recovery-gate-state 2\n";
+constexpr char first_line[] = "recovery-gate-state 4\n";
+constexpr std::size_t at_version = sizeof "recovery-gate-state " - 1;
+/* The oldest that is read had no history in it, the next one no claims. */
+constexpr char first_with_history = '3', first_with_claims = '4', oldest = '2';
 
 constexpr const char *debt_names[] = {"none", "crash", "shutdown",
                                       "carried-over"};
@@ -218,18 +219,20 @@ std::string encode(const Record &record) {
       "\nreplica-ids " + ids_text(record.history.replica_ids) +
       "\nreplica-gtid " + to_string(record.history.replicas) +
       "\nbehind-ids " + ids_text(record.history.behind) +
-      "\npassed-gtid " + to_string(record.history.passed_over) + "\n";
+      "\npassed-gtid " + to_string(record.history.passed_over) + "\nclaims " +
+      to_text(owed.claims) + "\n";
   return content + checksum_line(content);
 }
 
 Failure decode(const std::string &content, Record *record) {
   if (content.empty())
     return "it is empty, as when there was no room to write it";
-  if (content.compare(0, 20, first_line, 20) != 0)
+  if (content.size() < sizeof first_line ||
+      content.compare(0, at_version, first_line, at_version) != 0)
     return "it is not a state file of the recovery gate";
-  const bool is_old =
-      content.compare(0, sizeof old_first_line - 1, old_first_line) == 0;
-  if (!is_old && content.compare(0, sizeof first_line - 1, first_line) != 0)
+  const char version = content[at_version];
+  if (content[at_version + 1] != '\n' || version < oldest ||
+      version > first_line[at_version])
     return "it was written by another version of the plugin";
 
   const auto last = content.rfind("crc32 ");
@@ -260,7 +263,7 @@ Failure decode(const std::string &content, Record *record) {
   settled.gtids = lines.gtids("settled-gtid");
   if (!settled.position.empty()) read.settled = std::move(settled);
   read.other_server_ids = parse_ids(lines.value("other-server-ids"), &lines);
-  if (is_old) {
+  if (version < first_with_history) {
     // It does not say, so it is in doubt.
     read.received = false;
     read.history.known = false;
@@ -275,6 +278,8 @@ Failure decode(const std::string &content, Record *record) {
     read.history.behind = parse_ids(lines.value("behind-ids"), &lines);
     read.history.passed_over = lines.gtids("passed-gtid");
   }
+  if (version >= first_with_claims)
+    lines.demand(parse(lines.value("claims"), &read.obligation.claims));
   lines.value("crc32");
   if (!lines.is_right() || !lines.is_at_end()) return "it is damaged";
   *record = std::move(read);

@@ -421,7 +421,7 @@ TEST(StateFile, CrashedAtAnyCallHoldsTheOldContentOrTheNew) {
         files.faulty_call = call;
         bool returned = false;
         try {
-          StateFile(files, "data").save(owing);
+          static_cast<void>(StateFile(files, "data").save(owing));
           returned = true;
         } catch (const FaultyFiles::Crash &) {
         }
@@ -447,7 +447,7 @@ TEST(StateFile, CrashedAtAnyCallOfItsFirstWriteIsNotThereOrWhole) {
         files.fault = fault;
         files.faulty_call = call;
         try {
-          StateFile(files, "data").save(owing);
+          static_cast<void>(StateFile(files, "data").save(owing));
         } catch (const FaultyFiles::Crash &) {
         }
         files.come_back(unsynced_survived);

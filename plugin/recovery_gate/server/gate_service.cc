@@ -42,6 +42,7 @@ GateService::GateService()
 
 void GateService::stop() noexcept {
   keeper_.stop();
+  upstream_watch_.stop();
   waiter_.stop();
   refuser.stop();
   guarding_ = false;
@@ -100,6 +101,7 @@ void GateService::decide(Mode mode, StartFacts facts) {
   demand.written = facts.unsettled;
   demand.own = facts.own_ids;
   const SemisyncView view = semisync_.await({start.end, needed, demand});
+  const History recorded = ledger_.record().history;
   gate.decide(mode, facts, view);
   if (!has_expired.empty()) log.warning(has_expired);
   xids.seal();
@@ -111,6 +113,14 @@ void GateService::decide(Mode mode, StartFacts facts) {
   } else {
     awaiting_ = true;
     pin_plugins(true);
+    // Before the waiting thread, which ends it when the gate opens.
+    upstream_watch_.start(
+        [this, facts, demand, recorded, history = ledger_.record().history] {
+          const std::vector<Claim> claims = claims_of(
+              facts, replicas_.read_owed(demand, 0), recorded, history);
+          ledger_.note_claims(claims);
+          return claims;
+        });
     waiter_.start();
   }
   keep();
@@ -135,6 +145,7 @@ void GateService::keep() try {
 
 void GateService::shutting_down() {
   refuser.stop();
+  upstream_watch_.stop();
   if (!keeping_) return;
   keeper_.stop();
   std::vector<std::string> paths;
@@ -152,8 +163,7 @@ bool GateService::begin() {
 void GateService::look() {
   const bool open = gate.is_open();
   ledger_.look(binlog_, open);
-  if (!open && gate.snapshot().state == GateState::CLOSED_UNPROVABLE)
-    ledger_.lost_proof();
+  if (!open && !gate.snapshot().is_provable) ledger_.lost_proof();
 }
 
 void GateService::end() { end_server_thread(); }
@@ -181,6 +191,11 @@ Report GateService::report(const std::function<bool()> &cancelled) {
   if (is_open(report.gate.state)) return report;
   report.acknowledged = semisync_.look().acknowledged;
   return report;
+}
+
+bool GateService::has_replicated_since_reset(std::uint32_t server_id) const {
+  return replicas_.is_reset() &&
+         ledger_.record().history.replica_ids.count(server_id) != 0;
 }
 
 /* Read when somebody wants to know, and once: a start does not wait for it. */
@@ -231,6 +246,7 @@ void GateService::shut_down() { shut_server_down(); }
 
 void GateService::opened() {
   awaiting_ = false;
+  upstream_watch_.finish();
   ledger_.opened();
   pin_plugins(false);
 }

@@ -23,9 +23,11 @@
 #include "recovery_gate/door/refuser.h"
 #include "recovery_gate/gate/report.h"
 #include "replicas.h"
+#include "recovery_gate/gate/upstream.h"
 #include "recovery_gate/gate/waiter.h"
 #include "semisync.h"
 #include "server_log.h"
+#include "upstream.h"
 
 namespace recovery_gate {
 
@@ -86,6 +88,7 @@ class GateService final : public Host, private Kept {
   GateService();
 
   void keep();
+  bool has_replicated_since_reset(std::uint32_t server_id) const;
   InDoubt in_doubt(const std::function<bool()> &cancelled);
 
   bool begin() override;
@@ -108,8 +111,13 @@ class GateService final : public Host, private Kept {
   std::optional<Recovered> recovered_;
   Failure unknown_;  // why it is not known what earlier starts owe
   Semisync semisync_{clock, log, replicas_,
-                     [this] { return ledger_.record().history; }};
+                     [this] { return ledger_.record().history; },
+                     [this] { return upstream_watch_.view(); }};
   Waiter waiter_{gate, semisync_, *this};
+  ServerUpstreams upstreams_{log, [this](std::uint32_t id) {
+                               return has_replicated_since_reset(id);
+                             }};
+  UpstreamWatch upstream_watch_{upstreams_, log, [this] { waiter_.wake(); }};
 
   InDoubtStretch in_doubt_stretch_;  // does not change once it is decided
   boost::mutex in_doubt_mutex_;      // guards the next

@@ -128,7 +128,7 @@ void change_of_user(THD *thd, Visitor visitor) {
   GateService &service = GateService::instance();
   visitor.slots = 0;  // not held: a session that was let in is in use
   if (service.gate.knock(visitor).decision == Gate::Decision::ADMIT) return;
-  answer_change_user(thd, service.gate.rejected_text());
+  answer_change_user(thd, service.gate.rejection_text());
 }
 
 void notify(THD *thd, unsigned int event_class, const void *event) try {

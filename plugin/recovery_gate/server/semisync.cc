@@ -27,11 +27,13 @@ PSI_stage_info stage_waiting = {
 }  // namespace
 
 Semisync::Semisync(const Clock &clock, Journal &journal, Replicas &replicas,
-                   std::function<History()> history)
+                   std::function<History()> history,
+                   std::function<UpstreamView()> upstream)
     : clock_(clock),
       journal_(journal),
       replicas_(replicas),
       history_(std::move(history)),
+      upstream_(std::move(upstream)),
       silent_replicas_(clock, journal) {}
 
 SemisyncView Semisync::await(Awaited awaited) {
@@ -90,6 +92,7 @@ SemisyncView Semisync::look_locked() {
 }
 
 void Semisync::add_findings(SemisyncView *view) {
+  view->upstream = upstream_();
   boost::lock_guard<boost::mutex> lock(findings_mutex_);
   view->proven = proven_;
   view->proven_by = proven_by_;

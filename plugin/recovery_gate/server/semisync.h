@@ -37,9 +37,10 @@ struct Awaited {
 
 class Semisync final : public Acknowledgements {
  public:
-  /* `history` may be called from any thread, but not while await() is. */
+  /* `history` and `upstream` may be called from any thread, but not while await() is. */
   Semisync(const Clock &clock, Journal &journal, Replicas &replicas,
-           std::function<History()> history);
+           std::function<History()> history,
+           std::function<UpstreamView()> upstream);
 
   /*
     From now on, the position awaits an acknowledgement. Call it once, after the
@@ -81,6 +82,7 @@ class Semisync final : public Acknowledgements {
   Journal &journal_;
   Replicas &replicas_;
   const std::function<History()> history_;
+  const std::function<UpstreamView()> upstream_;
   std::atomic<bool> woken_{false};
   std::atomic<bool> attached_{false};
   Demand demand_;

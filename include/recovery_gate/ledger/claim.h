@@ -1,0 +1,95 @@
+/*
+  Has a server everything that is owed, by what it says of itself?
+
+  Not a replica that is sent this server's binary log, but the one that this server
+  replicates from: after a failover the old primary comes back as a replica of the
+  new one, and owes nothing any more once that one has what it owes. It says which
+  GTIDs it has; no GTID proves more than in Proof: the domain has to be one unbroken
+  ascending series of this server's own from the first owed one on, in this history.
+*/
+#ifndef RECOVERY_GATE_CLAIM_H
+#define RECOVERY_GATE_CLAIM_H
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "recovery_gate/binlog/gtid_state.h"
+#include "recovery_gate/ledger/history.h"
+#include "recovery_gate/ledger/owed.h"
+
+namespace recovery_gate {
+
+/* What to have would show that a server has all that is owed. It stays true when the
+   binary log is gone. */
+struct Claim {
+  /* The last owed GTID of each source: whoever lacks one of them lacks something. */
+  GtidState last;
+  /* Whose GTIDs are of this history: everybody's, or those of the servers with these
+     ids. */
+  bool believed_of_all = true;
+  ServerIds believed_of;
+  /* Empty: a server whose GTIDs are believed and that has them all, has everything.
+     Else why that would not follow. */
+  std::string uncertain;
+
+  bool empty() const { return last.empty() && uncertain.empty(); }
+};
+
+bool operator==(const Claim &a, const Claim &b);
+
+/* Of what was read from the binary log, where GTIDs mean what `history` says.
+   `unsettled`: the last GTID of each source, as far as they are known when the log
+   could not be read. */
+Claim claim_of(const Owed &owed, const GtidState &unsettled,
+               const History &history);
+
+/* Of GTIDs that are known, whatever is in the log: each is the last of its source. */
+Claim claim_of(const GtidState &gtids, const History &history);
+
+/* What a server says of itself. */
+struct ServerGtids {
+  std::uint32_t server_id = 0;
+  std::string name;  // "db2:3306 (server_id 2)"
+  /* gtid_binlog_state: a number covers all lower ones of its source. */
+  GtidState logged;
+  /* gtid_slave_pos: the last that it applied in each domain. */
+  GtidState applied;
+};
+
+enum class Possession {
+  HAS,
+  /* It certainly has not. */
+  LACKS,
+  /* What it says does not show it. */
+  NOT_SHOWN,
+};
+
+/* Of all owed GTIDs of a source up to `number`. */
+Possession possession(const ServerGtids &server, const GtidSource &source,
+                      std::uint64_t number);
+
+struct Finding {
+  Possession possession = Possession::NOT_SHOWN;
+  /* Who has it, or which GTIDs are lacking, or why it is not known; a clause. */
+  std::string why;
+  GtidState lacking;
+};
+
+bool operator==(const Finding &a, const Finding &b);
+
+/* Of several servers that this one replicates from: each owed GTID of each claim has
+   to be on one of them. No server: NOT_SHOWN. */
+Finding find_among(const std::vector<Claim> &claims,
+                   const std::vector<ServerGtids> &servers);
+
+/* For the state file: "0-1-8,1-1-3/all 0-1-3/2,5", one for each claim. Empty when one
+   is uncertain, and when there are none. */
+std::string to_text(const std::vector<Claim> &claims);
+/* False, and nothing is changed, for any other text. */
+bool parse(std::string_view text, std::vector<Claim> *claims);
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_CLAIM_H

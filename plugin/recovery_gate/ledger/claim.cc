@@ -1,0 +1,203 @@
+#include "recovery_gate/ledger/claim.h"
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <utility>
+
+namespace recovery_gate {
+namespace {
+
+std::string text_of(const GtidState &gtids) {
+  return (gtids.size() == 1 ? "GTID " : "GTIDs ") + to_string(gtids);
+}
+
+std::string names_of(const std::vector<ServerGtids> &servers) {
+  std::string names;
+  for (const ServerGtids &server : servers)
+    names += (names.empty() ? "" : " and ") + server.name;
+  return names;
+}
+
+Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers) {
+  Finding finding;
+  GtidState unclear;
+  std::string not_believed;
+  for (const auto &[source, number] : claim.last) {
+    bool has = false, may_have = false;
+    for (const ServerGtids &server : servers) {
+      const Possession one = possession(server, source, number);
+      const bool counts = claim.believed_of_all ||
+                          claim.believed_of.count(server.server_id) != 0;
+      has |= one == Possession::HAS && counts;
+      may_have |= one != Possession::LACKS;
+      if (one == Possession::HAS && !counts) not_believed = server.name;
+    }
+    if (!has) (may_have ? unclear : finding.lacking)[source] = number;
+  }
+  const std::string names = names_of(servers);
+  const bool many = servers.size() > 1;
+  if (!finding.lacking.empty()) {
+    finding.possession = Possession::LACKS;
+    finding.why = names + (many ? " lack " : " lacks ") + text_of(finding.lacking);
+  } else if (!not_believed.empty()) {
+    finding.why = not_believed + " names " + text_of(unclear) +
+                  ", which may be another transaction with the same number, of an "
+                  "earlier history of this server (RESET MASTER)";
+  } else if (!unclear.empty()) {
+    finding.why = "the GTIDs of " + names + " do not show whether it has " +
+                  text_of(unclear);
+  } else if (!claim.uncertain.empty()) {
+    finding.why = names + (many ? " name" : " names") +
+                  " the last GTID that is owed, which does not show the rest: " +
+                  claim.uncertain;
+  } else {
+    finding.possession = Possession::HAS;
+    finding.why =
+        claim.empty()
+            ? "nothing is owed, and this server replicates from " + names
+            : names + (many ? " have" : " has") +
+                  " everything that was owed, up to " + text_of(claim.last);
+  }
+  return finding;
+}
+
+/* Adds the first claim that matters to what is known of those before it. */
+void add(const Finding &one, Finding *all) {
+  if (one.possession == Possession::LACKS)
+    all->lacking.insert(one.lacking.begin(), one.lacking.end());
+  const auto rank = [](Possession possession) {
+    return possession == Possession::LACKS     ? 2
+           : possession == Possession::NOT_SHOWN ? 1
+                                               : 0;
+  };
+  if (!all->why.empty() && rank(one.possession) <= rank(all->possession)) return;
+  all->possession = one.possession;
+  all->why = one.why;
+}
+
+Claim with_believers(Claim claim, const std::vector<Numbers> &all,
+                     const History &history) {
+  claim.believed_of = history.replica_ids;
+  for (const Numbers &numbers : all) {
+    claim.believed_of_all &= is_believed(history, numbers);
+    for (auto id = claim.believed_of.begin(); id != claim.believed_of.end();)
+      id = is_believed(history, numbers, *id) ? std::next(id)
+                                              : claim.believed_of.erase(id);
+  }
+  if (claim.believed_of_all) claim.believed_of.clear();
+  return claim;
+}
+
+}  // namespace
+
+bool operator==(const Claim &a, const Claim &b) {
+  return a.last == b.last && a.believed_of_all == b.believed_of_all &&
+         a.believed_of == b.believed_of && a.uncertain == b.uncertain;
+}
+
+bool operator==(const Finding &a, const Finding &b) {
+  return a.possession == b.possession && a.why == b.why &&
+         a.lacking == b.lacking;
+}
+
+Claim claim_of(const Owed &owed, const GtidState &unsettled,
+               const History &history) {
+  Claim claim;
+  if (!owed.unknown.empty()) {
+    claim.last = unsettled;
+    claim.uncertain = "what this server owes cannot be read from its binary log (" +
+                      owed.unknown + ")";
+    return claim;
+  }
+  claim.last = owed.gtids();
+  std::vector<Numbers> all;
+  for (const auto &[domain, of_domain] : owed.domains) {
+    if (!of_domain.broken.empty()) claim.uncertain = of_domain.broken;
+    all.push_back({domain, of_domain.first.sequence, of_domain.last.sequence});
+  }
+  return with_believers(std::move(claim), all, history);
+}
+
+Claim claim_of(const GtidState &gtids, const History &history) {
+  Claim claim;
+  claim.last = gtids;
+  std::vector<Numbers> all;
+  for (const auto &[source, number] : gtids)
+    all.push_back({source.domain, number, number});
+  return with_believers(std::move(claim), all, history);
+}
+
+Possession possession(const ServerGtids &server, const GtidSource &source,
+                      std::uint64_t number) {
+  const auto has = [&](const GtidState &gtids) {
+    const auto last = gtids.find(source);
+    return last != gtids.end() && last->second >= number;
+  };
+  if (has(server.logged) || has(server.applied)) return Possession::HAS;
+  // It may have applied it before what it applied last, and not logged it.
+  for (const auto &[applied, last] : server.applied)
+    if (applied.domain == source.domain && last >= number &&
+        server.logged.count(applied) == 0)
+      return Possession::NOT_SHOWN;
+  return Possession::LACKS;
+}
+
+Finding find_among(const std::vector<Claim> &claims,
+                   const std::vector<ServerGtids> &servers) {
+  Finding finding;
+  if (servers.empty()) return finding;
+  finding.possession = Possession::HAS;
+  for (const Claim &claim : claims)
+    if (!claim.empty()) add(find_one(claim, servers), &finding);
+  if (finding.why.empty()) finding = find_one({}, servers);
+  return finding;
+}
+
+std::string to_text(const std::vector<Claim> &claims) {
+  std::string text;
+  for (const Claim &claim : claims) {
+    if (!claim.uncertain.empty()) return {};
+    if (claim.empty()) continue;
+    text += (text.empty() ? "" : " ") + to_string(claim.last) + "/";
+    if (claim.believed_of_all) text += "all";
+    std::string ids;
+    for (const std::uint32_t id : claim.believed_of)
+      ids += (ids.empty() ? "" : ",") + std::to_string(id);
+    text += ids;
+  }
+  return text;
+}
+
+bool parse(std::string_view text, std::vector<Claim> *claims) {
+  std::vector<Claim> read;
+  while (!text.empty()) {
+    const auto space = std::min(text.find(' '), text.size());
+    const std::string_view one = text.substr(0, space);
+    text.remove_prefix(std::min(space + 1, text.size()));
+    const auto slash = one.find('/');
+    Claim claim;
+    if (slash == std::string_view::npos || slash == 0 ||
+        !parse(one.substr(0, slash), &claim.last))
+      return false;
+    std::string_view ids = one.substr(slash + 1);
+    claim.believed_of_all = ids == "all";
+    if (claim.believed_of_all) ids = {};
+    while (!ids.empty()) {
+      std::uint32_t id = 0;
+      const auto [end, error] =
+          std::from_chars(ids.data(), ids.data() + ids.size(), id);
+      if (error != std::errc() ||
+          (end != ids.data() + ids.size() && *end != ','))
+        return false;
+      claim.believed_of.insert(id);
+      ids.remove_prefix(static_cast<std::size_t>(end - ids.data()));
+      if (!ids.empty()) ids.remove_prefix(1);
+    }
+    read.push_back(std::move(claim));
+  }
+  *claims = std::move(read);
+  return true;
+}
+
+}  // namespace recovery_gate

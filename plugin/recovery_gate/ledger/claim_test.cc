@@ -1,0 +1,150 @@
+#include "recovery_gate/ledger/claim.h"
+
+#include <gmock/gmock.h>
+
+namespace recovery_gate {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::uint32_t self = 1, other = 2;
+
+Owed owed_in(std::uint32_t domain, std::uint64_t first, std::uint64_t last) {
+  Owed owed;
+  OwedDomain &of_domain = owed.domains[domain];
+  of_domain.first = {domain, self, first};
+  of_domain.last = {domain, self, last};
+  of_domain.highest = {{self, last}};
+  of_domain.writers = {self};
+  return owed;
+}
+
+ServerGtids server(const GtidState &logged, const GtidState &applied = {}) {
+  return {other, "db2:3306 (server_id 2)", logged, applied};
+}
+
+Possession of(const Claim &claim, const ServerGtids &upstream) {
+  return find_among({claim}, {upstream}).possession;
+}
+
+TEST(Claim, IsMadeGoodByTheLastGtid) {
+  const Claim claim = claim_of(owed_in(0, 7, 8), {}, History());
+  EXPECT_EQ(of(claim, server({{{0, self}, 8}})), Possession::HAS);
+  EXPECT_EQ(of(claim, server({{{0, self}, 9}, {{0, other}, 20}})), Possession::HAS);
+  EXPECT_EQ(of(claim, server({}, {{{0, self}, 8}})), Possession::HAS);
+  EXPECT_EQ(of(claim, server({{{0, self}, 7}})), Possession::LACKS);
+  EXPECT_EQ(of(claim, server({})), Possession::LACKS);
+  // Its own later numbers in the domain say nothing of this server's.
+  EXPECT_EQ(of(claim, server({{{0, other}, 20}})), Possession::LACKS);
+  EXPECT_EQ(of(claim, server({{{1, self}, 20}})), Possession::LACKS);
+}
+
+TEST(Claim, NamesWhatIsLackingAndWho) {
+  const Claim claim = claim_of(owed_in(0, 7, 8), {}, History());
+  const Finding finding = find_among({claim}, {server({{{0, self}, 7}})});
+  EXPECT_EQ(finding.lacking, (GtidState{{{0, self}, 8}}));
+  EXPECT_EQ(finding.why, "db2:3306 (server_id 2) lacks GTID 0-1-8");
+}
+
+TEST(Claim, OfWhatWasAppliedAndNotLoggedOnlyTheLastIsKnown) {
+  const Claim claim = claim_of(owed_in(0, 7, 8), {}, History());
+  // It applied 0-3-12 last: 0-1-8 may have come before that.
+  EXPECT_EQ(of(claim, server({}, {{{0, 3}, 12}})), Possession::NOT_SHOWN);
+  EXPECT_EQ(of(claim, server({}, {{{0, 3}, 6}})), Possession::LACKS);
+  // What it logs, it would have logged.
+  EXPECT_EQ(of(claim, server({{{0, 3}, 12}}, {{{0, 3}, 12}})), Possession::LACKS);
+}
+
+TEST(Claim, SaysNothingWhereTheSeriesIsBroken) {
+  Owed owed = owed_in(0, 7, 8);
+  owed.domains[0].broken = "0-3-5 stands between them";
+  const Claim claim = claim_of(owed, {}, History());
+  const Finding finding = find_among({claim}, {server({{{0, self}, 8}})});
+  EXPECT_EQ(finding.possession, Possession::NOT_SHOWN);
+  EXPECT_THAT(finding.why, HasSubstr("0-3-5 stands between them"));
+  // That the last one is lacking is certain all the same.
+  EXPECT_EQ(of(claim, server({{{0, self}, 7}})), Possession::LACKS);
+}
+
+TEST(Claim, SaysNothingWhereTheLogCannotBeRead) {
+  Owed owed;
+  owed.unknown = "it is encrypted";
+  const Claim claim = claim_of(owed, {{{0, self}, 8}}, History());
+  EXPECT_EQ(of(claim, server({{{0, self}, 8}})), Possession::NOT_SHOWN);
+  EXPECT_EQ(of(claim, server({{{0, self}, 5}})), Possession::LACKS);
+  // Not even which GTIDs are owed.
+  EXPECT_EQ(of(claim_of(owed, {}, History()), server({{{0, self}, 8}})),
+            Possession::NOT_SHOWN);
+}
+
+TEST(Claim, IsBelievedInThisHistoryOnly) {
+  History history;
+  branch_off({}, {{{0, self}, 50}}, &history);
+  Claim claim = claim_of(owed_in(0, 7, 8), {}, history);
+  const Finding finding = find_among({claim}, {server({{{0, self}, 8}})});
+  EXPECT_EQ(finding.possession, Possession::NOT_SHOWN);
+  EXPECT_THAT(finding.why, HasSubstr("earlier history"));
+
+  // It came in in this history, at number 3.
+  history.replica_ids = {other};
+  history.replicas = {{{0, other}, 3}};
+  claim = claim_of(owed_in(0, 7, 8), {}, history);
+  EXPECT_EQ(of(claim, server({{{0, self}, 8}})), Possession::HAS);
+  ServerGtids stranger = server({{{0, self}, 8}});
+  stranger.server_id = 3;
+  EXPECT_EQ(of(claim, stranger), Possession::NOT_SHOWN);
+}
+
+TEST(Claim, IsUnknownWhereTheHistoryIs) {
+  History history;
+  history.known = false;
+  const Claim claim = claim_of(owed_in(0, 7, 8), {}, history);
+  EXPECT_EQ(of(claim, server({{{0, self}, 8}})), Possession::NOT_SHOWN);
+}
+
+TEST(Claim, SeveralServersTogetherMayHaveAll) {
+  Owed owed = owed_in(0, 7, 8);
+  owed.domains[1] = owed_in(1, 3, 4).domains[1];
+  const Claim claim = claim_of(owed, {}, History());
+  const ServerGtids first = server({{{0, self}, 8}});
+  ServerGtids second = server({{{1, self}, 4}});
+  second.server_id = 3;
+  EXPECT_EQ(of(claim, first), Possession::LACKS);
+  EXPECT_EQ(find_among({claim}, {first, second}).possession, Possession::HAS);
+}
+
+TEST(Claim, AllClaimsHaveToBeMadeGood) {
+  const Claim before = claim_of(owed_in(0, 7, 8), {}, History());
+  const Claim after = claim_of({{{0, self}, 3}, {{1, self}, 2}}, History());
+  EXPECT_EQ(find_among({before, after}, {server({{{0, self}, 8}})}).lacking,
+            (GtidState{{{1, self}, 2}}));
+  EXPECT_EQ(find_among({before, after}, {server({{{0, self}, 8}, {{1, self}, 2}})})
+                .possession,
+            Possession::HAS);
+}
+
+TEST(Claim, SurvivesARestart) {
+  Claim some = claim_of(owed_in(0, 7, 8), {}, History());
+  some.believed_of_all = false;
+  some.believed_of = {2, 5};
+  const std::vector<Claim> claims = {
+      claim_of({{{0, self}, 3}, {{1, self}, 2}}, History()), some};
+  EXPECT_EQ(to_text(claims), "0-1-3,1-1-2/all 0-1-8/2,5");
+  std::vector<Claim> read;
+  EXPECT_TRUE(parse(to_text(claims), &read));
+  EXPECT_EQ(read, claims);
+  some.uncertain = "it is encrypted";
+  EXPECT_EQ(to_text({some}), "");
+  for (const char *wrong : {"0-1-3", "/all", "0-1-3/x", "0-1-3/2;5", "0-1/all"}) {
+    EXPECT_FALSE(parse(wrong, &read)) << wrong;
+    EXPECT_EQ(read, claims);
+  }
+}
+
+TEST(Claim, NobodyHasNothing) {
+  EXPECT_EQ(find_among({}, {}).possession, Possession::NOT_SHOWN);
+  EXPECT_EQ(find_among({}, {server({})}).possession, Possession::HAS);
+}
+
+}  // namespace
+}  // namespace recovery_gate

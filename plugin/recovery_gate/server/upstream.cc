@@ -1,0 +1,187 @@
+#define MYSQL_SERVER 1
+#include <my_global.h>
+#include <mysql.h>
+#include <mysql/plugin.h>
+#include <mysql/services.h>
+#include <rpl_mi.h>
+#include <rpl_rli.h>
+#include <semisync_master.h>
+#include <slave.h>
+#include <sql_class.h>
+
+#include <memory>
+#include <utility>
+
+#include "server_start.h"
+#include "upstream.h"
+
+namespace recovery_gate {
+namespace {
+
+// Of a connection and of each answer. A server that takes longer is asked again soon.
+constexpr uint seconds_to_answer = 3;
+
+class ActiveLinksLock {
+ public:
+  ActiveLinksLock() : locked_(mysql_mutex_trylock(&LOCK_active_mi) == 0) {}
+  ~ActiveLinksLock() {
+    if (locked_) mysql_mutex_unlock(&LOCK_active_mi);
+  }
+  ActiveLinksLock(const ActiveLinksLock &) = delete;
+  ActiveLinksLock &operator=(const ActiveLinksLock &) = delete;
+
+  explicit operator bool() const { return locked_; }
+
+ private:
+  const bool locked_;
+};
+
+struct CloseConnection {
+  void operator()(MYSQL *connection) const { mysql_close(connection); }
+};
+using Connection = std::unique_ptr<MYSQL, CloseConnection>;
+
+struct FreeResult {
+  void operator()(MYSQL_RES *result) const { mysql_free_result(result); }
+};
+using Result = std::unique_ptr<MYSQL_RES, FreeResult>;
+
+struct Link {
+  std::string host, user, password;
+  uint port = 0;
+  std::uint32_t primary_id = 0;  // whom the I/O thread met there; 0: nobody yet
+  Connection connection;         // not connected yet, with the link's options
+
+  std::string name() const { return host + ":" + std::to_string(port); }
+};
+
+/* CHANGE MASTER, which alone changes these, needs the lock and a link that is
+   stopped. */
+Link link_of(Master_info *info) {
+  Link link;
+  link.host = info->host;
+  link.user = info->user;
+  link.password = info->password;
+  link.port = info->port;
+  link.primary_id = static_cast<std::uint32_t>(info->master_id);
+  link.connection.reset(mysql_init(nullptr));
+  if (!link.connection) throw std::bad_alloc();
+  setup_mysql_connection_for_master(link.connection.get(), info,
+                                    seconds_to_answer);
+  return link;
+}
+
+/* The one row that a query gives; a NULL is empty. Empty, and `*trouble` is set, when
+   it fails. */
+std::vector<std::string> row_of(MYSQL *connection, const std::string &query,
+                                std::string *trouble) {
+  if (mysql_real_query(connection, query.data(), query.size()) != 0) {
+    *trouble = mysql_error(connection);
+    return {};
+  }
+  const Result result(mysql_store_result(connection));
+  const MYSQL_ROW row = result ? mysql_fetch_row(result.get()) : nullptr;
+  if (row == nullptr) return {};
+  std::vector<std::string> values;
+  for (unsigned i = 0; i < mysql_num_fields(result.get()); ++i)
+    values.push_back(row[i] == nullptr ? "" : row[i]);
+  return values;
+}
+
+/* Why what the server says does not count, or empty. */
+std::string read_answer(const Link &link, ServerGtids *server) {
+  MYSQL *const connection = link.connection.get();
+  if (mysql_real_connect(connection, link.host.c_str(), link.user.c_str(),
+                         link.password.c_str(), nullptr, link.port, nullptr,
+                         0) == nullptr)
+    return "cannot connect to " + link.name() + ": " + mysql_error(connection);
+  std::string trouble;
+  const std::vector<std::string> said = row_of(
+      connection,
+      "SELECT @@global.server_id, @@global.gtid_binlog_state, "
+      "@@global.gtid_slave_pos",
+      &trouble);
+  if (said.size() != 3)
+    return link.name() + " does not say which GTIDs it has: " + trouble;
+  server->server_id = static_cast<std::uint32_t>(
+      std::strtoul(said[0].c_str(), nullptr, 10));
+  server->name = link.name() + " (server_id " + said[0] + ")";
+  if (server->server_id == global_system_variables.server_id)
+    return server->name + " is this server itself, or has its server_id";
+  if (link.primary_id != 0 && link.primary_id != server->server_id)
+    return server->name + " is not the server that replication is connected to "
+           "(server_id " + std::to_string(link.primary_id) + ")";
+  if (!parse(said[1], &server->logged) || !parse(said[2], &server->applied))
+    return server->name + " names GTIDs that cannot be read";
+  const std::vector<std::string> gate =
+      row_of(connection, "SHOW GLOBAL STATUS LIKE 'Recovery\\_gate\\_open'",
+             &trouble);
+  if (!trouble.empty()) return server->name + " gives no answer: " + trouble;
+  if (gate.size() == 2 && gate[1] != "ON")
+    return "the recovery gate of " + server->name + " is closed itself";
+  return {};
+}
+
+}  // namespace
+
+ServerUpstreams::ServerUpstreams(
+    Journal &journal, std::function<bool(std::uint32_t)> has_replicated)
+    : journal_(journal), has_replicated_(std::move(has_replicated)) {}
+
+bool ServerUpstreams::begin() {
+  if (!wait_for_server()) return false;
+  start_server_thread();
+  return true;
+}
+
+void ServerUpstreams::end() { end_server_thread(); }
+
+void ServerUpstreams::cancel() noexcept {
+  cancelled_ = true;
+  stop_waiting_for_server();
+}
+
+std::vector<UpstreamAnswer> ServerUpstreams::ask() {
+  std::vector<Link> links;
+  {
+    // Whoever holds it may be stopping a connection, which can take long.
+    const ActiveLinksLock lock;
+    if (!lock) return last_;
+    if (master_info_index == nullptr || abort_loop) return {};
+    HASH &all = master_info_index->master_info_hash;
+    for (ulong i = 0; i < all.records; ++i) {
+      auto *info = reinterpret_cast<Master_info *>(my_hash_element(&all, i));
+      if (info->slave_running != MYSQL_SLAVE_NOT_RUN)
+        links.push_back(link_of(info));
+    }
+  }
+  std::vector<UpstreamAnswer> answers;
+  for (const Link &link : links) {
+    UpstreamAnswer answer;
+    answer.trouble = cancelled_ ? "cancelled" : read_answer(link, &answer.server);
+    if (answer.trouble.empty() && has_replicated_(answer.server.server_id))
+      answer.trouble = answer.server.name +
+                       " was sent this server's binary log after RESET MASTER, so "
+                       "its GTIDs need not be those that are owed";
+    answers.push_back(std::move(answer));
+  }
+  if (!answers.empty()) mention_waiting_sessions();
+  return last_ = answers;
+}
+
+/* A replica whose semi-sync is on as a primary's waits for its own replicas with each
+   transaction that it applies. */
+void ServerUpstreams::mention_waiting_sessions() {
+  if (mentioned_ || !repl_semisync_master.get_master_enabled() ||
+      rpl_semi_sync_master_clients != 0 || rpl_semi_sync_master_wait_sessions == 0)
+    return;
+  mentioned_ = true;
+  journal_.warning(
+      "replication waits for a semi-sync acknowledgement with each transaction that "
+      "it applies, for up to " +
+      std::to_string(rpl_semi_sync_master_timeout) +
+      " ms (rpl_semi_sync_master_timeout), and no semi-sync replica of this server is "
+      "connected. While it is a replica: SET GLOBAL rpl_semi_sync_master_enabled=OFF");
+}
+
+}  // namespace recovery_gate

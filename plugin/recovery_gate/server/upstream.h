@@ -1,0 +1,48 @@
+/*
+  The seam to this server's replication connections, as the side that receives.
+
+  Each server that this one replicates from is asked with a short connection of its
+  own: the host, account and TLS settings are those of the replication connection, as
+  the server's own I/O thread uses them. It is asked for its GTIDs, which say what it
+  has; that it let this server's position pass says less, since it lets positions pass
+  in domains that it does not know, and with a file and a position checks nothing.
+*/
+#ifndef RECOVERY_GATE_SERVER_UPSTREAM_H
+#define RECOVERY_GATE_SERVER_UPSTREAM_H
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "recovery_gate/base/journal.h"
+#include "recovery_gate/gate/upstream.h"
+
+namespace recovery_gate {
+
+class ServerUpstreams final : public Upstreams {
+ public:
+  /* `has_replicated` says whether the server with this id was sent the binary log
+     after RESET MASTER: then its GTIDs may be of the new one. */
+  ServerUpstreams(Journal &journal,
+                  std::function<bool(std::uint32_t)> has_replicated);
+
+  bool begin() override;
+  void end() override;
+  std::vector<UpstreamAnswer> ask() override;
+  void cancel() noexcept override;
+
+ private:
+  void mention_waiting_sessions();
+
+  Journal &journal_;
+  const std::function<bool(std::uint32_t)> has_replicated_;
+  std::atomic<bool> cancelled_{false};
+  std::vector<UpstreamAnswer> last_;
+  bool mentioned_ = false;
+};
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_SERVER_UPSTREAM_H
