@@ -155,7 +155,7 @@ TEST_F(FollowUpTest, KnowsWhatTheLogHeldThatHasExpired) {
   facts.read_owed.emplace();
   binlog.start(1);
   binlog.purge_all_but(1);
-  EXPECT_THAT(follow(), tells("bin.000001 has expired", "names the last"));
+  EXPECT_THAT(follow(), tells("bin.000001 has expired", "names its last"));
   EXPECT_EQ(to_string(facts.unsettled), "0-1-1");
   EXPECT_TRUE(found.unsettled.since_settled);
   EXPECT_THAT(facts.unprovable, IsEmpty());
