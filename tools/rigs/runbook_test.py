@@ -368,12 +368,12 @@ class Night(Story):
         self.db1.query(change.replace("PASSWORD='...'", f"PASSWORD='{self.password}'"))
         self.db1.query("START SLAVE")
         Replication(self.db2, self.db1).wait_connected()
-        self.run("follows").ends_with(0).says(
-            "Slave_IO_Running: Yes",
-            "Slave_SQL_Running: Yes",
-            "Last_IO_Errno: 0",
-            "Last_SQL_Errno: 0",
+        wait_for(
+            lambda: self.db1.statuses("Recovery_gate_state")["Recovery_gate_state"],
+            lambda state: state == "OPEN",
+            "db1's gate to open by itself",
         )
+        self.run("follows").ends_with(0).says("State:", "OPEN (")
         self.db1.kill9()
 
     def proof_lost(self) -> None:

@@ -43,9 +43,9 @@ class FileSource final : public ByteSource {
   FileSource(const FileSource &) = delete;
   FileSource &operator=(const FileSource &) = delete;
 
-  /* Once. Its size is what it is now: what is written later is not seen. Only a regular file is
-     opened, and nothing of it is changed, nor when it was read last where the
-     system lets us. */
+  /* Once. Its size is what it is now: what is written later is not seen. Only a
+     regular file is opened, and nothing of it is changed, nor when it was read last
+     where the system lets us. */
   Failure open(const std::string &path);
 
   const std::string &name() const override { return path_; }

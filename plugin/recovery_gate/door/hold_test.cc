@@ -206,7 +206,7 @@ TEST_F(AClosedGate, HasAPlaceBackOnceHoweverOftenItIsJudged) {
   for (int i = 0; i < 3; ++i)
     EXPECT_EQ(gate.judge_held(app, clock.now(), place).decision, Decision::ADMIT);
   EXPECT_EQ(held(), 49u);
-  gate.turn_away_held(std::move(place));
+  gate.reject_held(std::move(place));
   EXPECT_EQ(held(), 49u);
   taken.clear();
   EXPECT_EQ(held(), 0u);

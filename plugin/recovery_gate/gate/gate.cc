@@ -408,8 +408,7 @@ void Gate::enter(GateState next) {
                   proven_by_);
   if (next == S::OPEN_PRIMARY)
     journal_.note("OPEN after " + seconds_text(closed_for()) +
-                  ": the server that this one replicates from, " +
-                  upstream_.finding.why);
+                  ": primary " + upstream_.finding.why);
   if (next == S::OPEN_TIMEOUT)
     journal_.error("opened after " + seconds_text(closed_for()) +
                    " by recovery_gate_timeout_action=OPEN. " +

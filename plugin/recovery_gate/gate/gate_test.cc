@@ -513,8 +513,7 @@ TEST(Gate, SaysWhoseGtidsHaveOpenedIt) {
   scene.bring_to(S::CLOSED_PRIMARY);
   scene.gate.observe(replicating(Possession::HAS));
   EXPECT_THAT(scene.journal.lines(),
-              ElementsAre(tells("OPEN after", "the server that this one replicates from",
-                                "db2:3306 (server_id 2) says so")));
+              ElementsAre(tells("OPEN after", "primary db2:3306 (server_id 2) says so")));
 }
 
 TEST(Gate, UsesEveryTransitionThatIsAllowedAndNoOther) {
@@ -1020,14 +1019,14 @@ class AStatusLine : public testing::Test, protected Scene {
 TEST_F(AStatusLine, SaysWhatTheGateWaitsForEachTimeThatChanges) {
   EXPECT_EQ(line(no_replica()),
             "Recovery gate is closed: waiting for REPLICA: no semi-sync "
-            "replica is connected that could acknowledge bin.000007:400");
+            "replica is connected; the awaited position is bin.000007:400");
   EXPECT_EQ(line(no_replica()), "");
   EXPECT_THAT(line(replica_connected()), HasSubstr("waiting for ACK"));
   EXPECT_THAT(line(semisync_off()), HasSubstr("waiting for SEMISYNC_MASTER"));
   EXPECT_EQ(line(semisync_off()), "");
   EXPECT_THAT(line(proof_lost("it was deleted")),
               HasSubstr("waiting for OVERRIDE"));
-  gate.open_by_hand("root@localhost");
+  gate.open_manually("root@localhost");
   EXPECT_EQ(line(no_replica()), "Recovery gate is open: clients are admitted");
   EXPECT_EQ(line(no_replica()), "");
 }
@@ -1055,7 +1054,7 @@ TEST_F(AStatusLine, ComesAgainWithEachReminder) {
 }
 
 TEST_F(AStatusLine, ComesWhenWhoWaitsFindsTheGateOpen) {
-  gate.open_by_hand("root@localhost");
+  gate.open_manually("root@localhost");
   EXPECT_THAT(line(no_replica()), StartsWith("Recovery gate is open"));
 }
 

@@ -126,7 +126,7 @@ void UpstreamWatch::announce(const UpstreamView &before,
       now.finding.lacking == before.finding.lacking)
     return;
   journal_.error(
-      "this server has diverged: " + now.finding.why +
+      "this server has diverged: primary " + now.finding.why +
       ", which is in this server's binary log and on no replica that is known. "
       "recovery-gate inspect shows the transactions. Bring the rows over to that "
       "server, or rebuild this one from it; SET GLOBAL recovery_gate_open_now=ON "

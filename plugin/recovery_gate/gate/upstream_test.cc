@@ -98,7 +98,7 @@ TEST(UpstreamWatch, SeesThatAllIsThere) {
   scene.start();
   scene.upstreams.then({has(8)});
   EXPECT_THAT(scene.wait_for(Possession::HAS).finding.why,
-              HasSubstr("has everything that was owed, up to GTID 0-1-8"));
+              HasSubstr("has everything that was in doubt, up to GTID 0-1-8"));
   EXPECT_THAT(scene.journal.lines(), IsEmpty());
 }
 

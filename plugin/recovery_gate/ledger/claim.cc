@@ -49,15 +49,15 @@ Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers) {
                   text_of(unclear);
   } else if (!claim.uncertain.empty()) {
     finding.why = names + (many ? " name" : " names") +
-                  " the last GTID that is owed, which does not show the rest: " +
+                  " the last GTID in doubt, which does not show the rest: " +
                   claim.uncertain;
   } else {
     finding.possession = Possession::HAS;
     finding.why =
         claim.empty()
-            ? "nothing is owed, and this server replicates from " + names
+            ? names + (many ? " answer" : " answers") + ", and nothing is in doubt"
             : names + (many ? " have" : " has") +
-                  " everything that was owed, up to " + text_of(claim.last);
+                  " everything that was in doubt, up to " + text_of(claim.last);
   }
   return finding;
 }
@@ -106,7 +106,7 @@ Claim claim_of(const Owed &owed, const GtidState &unsettled,
   Claim claim;
   if (!owed.unknown.empty()) {
     claim.last = unsettled;
-    claim.uncertain = "what this server owes cannot be read from its binary log (" +
+    claim.uncertain = "what is in doubt cannot be read from the binary log (" +
                       owed.unknown + ")";
     return claim;
   }

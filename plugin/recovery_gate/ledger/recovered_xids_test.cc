@@ -322,7 +322,8 @@ TEST_F(FindInBinlog, SaysNothingOfATransactionOfWhichABitIsWrong) {
   std::string bytes = log.bytes();
   bytes[begin + 200] ^= 1;  // in a row
   xids.prepared(own(1001), "InnoDB");
-  EXPECT_THAT(find_in_binlog({folder.write("bin.000001", bytes)}, nullptr, &xids).text(),
+  EXPECT_THAT(
+      find_in_binlog({folder.write("bin.000001", bytes)}, nullptr, &xids).text(),
               tells("bin.000001", "checksum"));
   EXPECT_THAT(places(), ElementsAre("nowhere"));
 }
@@ -334,7 +335,8 @@ TEST_F(FindInBinlog, DoesNotMindWhatNobodyAskedFor) {
   std::string bytes = log.bytes();
   bytes[begin + 200] ^= 1;  // in a row
   xids.prepared(own(1002), "InnoDB");
-  EXPECT_THAT(find_in_binlog({folder.write("bin.000001", bytes)}, nullptr, &xids).text(),
+  EXPECT_THAT(
+      find_in_binlog({folder.write("bin.000001", bytes)}, nullptr, &xids).text(),
               IsEmpty());
   EXPECT_THAT(places(), ElementsAre("bin.000001:" + std::to_string(log.size())));
 }

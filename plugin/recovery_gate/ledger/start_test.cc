@@ -163,6 +163,7 @@ TEST_F(FollowUpTest, KnowsWhatTheLogHeldThatHasExpired) {
 
 TEST_F(FollowUpTest, CanProveNothingOfALogThatExpiredUnread) {
   look();
+  facts.read_owed.reset();  // as when there is too much to read
   binlog.start(1);
   binlog.purge_all_but(1);
   EXPECT_THAT(follow(), IsEmpty());

@@ -171,7 +171,7 @@ TEST_F(OptionFilesTest, WhatAnybodyMayWriteIsIgnored) {
   ASSERT_EQ(::chmod(files.only->c_str(), 0666), 0);
   CaptureStderr();
   EXPECT_THAT(read(files), ElementsAre());
-  EXPECT_THAT(GetCapturedStderr(), HasSubstr("it is ignored"));
+  EXPECT_THAT(GetCapturedStderr(), HasSubstr("is ignored"));
 }
 
 }  // namespace
