@@ -93,7 +93,8 @@ bool set_switch(const Switch &entry, ConnectionOptions *options,
    counts more. */
 Failure fill_from_files(ConnectionOptions *options) {
   std::vector<OptionLine> lines;
-  if (Failure failure = read_option_files(options->files, &lines))
+  if (Failure failure =
+          read_option_files(options->files, client_groups, &lines))
     return failure;
   ConnectionOptions from_files;
   for (const OptionLine &line : lines) {

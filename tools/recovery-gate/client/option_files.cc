@@ -203,7 +203,11 @@ const char *first_of_environment(const char *name, const char *old_name) {
 
 }  // namespace
 
+const std::vector<std::string> client_groups = {
+    "client", "client-server", "client-mariadb", "recovery-gate"};
+
 Failure read_option_files(const OptionFiles &files,
+                          const std::vector<std::string> &groups,
                           std::vector<OptionLine> *lines) {
   if (files.none) return {};
   std::string suffix = files.group_suffix;
@@ -212,8 +216,7 @@ Failure read_option_files(const OptionFiles &files,
         first_of_environment("MARIADB_GROUP_SUFFIX", "MYSQL_GROUP_SUFFIX");
     if (given != nullptr) suffix = given;
   }
-  Reader reader({"client", "client-server", "client-mariadb", "recovery-gate"},
-                suffix, lines);
+  Reader reader(groups, suffix, lines);
   if (files.only) return reader.read_required(*files.only);
 
   for (const char *path : {"/etc/my.cnf", "/etc/mysql/my.cnf"})

@@ -32,13 +32,17 @@ struct OptionLine {
   bool loose = false;  // "loose-": not an error when it is not known
 };
 
+/* Those of this tool: [client], [client-server], [client-mariadb] and
+   [recovery-gate]. */
+extern const std::vector<std::string> client_groups;
+
 /*
-  All lines of the groups [client], [client-server], [client-mariadb] and
-  [recovery-gate], in the order in which they were read: the last one of a name
-  is what counts. Fails with what is wrong. A file that is not there is that only
-  when it was asked for by name.
+  All lines of these groups, in the order in which they were read: the last one of
+  a name is what counts. Fails with what is wrong. A file that is not there is that
+  only when it was asked for by name.
 */
 Failure read_option_files(const OptionFiles &files,
+                          const std::vector<std::string> &groups,
                           std::vector<OptionLine> *lines);
 
 /* The same of these groups in one file and what it includes. */

@@ -38,7 +38,7 @@ class OptionFilesTest : public testing::Test {
   /* "name=value" of what the files hold. */
   std::vector<std::string> read(const OptionFiles &files) {
     std::vector<OptionLine> lines;
-    error_ = read_option_files(files, &lines).text();
+    error_ = read_option_files(files, client_groups, &lines).text();
     std::vector<std::string> texts;
     for (const OptionLine &line : lines)
       texts.push_back(line.value ? line.name + "=" + *line.value : line.name);

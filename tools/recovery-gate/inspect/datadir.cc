@@ -20,12 +20,13 @@
 #include "recovery_gate/binlog/quiet_open.h"
 
 namespace recovery_gate::tool {
-namespace {
 
-/* The groups that mariadbd 10.11 reads (sql/mysqld.cc, load_default_groups). */
+/* Those of mariadbd 10.11 (sql/mysqld.cc, load_default_groups). */
 const std::vector<std::string> server_groups = {
     "mysqld",         "server",   "mysqld-10.11", "mariadb",
     "mariadb-10.11",  "mariadbd", "mariadbd-10.11", "client-server"};
+
+namespace {
 
 class Descriptor {
  public:
@@ -135,6 +136,7 @@ Failure take_index(const std::string &log_bin,
                          ? *log_bin_index
                          : without_extension(*log_bin_index) + ".index")
           : directory->log_base + ".index";
+  directory->has_index = exists(directory->index_path);
   if (Failure failure = read_binlog_index(
           directory->index_path, directory->path, &directory->index))
     return failure;
@@ -157,6 +159,7 @@ Failure search_index(DataDirectory *directory) {
         kind_of(index) == IndexKind::BINARY_LOGS)
       candidates.push_back(path);
   }
+  directory->has_index = !candidates.empty();
   if (candidates.empty())
     return fmt::format(
         "{} has no index of binary logs: if they are elsewhere, say so with "
@@ -181,11 +184,8 @@ Failure search_index(DataDirectory *directory) {
 
 }  // namespace
 
-Failure read_server_options(const std::string &file, ServerOptions *options) {
-  std::vector<OptionLine> lines;
-  if (Failure failure = read_option_file(file, server_groups, &lines))
-    return failure;
-  options->file = file;
+void take_server_options(const std::vector<OptionLine> &lines,
+                         ServerOptions *options) {
   for (const OptionLine &line : lines) {
     const std::string value = line.value.value_or("");
     const auto text = [&](const char *name,
@@ -198,18 +198,32 @@ Failure read_server_options(const std::string &file, ServerOptions *options) {
     text("innodb-data-home-dir", &options->innodb_data_home_dir);
     text("aria-log-dir-path", &options->aria_log_dir_path);
     text("master-info-file", &options->master_info_file);
+    text("log-error", &options->log_error);
     if (line.name == "user") options->has_user = true;
     if (line.name == "skip-slave-start")
       options->skip_slave_start = is_set(line.value);
     if (line.name == "init-rpl-role")
       options->recovers_as_slave = is_slave(value);
     if (line.name == "recovery-gate-mode") options->mode = mode_of(value);
-    std::uint32_t id = 0;
-    if (line.name == "server-id" &&
-        std::from_chars(value.data(), value.data() + value.size(), id).ec ==
-            std::errc())
-      options->server_id = id;
+    const auto number = [&](const char *name,
+                            std::optional<std::uint32_t> *option) {
+      std::uint32_t found = 0;
+      if (line.name == name &&
+          std::from_chars(value.data(), value.data() + value.size(), found)
+                  .ec == std::errc())
+        *option = found;
+    };
+    number("server-id", &options->server_id);
+    number("port", &options->port);
   }
+}
+
+Failure read_server_options(const std::string &file, ServerOptions *options) {
+  std::vector<OptionLine> lines;
+  if (Failure failure = read_option_file(file, server_groups, &lines))
+    return failure;
+  options->file = file;
+  take_server_options(lines, options);
   return {};
 }
 
@@ -237,6 +251,7 @@ Occupant find_occupant(const DataDirectory &directory,
       absolute(directory.path, options.aria_log_dir_path.value_or(".")) +
       "/aria_log_control";
   if (!exists(innodb_file) && !exists(control_file)) {
+    found.is_no_server = true;
     found.unknown = fmt::format(
         "neither {} nor {} is there: this is not a server's data directory, "
         "or cannot be read by this user",

@@ -13,23 +13,33 @@
 #include <string>
 #include <vector>
 
+#include "client/option_files.h"
 #include "recovery_gate/binlog/binlog_index.h"
 #include "recovery_gate/gate/gate.h"
 
 namespace recovery_gate::tool {
 
-/* What a server's own option file says, as far as it matters here. */
+/* What a server's own options say, as far as it matters here. */
 struct ServerOptions {
   std::optional<std::string> file;  // where it is from
   std::optional<std::string> datadir, log_bin, log_bin_index;
   std::optional<std::string> innodb_data_home_dir, aria_log_dir_path;
   std::optional<std::string> master_info_file;
+  std::optional<std::string> log_error;
+  std::optional<std::uint32_t> port;
   std::optional<std::uint32_t> server_id;
   Mode mode = Mode::AUTO;  // recovery_gate_mode
   bool has_user = false;
   bool skip_slave_start = false;
   bool recovers_as_slave = false;  // init_rpl_role=SLAVE
 };
+
+/* The groups that the server reads. */
+extern const std::vector<std::string> server_groups;
+
+/* Takes what is said there; the last line of a name counts. */
+void take_server_options(const std::vector<OptionLine> &lines,
+                         ServerOptions *options);
 
 /* Fails with what is wrong with the file. */
 Failure read_server_options(const std::string &file, ServerOptions *options);
@@ -39,6 +49,7 @@ struct DataDirectory {
   std::string index_path;  // of the binary log index
   std::string log_base;    // "/data/bin" of "/data/bin.000001"
   BinlogIndex index;
+  bool has_index = true;   // false: find_binlogs() has looked, and there is none
   /* The next start will start replication, as far as files and options show: the
      plugin's rule for a start, in which no replica thread runs yet. */
   bool receives = false;
@@ -53,6 +64,8 @@ struct Occupant {
   std::string who;
   /* Not empty: whether one has cannot be known, and why. */
   std::string unknown;
+  /* That is because the files that it would lock are not there. */
+  bool is_no_server = false;
 };
 
 /* Asks for the locks that InnoDB and Aria hold while a server runs

@@ -1,19 +1,15 @@
 #include "inspect/inspect.h"
 
-#include <charconv>
 #include <memory>
 
+#include "client/address.h"
 #include "client/connection.h"
+#include "inspect/examine.h"
 #include "inspect/page.h"
-#include "inspect/verdict.h"
 #include "output.h"
-#include "recovery_gate/binlog/binlog_file.h"
-#include "recovery_gate/ledger/ledger.h"
 
 namespace recovery_gate::tool {
 namespace {
-
-constexpr unsigned default_port = 3306;
 
 struct Options {
   std::string data_directory;
@@ -23,45 +19,9 @@ struct Options {
   std::uint64_t limit = 20;
 };
 
-/* "db2", "db2:3307", "[fd00::2]:3307" */
-bool split_address(const std::string &text, std::string *host,
-                   unsigned *port) {
-  *port = default_port;
-  std::string number;
-  if (!text.empty() && text[0] == '[') {
-    const auto end = text.find(']');
-    if (end == std::string::npos) return false;
-    *host = text.substr(1, end - 1);
-    const std::string rest = text.substr(end + 1);
-    if (rest.empty()) return !host->empty();
-    if (rest[0] != ':') return false;
-    number = rest.substr(1);
-  } else {
-    const auto colon = text.rfind(':');
-    *host = text.substr(0, colon);
-    if (colon == std::string::npos) return !host->empty();
-    number = text.substr(colon + 1);
-  }
-  const char *end = number.data() + number.size();
-  const auto got = std::from_chars(number.data(), end, *port);
-  return !host->empty() && got.ec == std::errc() && got.ptr == end &&
-         *port > 0 && *port < 65536;
-}
-
 Replica ask(const std::string &name, const ConnectionOptions &common) {
-  ConnectionOptions options = common;
-  std::string host;
-  unsigned port = 0;
-  split_address(name, &host, &port);
-  options.host = host;
-  options.port = port;
-  options.socket.reset();
-  options.protocol = "tcp";
-  Connection connection(std::move(options));
-  Replica replica = ask_replica(connection, name);
-  replica.host = host;
-  replica.port = port;
-  return replica;
+  Connection connection(options_to(name, common));
+  return ask_replica(connection, name);
 }
 
 class Inspection {
@@ -114,30 +74,7 @@ class Inspection {
     f.nobody_took_over = options_.nobody_took_over;
     for (const std::string &name : options_.replicas)
       f.replicas.push_back(ask(name, invocation_.connection));
-    f.state = read_state(f.directory);
-    f.server.id = f.options.server_id.value_or(
-        read_binlog_header(f.directory.index.logs.back()).server_id);
-
-    f.may_have_received =
-        may_have_received(f.state.record, f.directory.receives);
-    std::optional<ServerIds> owner_ids;
-    if (f.may_have_received) {
-      owner_ids.emplace();
-      if (f.state.record) *owner_ids = f.state.record->other_server_ids;
-    }
-    DoubtCounter counter(valid_places(f.state.record, f.directory.index),
-                         owner_ids, f.replicas, f.server,
-                         {options_.limit, options_.all});
-    f.survey = survey_logs(
-        f.directory.index,
-        f.state.record ? f.state.record->settled : std::nullopt,
-        [&](const Transaction &transaction, const LogFacts &log) {
-          counter.add(transaction, log);
-        });
-    f.forecast = foretell(f.directory, f.survey, f.state, f.options);
-    f.server.gtids = f.forecast.gtids.value_or(GtidState());
-    f.doubt = counter.result(f.survey.crashed,
-                             f.forecast.owes || !f.forecast.closed);
+    tool::examine(&f, {options_.limit, options_.all});
   }
 
   ExitCode is_running(const Occupant &occupant) {

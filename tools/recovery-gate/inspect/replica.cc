@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "client/address.h"
 #include "client/connection.h"
 
 namespace recovery_gate::tool {
@@ -151,6 +152,7 @@ bool lacks(const Replica &replica, const Gtid &gtid) {
 Replica ask_replica(Session &session, const std::string &name) {
   Replica replica;
   replica.name = name;
+  split_address(name, &replica.host, &replica.port);
   ServerError error = session.connect();
   if (!error) error = ask_variables(session, &replica);
   if (!error) error = ask_links(session, &replica);

@@ -594,6 +594,7 @@ class Adviser {
       line.push_back("--user=" + f_.directory.owner);
     line.insert(line.end(), more.begin(), more.end());
     a_.command = std::move(line);
+    a_.options = more;
     if (!more.empty())
       a_.caveats.push_back(
           "where systemd starts the server: systemctl set-environment "

@@ -58,6 +58,8 @@ struct Advice {
   /* The command that starts the server, complete when the server's option file
      was given; empty when it is not to be started. */
   std::vector<std::string> command;
+  /* Those of its options that are for this start only. */
+  std::vector<std::string> options;
   /* SQL or words, in order: what to do after that, or instead. */
   std::vector<std::string> steps;
   /* What was not checked, or may turn out otherwise. */

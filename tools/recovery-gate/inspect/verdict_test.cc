@@ -66,6 +66,7 @@ TEST_F(VerdictTest, ThePrimaryWaitsForItsReplicas) {
   EXPECT_EQ(shell_line(given.command),
             "mariadbd --defaults-file=/etc/my.cnf "
             "--rpl-semi-sync-master-enabled=ON");
+  EXPECT_THAT(given.options, ElementsAre("--rpl-semi-sync-master-enabled=ON"));
   EXPECT_THAT(given.reasons, Contains(HasSubstr("has 0 of the 2")));
   EXPECT_THAT(given.reasons,
               Contains(HasSubstr("2 transactions in doubt are on no server")));
