@@ -23,6 +23,10 @@ constexpr Row rows[] = {
      "a privilege is missing, or nobody confirmed"},
     {ExitCode::INTERRUPTED, "interrupted",
      "ended by Ctrl-C, SIGTERM or SIGHUP"},
+    {ExitCode::NOT_WRITTEN, "not_written",
+     "prestart: the environment file could not be written, or removed"},
+    {ExitCode::NOT_RUN, "not_run",
+     "prestart: the command after -- could not be run"},
 };
 
 }  // namespace
@@ -38,7 +42,7 @@ std::string exit_code_help() {
   for (const Row &row : rows)
     text += fmt::format("  {:<5}  {}\n", static_cast<int>(row.code),
                         row.meaning);
-  text += fmt::format("  {}-{}  inspect: its verdicts, see inspect --help\n",
+  text += fmt::format("  {}-{}  inspect, prestart: verdicts, see inspect --help\n",
                       static_cast<int>(ExitCode::INSPECT_FIRST),
                       static_cast<int>(ExitCode::INSPECT_LAST));
   return text;

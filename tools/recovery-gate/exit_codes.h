@@ -19,6 +19,8 @@ enum class ExitCode {
   TIMED_OUT = 5,      // wait: it was still closed at the end of --timeout
   REFUSED = 6,        // the account may not do this, or nobody confirmed it
   INTERRUPTED = 7,    // SIGINT, SIGTERM or SIGHUP
+  NOT_WRITTEN = 8,    // prestart: the environment file could not be written
+  NOT_RUN = 9,        // prestart: the command after -- could not be run
   INSPECT_FIRST = 10, // inspect: its verdicts have the numbers up to
   INSPECT_LAST = 15,  // this one, and are described there
 };

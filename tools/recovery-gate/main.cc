@@ -10,6 +10,7 @@
 #include "inspect/inspect.h"
 #include "open.h"
 #include "output.h"
+#include "prestart/prestart.h"
 #include "status.h"
 #include "terminal.h"
 #include "wait.h"
@@ -40,8 +41,12 @@ constexpr const char *examples =
 void hide_passwords(int argc, char **argv) {
   for (int i = 1; i < argc; ++i) {
     char *secret = nullptr;
+    // What comes after it is another program's, and is run as it is.
+    if (std::strcmp(argv[i], "--") == 0) break;
     if (std::strncmp(argv[i], "--password=", 11) == 0)
       secret = argv[i] + 11;
+    else if (std::strncmp(argv[i], "--peer-password=", 16) == 0)
+      secret = argv[i] + 16;
     else if (argv[i][0] == '-' && argv[i][1] == 'p')
       secret = argv[i] + 2;
     if (secret != nullptr) std::memset(secret, 'x', std::strlen(secret));
@@ -66,6 +71,7 @@ int run(int argc, char **argv) {
   add_wait(app, invocation);
   add_open(app, invocation);
   add_inspect(app, invocation);
+  add_prestart(app, invocation);
   app.footer(std::string(examples) + exit_code_help());
   try {
     app.parse(std::move(arguments));

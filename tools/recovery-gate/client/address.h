@@ -17,6 +17,11 @@ bool split_address(const std::string &text, std::string *host, unsigned *port);
    `name` is one that can be split. */
 ConnectionOptions options_to(const std::string &name, ConnectionOptions common);
 
+/* As the system resolves their names, which may take as long as it likes. False for
+   a name that is not known. */
+bool is_of_this_machine(const std::string &host);
+bool is_same_host(const std::string &one, const std::string &other);
+
 }  // namespace recovery_gate::tool
 
 #endif  // RECOVERY_GATE_TOOL_ADDRESS_H

@@ -37,5 +37,16 @@ TEST(Address, IsReachedOverTcp) {
   EXPECT_EQ(options.user, "ops");
 }
 
+TEST(Address, IsOfThisMachineOrNot) {
+  EXPECT_TRUE(is_of_this_machine("127.0.0.1"));
+  EXPECT_TRUE(is_of_this_machine("127.8.8.8"));
+  EXPECT_FALSE(is_of_this_machine("192.0.2.1")) << "set aside for examples";
+  EXPECT_FALSE(is_of_this_machine("no such name"));
+  EXPECT_TRUE(is_same_host("127.0.0.1", "127.0.0.2"));
+  EXPECT_TRUE(is_same_host("192.0.2.1", "192.0.2.1"));
+  EXPECT_FALSE(is_same_host("192.0.2.1", "127.0.0.1"));
+  EXPECT_FALSE(is_same_host("no such name", "no such name"));
+}
+
 }  // namespace
 }  // namespace recovery_gate::tool

@@ -15,6 +15,7 @@
 #define RECOVERY_GATE_TOOL_CONNECTION_H
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,10 @@ class Session {
      After an error of the client library the connection is gone. */
   virtual ServerError query(const std::string &sql, Rows *rows) = 0;
 };
+
+/* Makes a session, not connected yet, to a server named HOST or HOST:PORT. */
+using Reach =
+    std::function<std::unique_ptr<Session>(const std::string &name)>;
 
 class Connection final : public Session {
  public:

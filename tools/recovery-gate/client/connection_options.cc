@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 
+#include "client/settings.h"
 #include "terminal.h"
 
 namespace recovery_gate::tool {
@@ -103,7 +104,10 @@ Failure fill_from_files(ConnectionOptions *options) {
         set_from_file(&from_files, line.name, line.value, &wrong);
     if (wrong) return line.file + ": " + wrong.text();
     // The other groups are shared with programs that have more options.
-    if (!known && !line.loose && line.group.rfind("recovery-gate", 0) == 0)
+    if (known || line.group.rfind("recovery-gate", 0) != 0) continue;
+    if (is_setting(line.name))
+      options->settings.push_back(line);
+    else if (!line.loose)
       return fmt::format("{}: unknown option '{}'", line.file, line.name);
   }
   for (const Text &entry : texts)

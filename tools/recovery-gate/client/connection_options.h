@@ -36,6 +36,9 @@ struct ConnectionOptions {
   std::optional<std::string> ssl_ca, ssl_capath, ssl_cert, ssl_key, ssl_cipher,
       ssl_crl, ssl_crlpath, tls_version;
   std::optional<std::string> default_auth, plugin_dir;
+
+  /* Lines of [recovery-gate] that are a subcommand's, see client/settings.h. */
+  std::vector<OptionLine> settings;
 };
 
 /* Declares them for a (sub)command; `options` must live as long as `app`. */
