@@ -1,8 +1,10 @@
 #include "status.h"
 
 #include <cstdlib>
+#include <memory>
 
 #include "client/look.h"
+#include "followers.h"
 #include "output.h"
 #include "status_page.h"
 #include "wording.h"
@@ -69,20 +71,33 @@ void add_status(CLI::App &tool, Invocation &invocation) {
   CLI::App *command = tool.add_subcommand(
       "status", "Show whether the gate is open, and what it waits for");
   command->footer(footer);
+  const auto replicas = std::make_shared<ReplicaOptions>();
+  add_replica_options(*command, replicas.get());
   add_json_option(*command, invocation);
   add_connection_options(*command, &invocation.connection);
-  command->callback([&invocation] {
-    invocation.run = [&invocation] {
-      if (const Failure failure = complete(&invocation.connection))
-        return fail(invocation.json, ExitCode::USAGE, failure.text());
+  command->callback([&invocation, replicas] {
+    invocation.run = [&invocation, replicas] {
+      Failure failure = complete(&invocation.connection);
+      std::unique_ptr<Followers> followers;
+      if (!failure)
+        failure = make_followers(*replicas, invocation.connection, false, false,
+                                 &followers);
+      if (failure) return fail(invocation.json, ExitCode::USAGE, failure.text());
       Connection connection(invocation.connection);
-      return show_status(connection, where(invocation.connection),
-                         invocation.json);
+      return show_status(
+          connection, where(invocation.connection), invocation.json,
+          [&](Look *look) {
+            const std::optional<Followed> server =
+                ask_followed(connection, invocation.connection);
+            if (server) followers->visit(*server, Instant(0));
+            followers->tell(look);
+          });
     };
   });
 }
 
-ExitCode show_status(Session &session, const std::string &where, bool json) {
+ExitCode show_status(Session &session, const std::string &where, bool json,
+                     const std::function<void(Look *)> &add_more) {
   Look look = Observer(session).look();
   switch (look.kind) {
     case Look::Kind::UNREACHABLE:
@@ -95,6 +110,7 @@ ExitCode show_status(Session &session, const std::string &where, bool json) {
       break;
   }
   add_replicas(session, &look);
+  if (add_more && look.kind == Look::Kind::GATE) add_more(&look);
   const Surroundings around = look.kind == Look::Kind::GATE
                                   ? surroundings_of(session)
                                   : Surroundings();

@@ -1,16 +1,19 @@
 #ifndef RECOVERY_GATE_TOOL_STATUS_H
 #define RECOVERY_GATE_TOOL_STATUS_H
 
+#include <functional>
+
+#include "client/look.h"
 #include "command.h"
-#include "client/connection.h"
 
 namespace recovery_gate::tool {
 
 void add_status(CLI::App &tool, Invocation &invocation);
 
-/* Looks once and says what it saw. `where` is the server's name for a
-   person. */
-ExitCode show_status(Session &session, const std::string &where, bool json);
+/* Looks once and says what it saw. `where` is the server's name for a person;
+   `add_more` adds to what was seen of a gate. */
+ExitCode show_status(Session &session, const std::string &where, bool json,
+                     const std::function<void(Look *)> &add_more = {});
 
 }  // namespace recovery_gate::tool
 

@@ -1,11 +1,13 @@
 #include "wait.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <thread>
 
 #include "client/connection.h"
 #include "client/look.h"
+#include "followers.h"
 #include "output.h"
 #include "terminal.h"
 #include "wait_loop.h"
@@ -25,6 +27,7 @@ constexpr const char *footer =
     "Examples:\n"
     "  recovery-gate wait\n"
     "  recovery-gate wait --timeout 300 || alert-somebody\n"
+    "  recovery-gate wait --wake --replica db2 --peer-user ops\n"
     "  recovery-gate wait --no-retry -h db1 -u monitor -p\n";
 
 class SystemPace final : public Pace {
@@ -40,7 +43,38 @@ class SystemPace final : public Pace {
 
 struct WaitOptions {
   std::optional<unsigned> timeout;
-  bool no_retry = false;
+  bool no_retry = false, wake = false;
+  ReplicaOptions replicas;
+};
+
+/* Looks at the server, and then at the replicas that it waits for. */
+class LookAround {
+ public:
+  LookAround(Connection &connection, const ConnectionOptions &options,
+             Followers &followers, const Pace &pace)
+      : connection_(connection),
+        options_(options),
+        followers_(followers),
+        pace_(pace),
+        observer_(connection) {}
+
+  Look operator()() {
+    Look look = observer_.look();
+    if (look.kind == Look::Kind::UNREACHABLE) followers_.start_over();
+    if (look.kind != Look::Kind::GATE) return look;
+    if (!server_) server_ = ask_followed(connection_, options_);
+    if (server_) followers_.visit(*server_, pace_.now());
+    followers_.tell(&look);
+    return look;
+  }
+
+ private:
+  Connection &connection_;
+  const ConnectionOptions &options_;
+  Followers &followers_;
+  const Pace &pace_;
+  Observer observer_;
+  std::optional<Followed> server_;
 };
 
 std::unique_ptr<Progress> progress_for(bool json) {
@@ -65,12 +99,16 @@ ExitCode wait(Invocation &invocation, const WaitOptions &options) {
         std::clamp(*options.timeout, 1u,
                    connection_options.connect_timeout.value_or(10));
   }
+  std::unique_ptr<Followers> followers;
+  const std::string wrong = make_followers(
+      options.replicas, connection_options, options.wake, options.wake,
+      &followers);
+  if (!wrong.empty()) return fail(invocation.json, ExitCode::USAGE, wrong);
   Connection connection(connection_options);
-  Observer observer(connection);
   SystemPace pace;
+  LookAround look(connection, connection_options, *followers, pace);
   const std::unique_ptr<Progress> progress = progress_for(invocation.json);
-  return wait_until_open([&observer] { return observer.look(); }, pace,
-                         *progress, settings);
+  return wait_until_open(std::ref(look), pace, *progress, settings);
 }
 
 }  // namespace
@@ -87,6 +125,10 @@ void add_wait(CLI::App &tool, Invocation &invocation) {
       ->check(number_between(0, 31536000));
   command->add_flag("--no-retry", options->no_retry,
                     "End with 2 when there is no connection to the server");
+  add_replica_options(*command, &options->replicas);
+  command->add_flag("--wake", options->wake,
+                    "Have each replica that sleeps connect now, by restarting its "
+                    "I/O thread. Without --replica: the peers in an option file");
   add_json_option(*command, invocation);
   add_connection_options(*command, &invocation.connection);
   command->callback([&invocation, options] {

@@ -24,7 +24,8 @@ milliseconds next_look(const Look &look, milliseconds waited) {
 /* What has to differ for a new line: not the time that has passed. */
 std::string awaited(const Look &look) {
   if (look.kind == Look::Kind::GATE)
-    return look.gate.waiting_for + " " + to_string(look.gate.awaited);
+    return look.gate.waiting_for + " " + to_string(look.gate.awaited) +
+           of_replicas(look);
   return to_string(look.error);
 }
 

@@ -47,6 +47,13 @@ std::string what_to_do(const GateStatus &gate) {
   return state ? advice(*state) : std::string();
 }
 
+std::string of_replicas(const Look &look) {
+  std::string text;
+  for (const std::string &replica : look.replicas)
+    text += "; " + printable(replica);
+  return text;
+}
+
 std::string one_line(const Look &look, std::chrono::milliseconds unseen) {
   const GateStatus &gate = look.gate;
   switch (look.kind) {
@@ -70,7 +77,7 @@ std::string one_line(const Look &look, std::chrono::milliseconds unseen) {
                   what_is_missing(gate.waiting_for));
   if (gate.waiting_for != "OVERRIDE" && !gate.awaited.empty())
     line += "; the awaited position is " + to_string(gate.awaited);
-  return line;
+  return line + of_replicas(look);
 }
 
 }  // namespace recovery_gate::tool

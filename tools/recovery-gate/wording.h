@@ -25,6 +25,9 @@ std::string why_open(const std::string &opened_by);
 /* What an operator can do about it, in a sentence or two. */
 std::string what_to_do(const GateStatus &gate);
 
+/* "; db2:3306: is connected", of each replica that was asked. */
+std::string of_replicas(const Look &look);
+
 /* All of a look on one line: what is awaited, and for how long already. Where
    no gate was seen, `unseen` is how long that has been so. */
 std::string one_line(const Look &look, std::chrono::milliseconds unseen);

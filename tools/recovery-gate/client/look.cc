@@ -96,6 +96,7 @@ void add_look(Json *result, const Look &look) {
   if (look.kind == Look::Kind::GATE) (*result)["gate"] = to_json(look.gate);
   if (look.kind == Look::Kind::NOT_ADMITTED)
     (*result)["gate"] = {{"open", false}, {"state", "CLOSED"}};
+  if (!look.replicas.empty()) (*result)["replicas"] = look.replicas;
   if (look.error)
     (*result)["error"] = {{"message", look.error.text},
                           {"code", look.error.code}};
