@@ -45,7 +45,7 @@ struct Link {
   }
   /* Trying again now may help, and does no harm. */
   bool may_be_woken() const {
-    return sleeps() && sql == "Yes" && (!error || may_pass(error));
+    return sleeps() && sql == "Yes" && (!error || is_temporary(error));
   }
 
   std::string text() const {
@@ -55,7 +55,7 @@ struct Link {
     std::string text = fmt::format(
         "sleeps up to {} s (MASTER_CONNECT_RETRY) before it connects again",
         retry);
-    if (error && !may_pass(error))
+    if (error && !is_temporary(error))
       text += ", and will not get in: " + to_string(error);
     else if (sql != "Yes")
       text += "; its SQL thread does not run";

@@ -68,12 +68,13 @@ class Prestart {
     // One file for both, unless this command was given its own.
     const bool has_own = files.none || files.only || files.extra;
     if (!has_own && !given_.command.empty()) files = command.files;
-    std::string error = complete(&connection_);
+    std::string error = complete(&connection_).text();
     if (error.empty()) error = given_.settings.read(connection_, &settings_);
     if (!error.empty()) return error;
     std::vector<OptionLine> lines;
     error = read_option_files(given_.command.empty() ? files : command.files,
-                              server_groups, &lines);
+                              server_groups, &lines)
+                .text();
     std::vector<OptionLine> more = command.lines;
     if (given_.command.empty())
       more = read_server_command(
@@ -101,7 +102,8 @@ class Prestart {
     }
     if (!before.who.empty()) return running(before);
     const std::string trouble =
-        find_binlogs(given_.log_bin, findings_.options, &findings_.directory);
+        find_binlogs(given_.log_bin, findings_.options, &findings_.directory)
+            .text();
     if (!trouble.empty()) return without_logs(trouble, error);
     examine(&findings_, {});
     Advice advice = advise(findings_);
@@ -123,7 +125,7 @@ class Prestart {
       complain("prestart: there is no " + path + " yet: nothing is owed");
       return false;
     }
-    *error = open_data_directory(path, &findings_.directory);
+    *error = open_data_directory(path, &findings_.directory).text();
     if (error->empty() && ::access(path.c_str(), R_OK | X_OK) != 0)
       *error = "cannot read " + path + ": " + std::strerror(errno);
     return error->empty();

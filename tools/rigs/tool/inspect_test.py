@@ -390,10 +390,10 @@ def what_cannot_be_cut_off(servers: Servers) -> None:
     server = primary.server
     primary.wait_for_record()
     link.cut()
+    before = server.value("SELECT @@gtid_binlog_pos")
     Pending(server.connect_as_admin(), "INSERT INTO test.t VALUES (11)")
-    waiting = server.value("SELECT @@gtid_binlog_pos")
     wait_for(lambda: server.value("SELECT @@gtid_binlog_pos"),
-             lambda now: now != waiting, "the row in the binary log")
+             lambda now: now != before, "the row in the binary log")
     last = server.value("SELECT @@gtid_binlog_pos")
     server.stop()
     found = primary.inspect(replica).is_verdict(AS_PRIMARY)
