@@ -122,6 +122,10 @@ UpstreamView UpstreamWatch::look(const std::vector<Claim> &claims) {
 
 void UpstreamWatch::announce(const UpstreamView &before,
                              const UpstreamView &now) {
+  // The gate itself says it when its state changes.
+  if (before.follows && before.finding.possession == Possession::NOT_SHOWN &&
+      now.finding.possession == Possession::NOT_SHOWN)
+    journal_.note("waiting for PRIMARY: " + now.finding.why);
   if (now.finding.possession != Possession::LACKS ||
       now.finding.lacking == before.finding.lacking)
     return;

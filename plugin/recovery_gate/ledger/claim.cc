@@ -135,6 +135,9 @@ Possession possession(const ServerGtids &server, const GtidSource &source,
     return last != gtids.end() && last->second >= number;
   };
   if (has(server.logged) || has(server.applied)) return Possession::HAS;
+  // It was never sent anything of this source, or has forgotten that (RESET MASTER).
+  if (server.logged.count(source) == 0 && server.applied.count(source) == 0)
+    return Possession::NOT_SHOWN;
   // It may have applied it before what it applied last, and not logged it.
   for (const auto &[applied, last] : server.applied)
     if (applied.domain == source.domain && last >= number &&

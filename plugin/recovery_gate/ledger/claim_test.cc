@@ -33,10 +33,16 @@ TEST(Claim, IsMadeGoodByTheLastGtid) {
   EXPECT_EQ(of(claim, server({{{0, self}, 9}, {{0, other}, 20}})), Possession::HAS);
   EXPECT_EQ(of(claim, server({}, {{{0, self}, 8}})), Possession::HAS);
   EXPECT_EQ(of(claim, server({{{0, self}, 7}})), Possession::LACKS);
-  EXPECT_EQ(of(claim, server({})), Possession::LACKS);
   // Its own later numbers in the domain say nothing of this server's.
-  EXPECT_EQ(of(claim, server({{{0, other}, 20}})), Possession::LACKS);
-  EXPECT_EQ(of(claim, server({{{1, self}, 20}})), Possession::LACKS);
+  EXPECT_EQ(of(claim, server({{{0, self}, 7}, {{0, other}, 20}})),
+            Possession::LACKS);
+}
+
+TEST(Claim, IsNotJudgedByAServerThatNamesNothingOfTheSource) {
+  const Claim claim = claim_of(owed_in(0, 7, 8), {}, History());
+  for (const GtidState &logged :
+       {GtidState{}, GtidState{{{0, other}, 20}}, GtidState{{{1, self}, 20}}})
+    EXPECT_EQ(of(claim, server(logged)), Possession::NOT_SHOWN);
 }
 
 TEST(Claim, NamesWhatIsLackingAndWho) {
@@ -49,10 +55,12 @@ TEST(Claim, NamesWhatIsLackingAndWho) {
 TEST(Claim, OfWhatWasAppliedAndNotLoggedOnlyTheLastIsKnown) {
   const Claim claim = claim_of(owed_in(0, 7, 8), {}, History());
   // It applied 0-3-12 last: 0-1-8 may have come before that.
-  EXPECT_EQ(of(claim, server({}, {{{0, 3}, 12}})), Possession::NOT_SHOWN);
-  EXPECT_EQ(of(claim, server({}, {{{0, 3}, 6}})), Possession::LACKS);
+  const GtidState once = {{{0, self}, 2}};
+  EXPECT_EQ(of(claim, server(once, {{{0, 3}, 12}})), Possession::NOT_SHOWN);
+  EXPECT_EQ(of(claim, server(once, {{{0, 3}, 6}})), Possession::LACKS);
   // What it logs, it would have logged.
-  EXPECT_EQ(of(claim, server({{{0, 3}, 12}}, {{{0, 3}, 12}})), Possession::LACKS);
+  EXPECT_EQ(of(claim, server({{{0, self}, 2}, {{0, 3}, 12}}, {{{0, 3}, 12}})),
+            Possession::LACKS);
 }
 
 TEST(Claim, SaysNothingWhereTheSeriesIsBroken) {
@@ -109,14 +117,15 @@ TEST(Claim, SeveralServersTogetherMayHaveAll) {
   const ServerGtids first = server({{{0, self}, 8}});
   ServerGtids second = server({{{1, self}, 4}});
   second.server_id = 3;
-  EXPECT_EQ(of(claim, first), Possession::LACKS);
+  EXPECT_EQ(of(claim, first), Possession::NOT_SHOWN);
   EXPECT_EQ(find_among({claim}, {first, second}).possession, Possession::HAS);
 }
 
 TEST(Claim, AllClaimsHaveToBeMadeGood) {
   const Claim before = claim_of(owed_in(0, 7, 8), {}, History());
   const Claim after = claim_of({{{0, self}, 3}, {{1, self}, 2}}, History());
-  EXPECT_EQ(find_among({before, after}, {server({{{0, self}, 8}})}).lacking,
+  EXPECT_EQ(find_among({before, after}, {server({{{0, self}, 8}, {{1, self}, 1}})})
+                .lacking,
             (GtidState{{{1, self}, 2}}));
   EXPECT_EQ(find_among({before, after}, {server({{{0, self}, 8}, {{1, self}, 2}})})
                 .possession,

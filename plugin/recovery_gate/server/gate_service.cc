@@ -113,9 +113,13 @@ void GateService::decide(Mode mode, StartFacts facts) {
   } else {
     awaiting_ = true;
     pin_plugins(true);
+    // What is in doubt in the logs of the last run was written in its history, also
+    // if another one begins behind it.
+    const History history =
+        found.unsettled.since_settled ? recorded : ledger_.record().history;
     // Before the waiting thread, which ends it when the gate opens.
     upstream_watch_.start(
-        [this, facts, demand, recorded, history = ledger_.record().history] {
+        [this, facts, demand, recorded, history] {
           const std::vector<Claim> claims = claims_of(
               facts, replicas_.read_owed(demand, 0), recorded, history);
           ledger_.note_claims(claims);
