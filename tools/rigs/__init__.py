@@ -8,8 +8,8 @@
 What is started by name, tools/rigs/start NAME; tools/phantom-check starts
 phantom_check, and so on:
 
-    demo, phantom_check, check_memory, bench_door, bench_binlog_reader, bench_wake,
-    make_binlog_samples
+    demo, phantom_check, failover_check, check_memory, bench_door,
+    bench_binlog_reader, bench_wake, make_binlog_samples
 
 Tests, which ctest runs as servers.*:
 
