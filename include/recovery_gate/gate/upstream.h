@@ -46,7 +46,7 @@ class Upstreams {
 
 class UpstreamWatch {
  public:
-  static constexpr milliseconds shortest_interval{1000}, longest_interval{2000};
+  static constexpr milliseconds shortest_interval{1000}, longest_interval{10000};
 
   /* All must outlive the watch. `changed` is called from its thread when view() has
      changed. */

@@ -12,7 +12,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "recovery_gate/binlog/gtid_state.h"
@@ -21,13 +20,12 @@
 
 namespace recovery_gate {
 
-/* What to have would show that a server has all that is owed. It stays true when the
-   binary log is gone. */
+/* What to have would show that a server has all that is owed. */
 struct Claim {
   /* The last owed GTID of each source: whoever lacks one of them lacks something. */
   GtidState last;
-  /* Whose GTIDs are of this history: everybody's, or those of the servers with these
-     ids. */
+  /* Whose GTIDs are of this history: everybody's, or what the servers with these ids
+     have applied; what they have logged may be older. */
   bool believed_of_all = true;
   ServerIds believed_of;
   /* Empty: a server whose GTIDs are believed and that has them all, has everything.
@@ -83,12 +81,6 @@ bool operator==(const Finding &a, const Finding &b);
    to be on one of them. No server: NOT_SHOWN. */
 Finding find_among(const std::vector<Claim> &claims,
                    const std::vector<ServerGtids> &servers);
-
-/* For the state file: "0-1-8,1-1-3/all 0-1-3/2,5", one for each claim. Empty when one
-   is uncertain, and when there are none. */
-std::string to_text(const std::vector<Claim> &claims);
-/* False, and nothing is changed, for any other text. */
-bool parse(std::string_view text, std::vector<Claim> *claims);
 
 }  // namespace recovery_gate
 

@@ -150,8 +150,6 @@ class Ledger {
   void opened();
   /* What is owed can be proven no more. */
   void lost_proof();
-  /* What a server has to have that has what is owed; not after it is settled. */
-  void note_claims(const std::vector<Claim> &claims);
   /* Something is on record that closes the next start. Takes no lock. */
   bool owes() const { return owes_; }
   /* Where replicas are when they connect matters, since their numbers may be of

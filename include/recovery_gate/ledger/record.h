@@ -7,10 +7,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "recovery_gate/binlog/binlog_position.h"
-#include "recovery_gate/ledger/claim.h"
 #include "recovery_gate/ledger/history.h"
 #include "recovery_gate/ledger/settlement.h"
 
@@ -38,9 +36,6 @@ struct Obligation {
   /* See binlog_identity(). */
   std::optional<std::uint32_t> identity;
   std::string recovered_gtid;
-  /* What a server has to have that has all of it, also when the logs are gone. None:
-     that is not known. */
-  std::vector<Claim> claims{};
 
   bool open() const { return debt != Debt::NONE; }
 };

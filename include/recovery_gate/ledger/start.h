@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "recovery_gate/base/failure.h"
+#include "recovery_gate/ledger/claim.h"
 #include "recovery_gate/ledger/ledger.h"
 #include "recovery_gate/ledger/start_facts.h"
 

@@ -274,9 +274,7 @@ Obligation Gate::obligation() const {
   if (!owes()) return {};
   Obligation owed{Debt::CARRIED_OVER, facts_.unprovable.empty(),
                   facts_.recovered_end, facts_.recovered_identity,
-                  facts_.recovered_gtid, {}};
-  // They take time to find, and until then those of before count.
-  owed.claims = facts_.carried_over.claims;
+                  facts_.recovered_gtid};
   // What was taken on first stays on record until it is settled.
   const Obligation &first = facts_.carried_over;
   if (first.debt == Debt::CARRIED_OVER && !first.recovered_end.empty()) {

@@ -1,7 +1,5 @@
 #include "recovery_gate/ledger/claim.h"
 
-#include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <utility>
 
@@ -25,14 +23,23 @@ Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers) {
   std::string not_believed;
   for (const auto &[source, number] : claim.last) {
     bool has = false, may_have = false;
+    std::string named_by;
     for (const ServerGtids &server : servers) {
       const Possession one = possession(server, source, number);
-      const bool counts = claim.believed_of_all ||
-                          claim.believed_of.count(server.server_id) != 0;
+      // Its own transactions with the id that this server had then.
+      const bool is_its_own = source.server_id == server.server_id;
+      const auto applied = server.applied.find(source);
+      const bool has_applied =
+          applied != server.applied.end() && applied->second >= number;
+      const bool counts =
+          !is_its_own &&
+          (claim.believed_of_all ||
+           (claim.believed_of.count(server.server_id) != 0 && has_applied));
       has |= one == Possession::HAS && counts;
       may_have |= one != Possession::LACKS;
-      if (one == Possession::HAS && !counts) not_believed = server.name;
+      if (one == Possession::HAS && !counts) named_by = server.name;
     }
+    if (!has && !named_by.empty()) not_believed = named_by;
     if (!has) (may_have ? unclear : finding.lacking)[source] = number;
   }
   const std::string names = names_of(servers);
@@ -42,8 +49,8 @@ Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers) {
     finding.why = names + (many ? " lack " : " lacks ") + text_of(finding.lacking);
   } else if (!not_believed.empty()) {
     finding.why = not_believed + " names " + text_of(unclear) +
-                  ", which may be another transaction with the same number, of an "
-                  "earlier history of this server (RESET MASTER)";
+                  ", which may be another transaction with the same number "
+                  "(RESET MASTER, server_id, a tail that recovery cut off)";
   } else if (!unclear.empty()) {
     finding.why = "the GTIDs of " + names + " do not show whether it has " +
                   text_of(unclear);
@@ -114,6 +121,9 @@ Claim claim_of(const Owed &owed, const GtidState &unsettled,
   std::vector<Numbers> all;
   for (const auto &[domain, of_domain] : owed.domains) {
     if (!of_domain.broken.empty()) claim.uncertain = of_domain.broken;
+    if (of_domain.first.sequence <= highest_in(history.passed_over, domain))
+      claim.uncertain = "in domain " + std::to_string(domain) +
+                        " this server has served replicas from behind it";
     all.push_back({domain, of_domain.first.sequence, of_domain.last.sequence});
   }
   return with_believers(std::move(claim), all, history);
@@ -155,52 +165,6 @@ Finding find_among(const std::vector<Claim> &claims,
     if (!claim.empty()) add(find_one(claim, servers), &finding);
   if (finding.why.empty()) finding = find_one({}, servers);
   return finding;
-}
-
-std::string to_text(const std::vector<Claim> &claims) {
-  std::string text;
-  for (const Claim &claim : claims) {
-    if (!claim.uncertain.empty()) return {};
-    if (claim.empty()) continue;
-    text += (text.empty() ? "" : " ") + to_string(claim.last) + "/";
-    if (claim.believed_of_all) text += "all";
-    std::string ids;
-    for (const std::uint32_t id : claim.believed_of)
-      ids += (ids.empty() ? "" : ",") + std::to_string(id);
-    text += ids;
-  }
-  return text;
-}
-
-bool parse(std::string_view text, std::vector<Claim> *claims) {
-  std::vector<Claim> read;
-  while (!text.empty()) {
-    const auto space = std::min(text.find(' '), text.size());
-    const std::string_view one = text.substr(0, space);
-    text.remove_prefix(std::min(space + 1, text.size()));
-    const auto slash = one.find('/');
-    Claim claim;
-    if (slash == std::string_view::npos || slash == 0 ||
-        !parse(one.substr(0, slash), &claim.last))
-      return false;
-    std::string_view ids = one.substr(slash + 1);
-    claim.believed_of_all = ids == "all";
-    if (claim.believed_of_all) ids = {};
-    while (!ids.empty()) {
-      std::uint32_t id = 0;
-      const auto [end, error] =
-          std::from_chars(ids.data(), ids.data() + ids.size(), id);
-      if (error != std::errc() ||
-          (end != ids.data() + ids.size() && *end != ','))
-        return false;
-      claim.believed_of.insert(id);
-      ids.remove_prefix(static_cast<std::size_t>(end - ids.data()));
-      if (!ids.empty()) ids.remove_prefix(1);
-    }
-    read.push_back(std::move(claim));
-  }
-  *claims = std::move(read);
-  return true;
 }
 
 }  // namespace recovery_gate

@@ -214,13 +214,6 @@ void Ledger::lost_proof() {
   save();
 }
 
-void Ledger::note_claims(const std::vector<Claim> &claims) {
-  Lock lock(mutex_);
-  if (!record_.obligation.open() || to_text(claims).empty()) return;
-  record_.obligation.claims = claims;
-  save();
-}
-
 void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
   Lock lock(mutex_);
   note_server_id(progress.server_id());

@@ -5,7 +5,7 @@ namespace recovery_gate {
 bool operator==(const Obligation &a, const Obligation &b) {
   return a.debt == b.debt && a.provable == b.provable &&
          a.recovered_end == b.recovered_end && a.identity == b.identity &&
-         a.recovered_gtid == b.recovered_gtid && a.claims == b.claims;
+         a.recovered_gtid == b.recovered_gtid;
 }
 
 bool operator==(const Record &a, const Record &b) {

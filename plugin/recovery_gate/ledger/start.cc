@@ -176,13 +176,10 @@ std::string follow_up(const std::vector<std::string> &recovered,
 
 std::vector<Claim> claims_of(const StartFacts &facts, const Owed &owed,
                              const History &recorded, const History &history) {
-  const std::vector<Claim> &known = facts.carried_over.claims;
   const std::string lost = facts.doubt.empty() ? facts.unprovable : facts.doubt;
   std::vector<Claim> claims;
   if (!facts.cut_off.empty()) {
     claims.push_back(claim_of(facts.cut_off, recorded));
-  } else if (!lost.empty() && !known.empty()) {
-    claims = known;
   } else if (!lost.empty()) {
     Claim claim;
     claim.last = facts.unsettled;
@@ -190,6 +187,12 @@ std::vector<Claim> claims_of(const StartFacts &facts, const Owed &owed,
     claims.push_back(std::move(claim));
   }
   Claim claim = claim_of(owed, facts.unsettled, history);
+  for (const auto &[source, number] : facts.unsettled) {
+    const auto last = claim.last.find(source);
+    if (last == claim.last.end() || last->second < number)
+      claim.uncertain = "GTID " + to_string(GtidState{{source, number}}) +
+                        " was not found in the binary log";
+  }
   if (!claim.empty()) claims.push_back(std::move(claim));
   return claims;
 }

@@ -19,10 +19,10 @@ namespace recovery_gate {
 namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
-constexpr char first_line[] = "recovery-gate-state 4\n";
+constexpr char first_line[] = "recovery-gate-state 3\n";
 constexpr std::size_t at_version = sizeof "recovery-gate-state " - 1;
-/* The oldest that is read had no history in it, the next one no claims. */
-constexpr char first_with_history = '3', first_with_claims = '4', oldest = '2';
+/* The oldest that is read had no history in it. */
+constexpr char first_with_history = '3', oldest = '2';
 
 constexpr const char *debt_names[] = {"none", "crash", "shutdown",
                                       "carried-over"};
@@ -219,8 +219,7 @@ std::string encode(const Record &record) {
       "\nreplica-ids " + ids_text(record.history.replica_ids) +
       "\nreplica-gtid " + to_string(record.history.replicas) +
       "\nbehind-ids " + ids_text(record.history.behind) +
-      "\npassed-gtid " + to_string(record.history.passed_over) + "\nclaims " +
-      to_text(owed.claims) + "\n";
+      "\npassed-gtid " + to_string(record.history.passed_over) + "\n";
   return content + checksum_line(content);
 }
 
@@ -278,8 +277,6 @@ Failure decode(const std::string &content, Record *record) {
     read.history.behind = parse_ids(lines.value("behind-ids"), &lines);
     read.history.passed_over = lines.gtids("passed-gtid");
   }
-  if (version >= first_with_claims)
-    lines.demand(parse(lines.value("claims"), &read.obligation.claims));
   lines.value("crc32");
   if (!lines.is_right() || !lines.is_at_end()) return "it is damaged";
   *record = std::move(read);

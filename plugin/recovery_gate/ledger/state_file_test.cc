@@ -172,9 +172,8 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
   example.history.replicas = {{{0, 3}, 11}};
   example.history.behind = {3};
   example.history.passed_over = {{{0, 9}, 8}};
-  example.obligation.claims = {claim_of({{{0, 1}, 24}}, History())};
   EXPECT_EQ(encode(example),
-            "recovery-gate-state 4\n"
+            "recovery-gate-state 3\n"
             "obligation carried-over\n"
             "provable yes\n"
             "file bin.000002\n"
@@ -201,13 +200,12 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
             "replica-gtid 0-3-11\n"
             "behind-ids 3\n"
             "passed-gtid 0-9-8\n"
-            "claims 0-1-24/all\n"
-            "crc32 b8698408\n");
+            "crc32 5dcc67fe\n");
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
   EXPECT_EQ(encode(Record()),
-            with_checksum("recovery-gate-state 4\n"
+            with_checksum("recovery-gate-state 3\n"
                           "obligation none\n"
                           "provable yes\n"
                           "file \n"
@@ -233,44 +231,19 @@ TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
                           "replica-ids \n"
                           "replica-gtid \n"
                           "behind-ids \n"
-                          "passed-gtid \n"
-                          "claims \n"));
+                          "passed-gtid \n"));
 }
 
-std::string of_version(char version, const std::string &first_line_missing) {
+/* What the version before did not say is in doubt. */
+TEST(StateFileBytes, OfTheVersionBeforeAreReadAndLeaveTheHistoryInDoubt) {
   std::string old = encode(full());
-  old = old.substr(0, old.find(first_line_missing));
-  old[old.find('4')] = version;
-  return with_checksum(old);
-}
-
-/* What a version before did not say is in doubt. */
-TEST(StateFileBytes, OfTheOldestVersionAreReadAndLeaveTheHistoryInDoubt) {
+  old = old.substr(0, old.find("received "));
+  old[old.find('3')] = '2';
   Record read;
-  EXPECT_EQ(decode(of_version('2', "received "), &read).text(), "");
+  EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   Record expected = full();
   expected.history.known = false;
   EXPECT_EQ(read, expected);
-}
-
-TEST(StateFileBytes, OfTheVersionBeforeAreReadAndHaveNoClaims) {
-  Record read;
-  EXPECT_EQ(decode(of_version('3', "claims "), &read).text(), "");
-  EXPECT_EQ(read, full());
-  EXPECT_NE(decode(of_version('3', "crc32 "), &read).text(), "");
-  EXPECT_NE(decode(of_version('4', "claims "), &read).text(), "");
-}
-
-TEST(StateFileBytes, AreDamagedWithClaimsThatMeanNothing) {
-  Record record = full();
-  record.obligation.claims = {claim_of({{{0, 1}, 24}}, History())};
-  std::string text = encode(record);
-  text = text.substr(0, text.find("crc32 "));
-  Record read;
-  EXPECT_EQ(decode(with_checksum(text), &read).text(), "");
-  EXPECT_EQ(read, record);
-  text.replace(text.find("/all"), 4, "/alle");
-  EXPECT_NE(decode(with_checksum(text), &read).text(), "");
 }
 
 TEST(StateFileBytes, SayWhatIsOwedInTheWordsOfTheDocument) {
@@ -376,7 +349,7 @@ TEST(StateFileBytes, AreRefusedWhenALineIsNotWhatItShouldBe) {
 
 TEST(StateFileBytes, SayWhenTheyAreOfAnotherVersionOrNotOurs) {
   std::string later = encode(owing);
-  later.replace(later.find(" 4\n"), 3, " 5\n");
+  later.replace(later.find(" 3\n"), 3, " 4\n");
   EXPECT_THAT(refused(later), HasSubstr("another version"));
   EXPECT_THAT(refused(with_checksum("recovery-gate-state 1\nobligation open\n"
                                     "file bin.000002\noffset 662\n"

@@ -120,10 +120,9 @@ void GateService::decide(Mode mode, StartFacts facts) {
     // Before the waiting thread, which ends it when the gate opens.
     upstream_watch_.start(
         [this, facts, demand, recorded, history] {
-          const std::vector<Claim> claims = claims_of(
-              facts, replicas_.read_owed(demand, 0), recorded, history);
-          ledger_.note_claims(claims);
-          return claims;
+          return claims_of(facts,
+                           replicas_.read_owed(demand, longest_owed_stretch),
+                           recorded, history);
         });
     waiter_.start();
   }
@@ -195,11 +194,6 @@ Report GateService::report(const std::function<bool()> &cancelled) {
   if (is_open(report.gate.state)) return report;
   report.acknowledged = semisync_.look().acknowledged;
   return report;
-}
-
-bool GateService::has_replicated_since_reset(std::uint32_t server_id) const {
-  return replicas_.is_reset() &&
-         ledger_.record().history.replica_ids.count(server_id) != 0;
 }
 
 /* Read when somebody wants to know, and once: a start does not wait for it. */

@@ -88,7 +88,6 @@ class GateService final : public Host, private Kept {
   GateService();
 
   void keep();
-  bool has_replicated_since_reset(std::uint32_t server_id) const;
   InDoubt in_doubt(const std::function<bool()> &cancelled);
 
   bool begin() override;
@@ -114,9 +113,7 @@ class GateService final : public Host, private Kept {
                      [this] { return ledger_.record().history; },
                      [this] { return upstream_watch_.view(); }};
   Waiter waiter_{gate, semisync_, *this};
-  ServerUpstreams upstreams_{log, [this](std::uint32_t id) {
-                               return has_replicated_since_reset(id);
-                             }};
+  ServerUpstreams upstreams_{log};
   UpstreamWatch upstream_watch_{upstreams_, log, [this] { waiter_.wake(); }};
 
   InDoubtStretch in_doubt_stretch_;  // does not change once it is decided

@@ -223,10 +223,6 @@ Owed Replicas::read_owed(const Demand &demand, std::uint64_t most) const {
       .read(demand.stretch, demand.before);
 }
 
-bool Replicas::is_reset() {
-  return mysql_bin_log.get_reset_master_count() != 0;
-}
-
 bool Replicas::is_new_log() const {
   return mysql_bin_log.get_reset_master_count() != resets_;
 }

@@ -58,8 +58,6 @@ class Replicas {
 
   /* The binary log was begun anew since the last observation. */
   bool is_new_log() const;
-  /* It was begun anew since the server started. */
-  static bool is_reset();
 
   /* Takes the last reply away, if it still is this one. */
   void forget(const BinlogPosition &reply);

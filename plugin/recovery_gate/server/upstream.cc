@@ -1,5 +1,6 @@
 #define MYSQL_SERVER 1
 #include <my_global.h>
+#include <log.h>
 #include <mysql.h>
 #include <mysql/plugin.h>
 #include <mysql/services.h>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <utility>
 
+#include "binlog_progress.h"
 #include "server_start.h"
 #include "upstream.h"
 
@@ -122,11 +124,16 @@ std::string read_answer(const Link &link, ServerGtids *server) {
   return {};
 }
 
-}  // namespace
+/* Then the same numbers may be in use again. */
+bool was_written_after_reset() {
+  if (mysql_bin_log.get_reset_master_count() == 0) return false;
+  BinlogPosition end;
+  GtidState gtids;
+  read_binlog_state(&end, &gtids);
+  return !gtids.empty();
+}
 
-ServerUpstreams::ServerUpstreams(
-    Journal &journal, std::function<bool(std::uint32_t)> has_replicated)
-    : journal_(journal), has_replicated_(std::move(has_replicated)) {}
+}  // namespace
 
 bool ServerUpstreams::begin() {
   if (!wait_for_server()) return false;
@@ -151,7 +158,9 @@ std::vector<UpstreamAnswer> ServerUpstreams::ask() {
     HASH &all = master_info_index->master_info_hash;
     for (ulong i = 0; i < all.records; ++i) {
       auto *info = reinterpret_cast<Master_info *>(my_hash_element(&all, i));
-      if (info->slave_running != MYSQL_SLAVE_NOT_RUN)
+      // A primary that lacks this server's position ends the connection so.
+      if (info->slave_running != MYSQL_SLAVE_NOT_RUN ||
+          info->last_error().number != 0)
         links.push_back(link_of(info));
     }
   }
@@ -159,10 +168,9 @@ std::vector<UpstreamAnswer> ServerUpstreams::ask() {
   for (const Link &link : links) {
     UpstreamAnswer answer;
     answer.trouble = cancelled_ ? "cancelled" : read_answer(link, &answer.server);
-    if (answer.trouble.empty() && has_replicated_(answer.server.server_id))
-      answer.trouble = answer.server.name +
-                       " was sent this server's binary log after RESET MASTER, so "
-                       "its GTIDs need not be those that are owed";
+    if (answer.trouble.empty() && was_written_after_reset())
+      answer.trouble = "after RESET MASTER something was written here, so GTIDs of " +
+                       answer.server.name + " need not be those in doubt";
     answers.push_back(std::move(answer));
   }
   if (!answers.empty()) mention_waiting_sessions();

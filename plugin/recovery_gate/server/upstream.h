@@ -11,8 +11,6 @@
 #define RECOVERY_GATE_SERVER_UPSTREAM_H
 
 #include <atomic>
-#include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,10 +21,7 @@ namespace recovery_gate {
 
 class ServerUpstreams final : public Upstreams {
  public:
-  /* `has_replicated` says whether the server with this id was sent the binary log
-     after RESET MASTER: then its GTIDs may be of the new one. */
-  ServerUpstreams(Journal &journal,
-                  std::function<bool(std::uint32_t)> has_replicated);
+  explicit ServerUpstreams(Journal &journal) : journal_(journal) {}
 
   bool begin() override;
   void end() override;
@@ -37,7 +32,6 @@ class ServerUpstreams final : public Upstreams {
   void mention_waiting_sessions();
 
   Journal &journal_;
-  const std::function<bool(std::uint32_t)> has_replicated_;
   std::atomic<bool> cancelled_{false};
   std::vector<UpstreamAnswer> last_;
   bool mentioned_ = false;
