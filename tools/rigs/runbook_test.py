@@ -373,7 +373,7 @@ class Night(Story):
             lambda state: state == "OPEN",
             "db1's gate to open by itself",
         )
-        self.run("follows").ends_with(0).says("State:", "OPEN (")
+        self.run("follows").ends_with(0).says("State:", r"OPEN \(")
         self.db1.kill9()
 
     def proof_lost(self) -> None:

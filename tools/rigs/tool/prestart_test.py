@@ -239,7 +239,7 @@ def peers_that_are_of_no_help(servers: Servers) -> None:
     stranger = Machine(servers.add("peers/stranger", *QUICK))
     stranger.server.query("CREATE DATABASE elsewhere")
 
-    unit.prestart("--peers", "").ended(UNKNOWN).says("was not asked")
+    unit.prestart("--peers", "").ended(UNKNOWN).says("no other server was asked")
     unit.prestart(f"--peers={own}").ended(UNKNOWN).says("is this server itself")
     unit.prestart(f"--peers={own},{good}").ended(START).says("is this server itself")
     expect("options", unit.left()[:1], ["--rpl-semi-sync-master-enabled=ON"])
