@@ -117,13 +117,15 @@ void GateService::decide(Mode mode, StartFacts facts) {
     // if another one begins behind it.
     const History history =
         found.unsettled.since_settled ? recorded : ledger_.record().history;
+    // Before RESET MASTER can delete it; most of it has been read already.
+    std::optional<Owed> read;
+    if (facts.read_owed) read = replicas_.read_owed(demand, longest_owed_stretch);
     // Before the waiting thread, which ends it when the gate opens.
-    upstream_watch_.start(
-        [this, facts, demand, recorded, history] {
-          return claims_of(facts,
-                           replicas_.read_owed(demand, longest_owed_stretch),
-                           recorded, history);
-        });
+    upstream_watch_.start([this, facts, demand, recorded, history, read] {
+      return claims_of(
+          facts, read ? *read : replicas_.read_owed(demand, longest_owed_stretch),
+          recorded, history);
+    });
     waiter_.start();
   }
   keep();

@@ -160,7 +160,7 @@ std::vector<UpstreamAnswer> ServerUpstreams::ask() {
       auto *info = reinterpret_cast<Master_info *>(my_hash_element(&all, i));
       // A primary that lacks this server's position ends the connection so.
       if (info->slave_running != MYSQL_SLAVE_NOT_RUN ||
-          info->last_error().number != 0)
+          info->last_error().number == ER_MASTER_FATAL_ERROR_READING_BINLOG)
         links.push_back(link_of(info));
     }
   }
