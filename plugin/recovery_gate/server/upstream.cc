@@ -52,6 +52,7 @@ struct Link {
   std::string host, user, password;
   uint port = 0;
   std::uint32_t primary_id = 0;  // whom the I/O thread met there; 0: nobody yet
+  bool is_up = false;            // the I/O thread is connected, or was refused
   Connection connection;         // not connected yet, with the link's options
 
   std::string name() const { return host + ":" + std::to_string(port); }
@@ -66,6 +67,10 @@ Link link_of(Master_info *info) {
   link.password = info->password;
   link.port = info->port;
   link.primary_id = static_cast<std::uint32_t>(info->master_id);
+  link.is_up = info->slave_running == MYSQL_SLAVE_RUN_CONNECT ||
+               info->slave_running == MYSQL_SLAVE_RUN_READING ||
+               info->last_error().number == ER_MASTER_FATAL_ERROR_READING_BINLOG;
+  if (!link.is_up) return link;
   link.connection.reset(mysql_init(nullptr));
   if (!link.connection) throw std::bad_alloc();
   setup_mysql_connection_for_master(link.connection.get(), info,
@@ -92,6 +97,7 @@ std::vector<std::string> row_of(MYSQL *connection, const std::string &query,
 
 /* Why what the server says does not count, or empty. */
 std::string read_answer(const Link &link, ServerGtids *server) {
+  if (!link.is_up) return "replication is not connected to " + link.name();
   MYSQL *const connection = link.connection.get();
   if (mysql_real_connect(connection, link.host.c_str(), link.user.c_str(),
                          link.password.c_str(), nullptr, link.port, nullptr,
