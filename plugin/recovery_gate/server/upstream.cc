@@ -10,12 +10,15 @@
 #include <slave.h>
 #include <sql_class.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "binlog_progress.h"
 #include "server_start.h"
 #include "upstream.h"
+#include "waiting_thd.h"
 
 namespace recovery_gate {
 namespace {
@@ -38,6 +41,23 @@ class ActiveLinksLock {
   const bool locked_;
 };
 
+/* When a connection breaks, the server's client library takes the message's language
+   from the session of the thread, and has to find one. A shutdown kills it, and so ends
+   what it waits for. */
+class Session {
+ public:
+  Session() : thd_(create_waiting_thd()) {}
+  ~Session() {
+    destroy_waiting_thd(thd_);
+    start_server_thread();  // which that has ended
+  }
+  Session(const Session &) = delete;
+  Session &operator=(const Session &) = delete;
+
+ private:
+  THD *const thd_;
+};
+
 struct CloseConnection {
   void operator()(MYSQL *connection) const { mysql_close(connection); }
 };
@@ -58,6 +78,11 @@ struct Link {
   std::string name() const { return host + ":" + std::to_string(port); }
 };
 
+/* A primary that lacks this server's position ends the connection so. */
+bool was_refused(const Master_info &info) {
+  return info.last_error().number == ER_MASTER_FATAL_ERROR_READING_BINLOG;
+}
+
 /* CHANGE MASTER, which alone changes these, needs the lock and a link that is
    stopped. */
 Link link_of(Master_info *info) {
@@ -69,7 +94,7 @@ Link link_of(Master_info *info) {
   link.primary_id = static_cast<std::uint32_t>(info->master_id);
   link.is_up = info->slave_running == MYSQL_SLAVE_RUN_CONNECT ||
                info->slave_running == MYSQL_SLAVE_RUN_READING ||
-               info->last_error().number == ER_MASTER_FATAL_ERROR_READING_BINLOG;
+               was_refused(*info);
   if (!link.is_up) return link;
   link.connection.reset(mysql_init(nullptr));
   if (!link.connection) throw std::bad_alloc();
@@ -155,6 +180,7 @@ void ServerUpstreams::cancel() noexcept {
 }
 
 std::vector<UpstreamAnswer> ServerUpstreams::ask() {
+  std::optional<Session> session;  // outlives their connections
   std::vector<Link> links;
   {
     // Whoever holds it may be stopping a connection, which can take long.
@@ -164,13 +190,14 @@ std::vector<UpstreamAnswer> ServerUpstreams::ask() {
     HASH &all = master_info_index->master_info_hash;
     for (ulong i = 0; i < all.records; ++i) {
       auto *info = reinterpret_cast<Master_info *>(my_hash_element(&all, i));
-      // A primary that lacks this server's position ends the connection so.
-      if (info->slave_running != MYSQL_SLAVE_NOT_RUN ||
-          info->last_error().number == ER_MASTER_FATAL_ERROR_READING_BINLOG)
+      if (info->slave_running != MYSQL_SLAVE_NOT_RUN || was_refused(*info))
         links.push_back(link_of(info));
     }
   }
   std::vector<UpstreamAnswer> answers;
+  if (std::any_of(links.begin(), links.end(),
+                  [](const Link &link) { return link.is_up; }))
+    session.emplace();
   for (const Link &link : links) {
     UpstreamAnswer answer;
     answer.trouble = cancelled_ ? "cancelled" : read_answer(link, &answer.server);
