@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import ExitStack
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Sequence
 
-from rigs.servers import Interrupted, Servers, catch_signals, checkpoint, tail
+from rigs.servers import (
+    Interrupted,
+    Servers,
+    Unexpected,
+    catch_signals,
+    checkpoint,
+    tail,
+)
 
 
 class Story:
@@ -32,6 +40,31 @@ def main(name: str, story: type[Story]) -> int:
         told = story(servers)
         with told.stack:
             return run_steps(servers, told.steps(), more=told.more)
+
+
+def run_stories(
+    name: str, stories: Iterable[Callable[[Servers], None]], chosen: Sequence[str]
+) -> int:
+    """Of a program whose stories do not depend on one another; its exit status. Plays
+    those that are chosen, or all: each has no server left over from the one before."""
+    catch_signals()
+    with Servers(name) as servers:
+        for story in stories:
+            if chosen and story.__name__ not in chosen:
+                continue
+            begun = time.monotonic()
+            try:
+                story(servers)
+            except Unexpected as failure:
+                print(f"{story.__name__}: {failure}", file=sys.stderr)
+                for server in servers.all:
+                    print(f"--- {server.name}\n{tail(server.log, 15)}", file=sys.stderr)
+                return 1
+            finally:
+                for server in servers.all:
+                    server.kill9()
+            print(f"ok: {story.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
+    return 0
 
 
 def run_steps(

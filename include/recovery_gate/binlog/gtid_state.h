@@ -38,6 +38,10 @@ std::string to_string(const GtidState &state);
    may come in any order. */
 bool parse(std::string_view text, GtidState *state);
 
+/* Has it that transaction, or a later one of the same source? */
+bool covers(const GtidState &state, const GtidSource &source,
+            std::uint64_t number);
+
 /* What comes from these servers. */
 GtidState from_servers(const GtidState &state, const ServerIds &ids);
 

@@ -49,6 +49,12 @@ bool parse(std::string_view text, GtidState *state) {
   return true;
 }
 
+bool covers(const GtidState &state, const GtidSource &source,
+            std::uint64_t number) {
+  const auto last = state.find(source);
+  return last != state.end() && last->second >= number;
+}
+
 GtidState from_servers(const GtidState &state, const ServerIds &ids) {
   return written_since({}, state, ids);
 }

@@ -28,13 +28,11 @@ Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers) {
       const Possession one = possession(server, source, number);
       // Its own transactions with the id that this server had then.
       const bool is_its_own = source.server_id == server.server_id;
-      const auto applied = server.applied.find(source);
-      const bool has_applied =
-          applied != server.applied.end() && applied->second >= number;
       const bool counts =
           !is_its_own &&
           (claim.believed_of_all ||
-           (claim.believed_of.count(server.server_id) != 0 && has_applied));
+           (claim.believed_of.count(server.server_id) != 0 &&
+            covers(server.applied, source, number)));
       has |= one == Possession::HAS && counts;
       may_have |= one != Possession::LACKS;
       if (one == Possession::HAS && !counts) named_by = server.name;
@@ -140,11 +138,9 @@ Claim claim_of(const GtidState &gtids, const History &history) {
 
 Possession possession(const ServerGtids &server, const GtidSource &source,
                       std::uint64_t number) {
-  const auto has = [&](const GtidState &gtids) {
-    const auto last = gtids.find(source);
-    return last != gtids.end() && last->second >= number;
-  };
-  if (has(server.logged) || has(server.applied)) return Possession::HAS;
+  if (covers(server.logged, source, number) ||
+      covers(server.applied, source, number))
+    return Possession::HAS;
   // It was never sent anything of this source, or has forgotten that (RESET MASTER).
   if (server.logged.count(source) == 0 && server.applied.count(source) == 0)
     return Possession::NOT_SHOWN;

@@ -14,8 +14,7 @@ bool is_before(const BinlogPosition &a, const BinlogPosition &b) {
 }
 
 bool contains(const GtidState &state, const Gtid &gtid) {
-  const auto last = state.find({gtid.domain, gtid.server_id});
-  return last != state.end() && last->second >= gtid.sequence;
+  return covers(state, {gtid.domain, gtid.server_id}, gtid.sequence);
 }
 
 /*

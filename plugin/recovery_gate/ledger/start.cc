@@ -188,8 +188,7 @@ std::vector<Claim> claims_of(const StartFacts &facts, const Owed &owed,
   }
   Claim claim = claim_of(owed, facts.unsettled, history);
   for (const auto &[source, number] : facts.unsettled) {
-    const auto last = claim.last.find(source);
-    if (last == claim.last.end() || last->second < number)
+    if (!covers(claim.last, source, number))
       claim.uncertain = "GTID " + to_string(GtidState{{source, number}}) +
                         " was not found in the binary log";
   }

@@ -88,8 +88,8 @@ ServerError ask_links(Session &session, Replica *replica) {
 }
 
 bool covers(const GtidState &state, const Gtid &gtid) {
-  const auto last = state.find({gtid.domain, gtid.server_id});
-  return last != state.end() && last->second >= gtid.sequence;
+  return recovery_gate::covers(state, {gtid.domain, gtid.server_id},
+                               gtid.sequence);
 }
 
 bool has_source(const GtidState &state, const Gtid &gtid) {

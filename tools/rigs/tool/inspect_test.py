@@ -21,7 +21,6 @@ import secrets
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +33,10 @@ from rigs.servers import (
     Server,
     Servers,
     Unexpected,
-    catch_signals,
     tail,
     wait_for,
 )
+from rigs.story import run_stories
 from rigs.tool_under_test import PLUGIN, QUICK, TOOL
 
 USAGE = 1
@@ -612,23 +611,7 @@ def main() -> int:
     if "--transcript" in arguments:
         transcript = True
         arguments.remove("--transcript")
-    catch_signals()
-    chosen = [s for s in STORIES if not arguments or s.__name__ in arguments]
-    with Servers("inspect-test") as servers:
-        for story in chosen:
-            begun = time.monotonic()
-            try:
-                story(servers)
-            except Unexpected as failure:
-                print(f"{story.__name__}: {failure}", file=sys.stderr)
-                for server in servers.all:
-                    print(f"--- {server.name}\n{tail(server.log, 15)}", file=sys.stderr)
-                return 1
-            finally:
-                for server in servers.all:
-                    server.kill9()
-            print(f"ok: {story.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
-    return 0
+    return run_stories("inspect-test", STORIES, arguments)
 
 
 if __name__ == "__main__":

@@ -30,12 +30,11 @@ from rigs.servers import (
     Replication,
     Servers,
     Unexpected,
-    catch_signals,
     free_port,
     program,
-    tail,
     wait_for,
 )
+from rigs.story import run_stories
 from rigs.tool.inspect_test import Machine, expect, pair, promote, rows_of
 from rigs.tool_under_test import QUICK, TOOL
 
@@ -545,24 +544,7 @@ STORIES = [
 
 
 def main() -> int:
-    catch_signals()
-    chosen = [s for s in STORIES if not sys.argv[1:] or s.__name__ in sys.argv[1:]]
-    with Servers("prestart-test") as servers:
-        for story in chosen:
-            begun = time.monotonic()
-            try:
-                story(servers)
-            except Unexpected as failure:
-                print(f"{story.__name__}: {failure}", file=sys.stderr)
-                for server in servers.all:
-                    if server.name != "replica":
-                        print(f"--- {server.name}\n{tail(server.log, 15)}", file=sys.stderr)
-                return 1
-            finally:
-                for server in servers.all:
-                    server.kill9()
-            print(f"ok: {story.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
-    return 0
+    return run_stories("prestart-test", STORIES, sys.argv[1:])
 
 
 if __name__ == "__main__":
