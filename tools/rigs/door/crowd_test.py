@@ -32,8 +32,9 @@ CLIENTS = 500
 # The kernel forgets connections for which it has no room, and the client then waits
 # for a greeting: a matter between it and the server, with and without a gate.
 OPTIONS = ("--max-connections=40", "--back-log=1000")
-# "Within a second or two", on a machine that has something else to do, too.
-PATIENCE = 10
+# That they get in is what counts here; how soon is a matter for bench-door, since a
+# machine with something else to do takes longer over 500 clients.
+PATIENCE = 60
 
 
 class Crowd:
