@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   grow-binlog TEMPLATE OUTPUT SIZE
 
@@ -8,8 +9,9 @@
   All else is the server's. The template has to have CRC32 checksums, less than
   4 GiB come out, and transactions are what GTID events begin.
 
-  Format: as in recovery_gate/binlog/binlog_events.h. A GTID event (type 162) begins with
-  the sequence number (8 bytes), an Xid event (type 16) with the XID (8).
+  Format: as in recovery_gate/binlog/binlog_events.h. A GTID event (type 162)
+  begins with the sequence number (8 bytes), an Xid event (type 16) with the XID
+  (8).
 */
 #include <zlib.h>
 

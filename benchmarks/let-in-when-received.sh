@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
 # What an operator without the gate might run beside a primary that starts after
 # a crash, for tools/bench-door to compare with. The server listens on a port
 # that applications do not know. Every half second this asks the primary for the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   scan-binlog WHAT FILE [--up-to OFFSET] [--time-reads]
 
@@ -100,8 +101,7 @@ Counts walk(ByteSource &source, bool verify) {
   for (Event event; !failure && reader.next(&event);) {
     ++counts.events;
     counts.transactions += event.header.type == EventType::GTID;
-    if (verify && is_scanned(event.header.type))
-      failure = reader.verify(event);
+    if (verify && is_scanned(event.header.type)) failure = reader.verify(event);
   }
   if (!failure) failure = reader.error();
   if (failure) fail(failure.text());

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What a fuzz target asserts. In every build: a fuzzer without assertions finds
   crashes only.

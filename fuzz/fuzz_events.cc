@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   One event, header and body, given to each of the decoders: whatever the type
   in its header says, none of them may read beyond it or hand out what is not in
@@ -54,8 +55,7 @@ void decode_all(const EventHeader &header, ByteRange body) {
     to_string(gtid.gtid);
   }
   GtidListEvent list;
-  if (!decode(header, body, &list))
-    EXPECT(list.gtids.size() <= body.size / 16);
+  if (!decode(header, body, &list)) EXPECT(list.gtids.size() <= body.size / 16);
   XidEvent xid;
   static_cast<void>(decode(header, body, &xid));
   XaPrepareEvent prepare;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   A whole log, as bytes in memory: walked over, scanned, scanned in part, with
   and without a key. Whatever the bytes, what is said of them has to agree with

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   Mutations of logs for libFuzzer that keep them logs: an event is changed, put
   somewhere else, left out or said twice, and lengths, positions and checksums

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   A log taken apart to its events, so that one can be changed, and put together
   again with lengths, positions and checksums that fit. Without that, a mutation

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "log_parts.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   Feeds files, and all files in folders, to a fuzz target: the regression test
   of what the fuzzer has been through, for any compiler.

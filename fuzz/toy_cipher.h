@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   A cipher for encrypted logs, in place of the server's: it hides nothing, but
   what was encrypted with it can be decrypted, byte for byte, as the interface

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # add_layer(NAME USES LAYER... SOURCES FILE...): the library recovery_gate_NAME,
 # without a server header and without a server library.
 function(add_layer name)

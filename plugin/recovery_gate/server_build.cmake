@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # What a plugin needs to be built outside the server's tree: the private
 # headers from the server's source and the generated ones from its packages.
 

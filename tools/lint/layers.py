@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
 """Do the includes follow the layers? Each layer of the plugin uses only those before
 it, only server/ knows the server's headers, and only tests use testing/.
 

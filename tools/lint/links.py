@@ -1,4 +1,5 @@
 #!/usr/bin/python3 -IB
+# SPDX-License-Identifier: GPL-2.0-only
 """Do the links in the Markdown files lead anywhere?
 
     tools/lint/links.py [FOLDER]

@@ -1,4 +1,5 @@
 #!/usr/bin/python3 -IB
+# SPDX-License-Identifier: GPL-2.0-only
 """Is README.md short enough to be read?
 
     tools/lint/readme_length.py [FILE]

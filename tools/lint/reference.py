@@ -1,4 +1,5 @@
 #!/usr/bin/python3 -IB
+# SPDX-License-Identifier: GPL-2.0-only
 """Does docs/reference.md have what the code has, no less and no more?
 
     tools/lint/reference.py [FOLDER]

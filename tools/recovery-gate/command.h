@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What a subcommand is to main(): a function that declares its name, its options
   and what runs when a person gave that name.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "exit_codes.h"
 
 #include <fmt/format.h>
@@ -40,11 +41,12 @@ const char *result_name(ExitCode code) {
 std::string exit_code_help() {
   std::string text = "Exit codes:\n";
   for (const Row &row : rows)
-    text += fmt::format("  {:<5}  {}\n", static_cast<int>(row.code),
-                        row.meaning);
-  text += fmt::format("  {}-{}  inspect, prestart: verdicts, see inspect --help\n",
-                      static_cast<int>(ExitCode::INSPECT_FIRST),
-                      static_cast<int>(ExitCode::INSPECT_LAST));
+    text +=
+        fmt::format("  {:<5}  {}\n", static_cast<int>(row.code), row.meaning);
+  text +=
+      fmt::format("  {}-{}  inspect, prestart: verdicts, see inspect --help\n",
+                  static_cast<int>(ExitCode::INSPECT_FIRST),
+                  static_cast<int>(ExitCode::INSPECT_LAST));
   return text;
 }
 

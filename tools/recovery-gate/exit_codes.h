@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   How the tool says in its exit status what it found. Scripts, systemd units and
   probes are written against these numbers: none ever changes its meaning, and a
@@ -11,18 +12,18 @@
 namespace recovery_gate::tool {
 
 enum class ExitCode {
-  OPEN = 0,           // the gate is open; or what was asked for is done
-  USAGE = 1,          // the command line or an option file is wrong
-  UNREACHABLE = 2,    // no connection to the server, or it was lost
-  NO_PLUGIN = 3,      // the server has no recovery gate
-  CLOSED = 4,         // status: the gate is closed
-  TIMED_OUT = 5,      // wait: it was still closed at the end of --timeout
-  REFUSED = 6,        // the account may not do this, or nobody confirmed it
-  INTERRUPTED = 7,    // SIGINT, SIGTERM or SIGHUP
-  NOT_WRITTEN = 8,    // prestart: the environment file could not be written
-  NOT_RUN = 9,        // prestart: the command after -- could not be run
-  INSPECT_FIRST = 10, // inspect: its verdicts have the numbers up to
-  INSPECT_LAST = 15,  // this one, and are described there
+  OPEN = 0,            // the gate is open; or what was asked for is done
+  USAGE = 1,           // the command line or an option file is wrong
+  UNREACHABLE = 2,     // no connection to the server, or it was lost
+  NO_PLUGIN = 3,       // the server has no recovery gate
+  CLOSED = 4,          // status: the gate is closed
+  TIMED_OUT = 5,       // wait: it was still closed at the end of --timeout
+  REFUSED = 6,         // the account may not do this, or nobody confirmed it
+  INTERRUPTED = 7,     // SIGINT, SIGTERM or SIGHUP
+  NOT_WRITTEN = 8,     // prestart: the environment file could not be written
+  NOT_RUN = 9,         // prestart: the command after -- could not be run
+  INSPECT_FIRST = 10,  // inspect: its verdicts have the numbers up to
+  INSPECT_LAST = 15,   // this one, and are described there
 };
 
 /* One word for programs, the `result` of --json: "open", "closed" and so on;

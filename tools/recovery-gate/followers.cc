@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "followers.h"
 
 #include <fmt/format.h>
@@ -50,7 +51,8 @@ struct Link {
 
   std::string text() const {
     if (io == "Yes") return "is connected";
-    if (io == "No") return "was stopped (STOP SLAVE), or has ended with an error";
+    if (io == "No")
+      return "was stopped (STOP SLAVE), or has ended with an error";
     if (!sleeps()) return "is connecting";
     std::string text = fmt::format(
         "sleeps up to {} s (MASTER_CONNECT_RETRY) before it connects again",
@@ -63,8 +65,8 @@ struct Link {
   }
 };
 
-/* Both statements in one, so that whatever becomes of this program the thread is
-   started again; but not when somebody else has stopped it meanwhile. */
+/* Both statements in one, so that whatever becomes of this program the thread
+   is started again; but not when somebody else has stopped it meanwhile. */
 std::string restart_io_thread(const std::string &link) {
   const std::string name = quoted(link);
   return "BEGIN NOT ATOMIC SET sql_notes=1; STOP SLAVE " + name +
@@ -152,8 +154,10 @@ void Followers::visit(One &one, const Followed &server, Instant now) {
          !server.is_at(value("Master_Host"),
                        number_of<unsigned>(rows.value(i, "Master_Port")))))
       continue;
-    Link link{value("Connection_name"), value("Slave_IO_Running"),
-              value("Slave_SQL_Running"), value("Slave_IO_State"),
+    Link link{value("Connection_name"),
+              value("Slave_IO_Running"),
+              value("Slave_SQL_Running"),
+              value("Slave_IO_State"),
               number_of<std::uint32_t>(rows.value(i, "Connect_Retry")),
               {number_of<unsigned>(rows.value(i, "Last_IO_Errno")),
                value("Last_IO_Error")}};
@@ -187,7 +191,8 @@ void Followers::tell(Look *look) const {
   if (!wake_ && !asleep.empty() && look->gate.waiting_for == "REPLICA")
     look->advice =
         "What is waited for is a replica's retry time. To have it connect now: "
-        "recovery-gate wait --wake" + asleep;
+        "recovery-gate wait --wake" +
+        asleep;
 }
 
 void add_replica_options(CLI::App &app, ReplicaOptions *options) {
@@ -207,8 +212,9 @@ std::string make_followers(const ReplicaOptions &options,
   std::vector<std::string> names = options.names;
   if (names.empty() && or_peers) names = settings.peers;
   if (names.empty() && wake)
-    complain("--wake: no replica is named, by --replica or by peers in an option "
-             "file: none is woken");
+    complain(
+        "--wake: no replica is named, by --replica or by peers in an option "
+        "file: none is woken");
   for (const std::string &name : names) {
     std::string host;
     unsigned port = 0;

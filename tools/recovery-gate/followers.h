@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  Replicas that a person has named: do they follow this server, and does one sleep
-  before it connects again? A replica whose I/O thread has lost its primary tries
-  again every MASTER_CONNECT_RETRY seconds, 60 by default.
+  Replicas that a person has named: do they follow this server, and does one
+  sleep before it connects again? A replica whose I/O thread has lost its
+  primary tries again every MASTER_CONNECT_RETRY seconds, 60 by default.
 */
 #ifndef RECOVERY_GATE_TOOL_FOLLOWERS_H
 #define RECOVERY_GATE_TOOL_FOLLOWERS_H
@@ -23,8 +24,8 @@ namespace recovery_gate::tool {
 /* The server that they are to follow. */
 struct Followed {
   std::uint32_t id = 0;
-  /* Does this address lead to it? For a replica that was restarted, and does not
-     know yet whom it will reach. */
+  /* Does this address lead to it? For a replica that was restarted, and does
+     not know yet whom it will reach. */
   std::function<bool(const std::string &host, unsigned port)> is_at;
 };
 
@@ -35,16 +36,17 @@ std::optional<Followed> ask_followed(Session &session,
 /* For one thread. */
 class Followers {
  public:
-  /* With `wake`, each that sleeps is woken. One that an administrator has stopped
-     is never started, nor one whose SQL thread does not run: a GTID replica that
-     starts with both stopped throws its relay log away. */
+  /* With `wake`, each that sleeps is woken. One that an administrator has
+     stopped is never started, nor one whose SQL thread does not run: a GTID
+     replica that starts with both stopped throws its relay log away. */
   Followers(const std::vector<std::string> &names, Reach reach, bool wake);
   ~Followers();
 
   /* After the server was lost: all may be asleep again. */
   void start_over();
 
-  /* Asks those that are not connected yet, each not more often than it is worth. */
+  /* Asks those that are not connected yet, each not more often than it is
+   * worth. */
   void visit(const Followed &server, Instant now);
 
   /* A line for each, and in `advice` what can be done about one that sleeps. */

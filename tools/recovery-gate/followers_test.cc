@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "followers.h"
 
 #include <gmock/gmock.h>
@@ -19,7 +20,8 @@ struct FakeReplica {
   std::vector<std::string> statements;
 
   void add_link(const std::string &name, const std::string &io,
-                const std::string &primary = "1", const std::string &error = "2003",
+                const std::string &primary = "1",
+                const std::string &error = "2003",
                 const std::string &sql = "Yes") {
     links.push_back({name, "db1", "3306", primary, io, sql,
                      "Connecting to master", "60", error,
@@ -35,11 +37,11 @@ class ReplicaSession final : public Session {
     if (sql == "SELECT @@server_id AS id") {
       *rows = {{"id"}, {{replica_.id}}};
     } else if (sql == "SHOW ALL SLAVES STATUS") {
-      *rows = {{"Connection_name", "Master_Host", "Master_Port",
-                "Master_Server_Id", "Slave_IO_Running", "Slave_SQL_Running",
-                "Slave_IO_State", "Connect_Retry", "Last_IO_Errno",
-                "Last_IO_Error"},
-               replica_.links};
+      *rows = {
+          {"Connection_name", "Master_Host", "Master_Port", "Master_Server_Id",
+           "Slave_IO_Running", "Slave_SQL_Running", "Slave_IO_State",
+           "Connect_Retry", "Last_IO_Errno", "Last_IO_Error"},
+          replica_.links};
     } else {
       replica_.statements.push_back(sql);
     }
@@ -97,7 +99,8 @@ TEST_F(FollowersTest, ExactlyTheConnectionThatFollowsThisServer) {
   replica.add_link("other", "Connecting", "7");
   visit();
   ASSERT_EQ(replica.statements.size(), 1u);
-  EXPECT_THAT(replica.statements[0], HasSubstr("STOP SLAVE 'it\\'s' IO_THREAD"));
+  EXPECT_THAT(replica.statements[0],
+              HasSubstr("STOP SLAVE 'it\\'s' IO_THREAD"));
 }
 
 TEST_F(FollowersTest, OneThatWasRestartedIsKnownByItsAddress) {
@@ -126,7 +129,8 @@ TEST_F(FollowersTest, NoneThatIsConnectingOrWillNotGetIn) {
   replica.add_link("", "Connecting", "1", "0");
   EXPECT_THAT(visit(), ElementsAre("db2: is connecting"));
   replica.links[0][8] = "1045";
-  EXPECT_THAT(visit(true, 3), ElementsAre(HasSubstr("will not get in: error 1045")));
+  EXPECT_THAT(visit(true, 3),
+              ElementsAre(HasSubstr("will not get in: error 1045")));
   EXPECT_THAT(replica.statements, IsEmpty());
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "open.h"
 
 #include <fmt/format.h>
@@ -16,7 +17,8 @@ namespace {
 constexpr const char *footer =
     "Gives up the guarantee: what no replica has acknowledged becomes visible, "
     "and\nis lost if this server is lost. The server's error log says who "
-    "opened it. Asks on\na terminal; elsewhere it wants --yes. The account needs "
+    "opened it. Asks on\na terminal; elsewhere it wants --yes. The account "
+    "needs "
     "CONNECTION ADMIN and\nSUPER.\n"
     "\n"
     "A gate that is open already is left alone; with --yes, what is still in "
@@ -41,19 +43,16 @@ ExitCode fail(bool json, const ServerError &error) {
 }
 
 std::string what_is_given_up(const GateStatus &gate) {
-  std::string text = fmt::format(
-      "The gate has been closed for {} ({}).\n",
-      duration_text(gate.closed_for), gate.reason);
+  std::string text = fmt::format("The gate has been closed for {} ({}).\n",
+                                 duration_text(gate.closed_for), gate.reason);
   text += fmt::format("Waiting for {}: {}.\n", gate.waiting_for,
                       what_is_missing(gate.waiting_for));
   if (!gate.awaited.empty())
-    text += fmt::format("Never acknowledged: {}\n",
-                        to_string(gate.awaited));
+    text += fmt::format("Never acknowledged: {}\n", to_string(gate.awaited));
   if (!gate.recovered.empty())
-    text += fmt::format("Recovered:          up to {}, GTID {}\n",
-                        to_string(gate.recovered),
-                        gate.recovered_gtid.empty() ? "none"
-                                                    : gate.recovered_gtid);
+    text += fmt::format(
+        "Recovered:          up to {}, GTID {}\n", to_string(gate.recovered),
+        gate.recovered_gtid.empty() ? "none" : gate.recovered_gtid);
   text +=
       "Opening it now gives up the guarantee: clients will read what may exist "
       "on this\nserver only, and is lost if this server is lost.\n";
@@ -100,7 +99,7 @@ bool had_no_effect(Session &session) {
 }
 
 ExitCode report(const OpenSettings &settings, bool was_open,
-                     bool without_effect, const Look &after) {
+                bool without_effect, const Look &after) {
   const GateStatus &gate = after.gate;
   if (without_effect)
     return done(settings, "nothing",
@@ -118,8 +117,7 @@ ExitCode report(const OpenSettings &settings, bool was_open,
               fmt::format("Open. The guarantee is given up for what was "
                           "recovered up to {}; no replica had acknowledged "
                           "{}. The error log says so.",
-                          to_string(gate.recovered),
-                          to_string(gate.awaited)),
+                          to_string(gate.recovered), to_string(gate.awaited)),
               after);
 }
 
@@ -154,23 +152,25 @@ ExitCode open_gate(Session &session, const OpenSettings &settings) {
   const Look before = observer.look();
   switch (before.kind) {
     case Look::Kind::UNREACHABLE:
-      return fail(settings.json, ExitCode::UNREACHABLE,
-                  before.error.text, before.error.code);
+      return fail(settings.json, ExitCode::UNREACHABLE, before.error.text,
+                  before.error.code);
     case Look::Kind::NO_PLUGIN:
       return fail(settings.json, ExitCode::NO_PLUGIN, no_plugin_text);
     case Look::Kind::NOT_ADMITTED:
-      return fail(settings.json, ExitCode::REFUSED,
-                  "the gate does not admit this account, so it has no CONNECTION "
-                  "ADMIN. To open the gate, " + std::string(privileges));
+      return fail(
+          settings.json, ExitCode::REFUSED,
+          "the gate does not admit this account, so it has no CONNECTION "
+          "ADMIN. To open the gate, " +
+              std::string(privileges));
     case Look::Kind::GATE:
       break;
   }
   if (before.gate.open && !settings.yes)
-    return done(settings, "nothing",
-                fmt::format("The gate is open already ({}: {}).",
-                            before.gate.opened_by,
-                            why_open(before.gate.opened_by)),
-                before);
+    return done(
+        settings, "nothing",
+        fmt::format("The gate is open already ({}: {}).", before.gate.opened_by,
+                    why_open(before.gate.opened_by)),
+        before);
   if (!before.gate.open)
     if (const auto refused = confirm(before.gate, settings)) return *refused;
 

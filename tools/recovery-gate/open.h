@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #ifndef RECOVERY_GATE_TOOL_OPEN_H
 #define RECOVERY_GATE_TOOL_OPEN_H
 
@@ -5,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "command.h"
 #include "client/connection.h"
+#include "command.h"
 
 namespace recovery_gate::tool {
 

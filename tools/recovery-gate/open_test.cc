@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "open.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What every subcommand writes with: a page for a person or JSON for a program
   on the standard output, complaints on the standard error.

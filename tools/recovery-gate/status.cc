@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "status.h"
 
 #include <cstdlib>
@@ -15,7 +16,8 @@ namespace {
 constexpr const char *footer =
     "For a script the exit code is enough: 0 open, 4 closed, 2 no connection, "
     "3 no\ngate. An account that the closed gate does not admit gets 4 as "
-    "well: any\naccount will do for a probe; one with CONNECTION ADMIN sees the "
+    "well: any\naccount will do for a probe; one with CONNECTION ADMIN sees "
+    "the "
     "page.\n"
     "\n"
     "Examples:\n"
@@ -82,16 +84,16 @@ void add_status(CLI::App &tool, Invocation &invocation) {
       if (!failure)
         failure = make_followers(*replicas, invocation.connection, false, false,
                                  &followers);
-      if (failure) return fail(invocation.json, ExitCode::USAGE, failure.text());
+      if (failure)
+        return fail(invocation.json, ExitCode::USAGE, failure.text());
       Connection connection(invocation.connection);
-      return show_status(
-          connection, where(invocation.connection), invocation.json,
-          [&](Look *look) {
-            const std::optional<Followed> server =
-                ask_followed(connection, invocation.connection);
-            if (server) followers->visit(*server, Instant(0));
-            followers->tell(look);
-          });
+      return show_status(connection, where(invocation.connection),
+                         invocation.json, [&](Look *look) {
+                           const std::optional<Followed> server =
+                               ask_followed(connection, invocation.connection);
+                           if (server) followers->visit(*server, Instant(0));
+                           followers->tell(look);
+                         });
     };
   });
 }
@@ -111,9 +113,8 @@ ExitCode show_status(Session &session, const std::string &where, bool json,
   }
   add_replicas(session, &look);
   if (add_more && look.kind == Look::Kind::GATE) add_more(&look);
-  const Surroundings around = look.kind == Look::Kind::GATE
-                                  ? surroundings_of(session)
-                                  : Surroundings();
+  const Surroundings around =
+      look.kind == Look::Kind::GATE ? surroundings_of(session) : Surroundings();
   const ExitCode code = look.is_open() ? ExitCode::OPEN : ExitCode::CLOSED;
   if (json)
     print(status_json(code, look, around));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "status_page.h"
 
 #include <fmt/format.h>
@@ -25,10 +26,9 @@ std::string time_limit(const GateStatus &gate, const Surroundings &around) {
       std::strtoll(around.timeout.c_str(), nullptr, 10));
   if (limit.count() == 0) return {};
   const auto left = limit - gate.closed_for;
-  return fmt::format("{}, then {} ({})", duration_text(limit),
-                     around.timeout_action,
-                     left.count() > 0 ? "in " + duration_text(left)
-                                      : "is over");
+  return fmt::format(
+      "{}, then {} ({})", duration_text(limit), around.timeout_action,
+      left.count() > 0 ? "in " + duration_text(left) : "is over");
 }
 
 std::string server_line(const Surroundings &around, const std::string &where) {
@@ -46,7 +46,8 @@ std::string transactions_text(const GateStatus &gate) {
       gate.xids_external);
 }
 
-void add_gate(const Look &look, const Surroundings &around, LabelledPage *page) {
+void add_gate(const Look &look, const Surroundings &around,
+              LabelledPage *page) {
   const GateStatus &gate = look.gate;
   const bool was_closed = gate.reason != "NONE";
   const std::string &which = gate.open ? gate.opened_by : gate.waiting_for;
@@ -58,7 +59,8 @@ void add_gate(const Look &look, const Surroundings &around, LabelledPage *page) 
         duration_text(gate.closed_for));
   if (!which.empty())
     add(page, gate.open ? label::opened_by : label::waiting_for,
-        with_meaning(which, gate.open ? why_open(which) : what_is_missing(which)));
+        with_meaning(which,
+                     gate.open ? why_open(which) : what_is_missing(which)));
   const std::string limit = gate.open ? "" : time_limit(gate, around);
   if (!limit.empty()) add(page, label::time_limit, limit);
   add(page, label::recovered,
@@ -67,8 +69,7 @@ void add_gate(const Look &look, const Surroundings &around, LabelledPage *page) 
           : fmt::format(
                 "{} (GTID {})", to_string(gate.recovered),
                 gate.recovered_gtid.empty() ? "none" : gate.recovered_gtid));
-  if (!gate.awaited.empty())
-    add(page, label::awaited, to_string(gate.awaited));
+  if (!gate.awaited.empty()) add(page, label::awaited, to_string(gate.awaited));
   for (const std::string &replica : look.replicas)
     if (&replica == &look.replicas.front())
       add(page, label::replicas, replica);
@@ -82,7 +83,8 @@ void add_gate(const Look &look, const Surroundings &around, LabelledPage *page) 
   add(page, label::prepared, transactions_text(gate));
   if (around.mode == "OFF")
     add(page, label::mode,
-        "recovery_gate_mode is OFF: no client is kept out, and what is in doubt "
+        "recovery_gate_mode is OFF: no client is kept out, and what is in "
+        "doubt "
         "closes a later start");
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "status.h"
 
 #include <gmock/gmock.h>
@@ -86,9 +87,10 @@ TEST(Status, AnOpenGate) {
 TEST(Status, WhatTheSettingsMean) {
   FakeSession server;
   server.surroundings = surroundings("OFF", "0");
-  EXPECT_THAT(shown(server).output,
-              AllOf(HasSubstr("Mode:                  recovery_gate_mode is OFF"),
-                    Not(HasSubstr("Time limit"))));
+  EXPECT_THAT(
+      shown(server).output,
+      AllOf(HasSubstr("Mode:                  recovery_gate_mode is OFF"),
+            Not(HasSubstr("Time limit"))));
   server.surroundings = surroundings("AUTO", "10");
   EXPECT_THAT(shown(server).output, HasSubstr("10 s, then SHUTDOWN (is over)"));
 }
@@ -98,10 +100,9 @@ TEST(Status, AnAccountThatIsNotAdmittedSeesThatItIsClosed) {
   server.status_error = rejected;
   const Shown page = shown(server);
   EXPECT_EQ(page.code, ExitCode::CLOSED);
-  EXPECT_THAT(page.output,
-              AllOf(HasSubstr("State:                 CLOSED\n"),
-                    HasSubstr("bin.000003:342\n"),
-                    HasSubstr("CONNECTION ADMIN")));
+  EXPECT_THAT(page.output, AllOf(HasSubstr("State:                 CLOSED\n"),
+                                 HasSubstr("bin.000003:342\n"),
+                                 HasSubstr("CONNECTION ADMIN")));
   const Json json = Json::parse(shown(server, true).output);
   EXPECT_EQ(json["exit_code"], 4);
   EXPECT_EQ(json["gate"]["open"], false);
@@ -113,15 +114,17 @@ TEST(Status, WhatTheReplicasHaveAndWhatToDo) {
   FakeSession::set(&server.gate, "waiting_for", "ACK");
   LabelledPage page;
   page.line("Replicas", "2 semi-sync replicas connected");
-  page.more("server_id 2 at db2: proves nothing, because of something long: it "
-            "lacks 0-1-8");
+  page.more(
+      "server_id 2 at db2: proves nothing, because of something long: it "
+      "lacks 0-1-8");
   page.more("server_id 3 at db3: sent up to bin.000003:342");
   page.line("What to do", "Replica 2: rebuild it.");
   server.page = page.text();
-  EXPECT_THAT(shown(server).output,
-              AllOf(HasSubstr("\nReplicas:              server_id 2 at db2: "),
-                    HasSubstr("\n                       server_id 3 at db3: "),
-                    HasSubstr("\nWhat to do:            Replica 2: rebuild it.\n")));
+  EXPECT_THAT(
+      shown(server).output,
+      AllOf(HasSubstr("\nReplicas:              server_id 2 at db2: "),
+            HasSubstr("\n                       server_id 3 at db3: "),
+            HasSubstr("\nWhat to do:            Replica 2: rebuild it.\n")));
   const Json json = Json::parse(shown(server, true).output);
   EXPECT_EQ(json["replicas"].size(), 2u);
   EXPECT_THAT(json["replicas"][0], HasSubstr("something long: it lacks 0-1-8"));

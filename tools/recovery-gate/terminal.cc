@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "terminal.h"
 
 #include <fcntl.h>
@@ -75,8 +76,7 @@ Failure ask_secretly(const std::string &prompt, std::string *answer) {
   terminal = file;
   echo_is_off = true;
   ::tcsetattr(file, TCSAFLUSH, &silent);
-  [[maybe_unused]] auto ignored =
-      ::write(file, prompt.data(), prompt.size());
+  [[maybe_unused]] auto ignored = ::write(file, prompt.data(), prompt.size());
   bool got_line;
   *answer = read_line(file, &got_line);
   ::tcsetattr(file, TCSANOW, &found);

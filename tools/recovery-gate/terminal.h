@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The person's side: a password that is not shown, a line that is drawn again
   and again, a question, and a terminal that is left as it was found.
@@ -13,14 +14,14 @@ namespace recovery_gate::tool {
 
 /*
   From now on SIGINT, SIGTERM and SIGHUP end the process immediately with
-  ExitCode::INTERRUPTED, wherever it is; what was set on the terminal (no echo, a
-  line that is not finished) is put right first. A signal that is ignored stays
-  so, as nohup has it. Call it once, before any thread.
+  ExitCode::INTERRUPTED, wherever it is; what was set on the terminal (no echo,
+  a line that is not finished) is put right first. A signal that is ignored
+  stays so, as nohup has it. Call it once, before any thread.
 */
 void end_cleanly_on_signals();
 
-/* Asks on the controlling terminal, with the echo off. Fails without a terminal:
-   nobody can be asked. */
+/* Asks on the controlling terminal, with the echo off. Fails without a
+   terminal: nobody can be asked. */
 Failure ask_secretly(const std::string &prompt, std::string *answer);
 
 /* Shows `question` and returns the line that a person answers with. */

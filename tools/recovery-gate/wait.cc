@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "wait.h"
 
 #include <algorithm>
@@ -21,7 +22,8 @@ constexpr const char *footer =
     "2.\n"
     "\n"
     "On a terminal it is one line that changes. Elsewhere it is a line "
-    "whenever what\nis awaited has changed, and one every minute; with --json each "
+    "whenever what\nis awaited has changed, and one every minute; with --json "
+    "each "
     "line is an object,\nthe last one with an exit_code.\n"
     "\n"
     "Examples:\n"
@@ -95,14 +97,13 @@ ExitCode wait(Invocation &invocation, const WaitOptions &options) {
   if (options.timeout) {
     settings.timeout = std::chrono::seconds(*options.timeout);
     // A server that is silent must not make the time much longer.
-    connection_options.connect_timeout =
-        std::clamp(*options.timeout, 1u,
-                   connection_options.connect_timeout.value_or(10));
+    connection_options.connect_timeout = std::clamp(
+        *options.timeout, 1u, connection_options.connect_timeout.value_or(10));
   }
   std::unique_ptr<Followers> followers;
-  const std::string wrong = make_followers(
-      options.replicas, connection_options, options.wake, options.wake,
-      &followers);
+  const std::string wrong =
+      make_followers(options.replicas, connection_options, options.wake,
+                     options.wake, &followers);
   if (!wrong.empty()) return fail(invocation.json, ExitCode::USAGE, wrong);
   Connection connection(connection_options);
   SystemPace pace;
@@ -126,9 +127,10 @@ void add_wait(CLI::App &tool, Invocation &invocation) {
   command->add_flag("--no-retry", options->no_retry,
                     "End with 2 when there is no connection to the server");
   add_replica_options(*command, &options->replicas);
-  command->add_flag("--wake", options->wake,
-                    "Have each replica that sleeps connect now, by restarting its "
-                    "I/O thread. Without --replica: the peers in an option file");
+  command->add_flag(
+      "--wake", options->wake,
+      "Have each replica that sleeps connect now, by restarting its "
+      "I/O thread. Without --replica: the peers in an option file");
   add_json_option(*command, invocation);
   add_connection_options(*command, &invocation.connection);
   command->callback([&invocation, options] {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "wait_loop.h"
 
 #include <fmt/format.h>

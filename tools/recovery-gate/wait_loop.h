@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   Waiting until a gate is open: when to look, what to report, when to give up.
 */
@@ -7,8 +8,8 @@
 #include <functional>
 #include <optional>
 
-#include "exit_codes.h"
 #include "client/look.h"
+#include "exit_codes.h"
 #include "recovery_gate/base/clock.h"
 
 namespace recovery_gate::tool {

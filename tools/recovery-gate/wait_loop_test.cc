@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "wait_loop.h"
 
 #include <gmock/gmock.h>
@@ -82,8 +83,9 @@ TEST_F(WaitLoop, AnOpenGateIsNotWaitedFor) {
   from(seconds(0), open());
   EXPECT_EQ(wait(), ExitCode::OPEN);
   EXPECT_EQ(looks_, 1);
-  EXPECT_THAT(lines_, ElementsAre("open (ACK): a semi-sync replica has everything "
-                                  "that was in doubt, after 1 min 1 s"));
+  EXPECT_THAT(lines_,
+              ElementsAre("open (ACK): a semi-sync replica has everything "
+                          "that was in doubt, after 1 min 1 s"));
 }
 
 TEST_F(WaitLoop, EndsSoonAfterTheGateOpens) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "wording.h"
 
 #include <fmt/format.h>
@@ -71,10 +72,9 @@ std::string one_line(const Look &look, std::chrono::milliseconds unseen) {
   if (gate.open)
     return fmt::format("open ({}): {}", gate.opened_by,
                        why_open(gate.opened_by));
-  std::string line =
-      fmt::format("closed for {}, waiting for {}: {}",
-                  duration_text(gate.closed_for), gate.waiting_for,
-                  what_is_missing(gate.waiting_for));
+  std::string line = fmt::format(
+      "closed for {}, waiting for {}: {}", duration_text(gate.closed_for),
+      gate.waiting_for, what_is_missing(gate.waiting_for));
   if (gate.waiting_for != "OVERRIDE" && !gate.awaited.empty())
     line += "; the awaited position is " + to_string(gate.awaited);
   return line + of_replicas(look);

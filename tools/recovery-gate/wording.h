@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What the names in the status variables mean, in words. A name that is not
   known here, from a newer plugin, is explained by nothing.

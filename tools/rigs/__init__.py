@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Rigs: what starts MariaDB servers of its own, does something to them, and looks.
 
     servers          servers, sessions and replication, for all of them

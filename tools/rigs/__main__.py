@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs a module of this package, as python3 -m rigs.MODULE would if it found it."""
 
 import runpy

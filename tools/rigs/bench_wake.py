@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How long after a crash is an application answered, and what waking the replica saves.
 
     tools/rigs/start bench_wake [--rounds N]

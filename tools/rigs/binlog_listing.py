@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The events of a binary log, as the server's own mariadb-binlog shows them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Every command in docs/runbook.md, as it is written there, where it is needed.
 
     tools/rigs/start runbook_test [--transcript]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Throw-away MariaDB servers on this machine, for demonstrations and checks.
 
     catch_signals()

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How tests on real servers are told: as steps, one after the other."""
 
 from __future__ import annotations

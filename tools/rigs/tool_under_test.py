@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What tests on real servers run: the plugin and the command-line tool."""
 
 from __future__ import annotations

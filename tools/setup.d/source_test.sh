@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Tests what of tools/setup can be tested without installing anything: turning
 # apt's sources into sources of source, and telling a source that is not there

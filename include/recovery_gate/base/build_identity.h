@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   Is the running server the one this plugin was built for?
 
@@ -18,7 +19,7 @@
 namespace recovery_gate {
 
 struct LayoutProbe {
-  std::string what;          // "Repl_semi_sync_master", for the error message
+  std::string what;           // "Repl_semi_sync_master", for the error message
   std::size_t built_for = 0;  // as the headers say
   std::size_t found = 0;      // in the running server; 0: it has no such thing
 };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What a function returns that can fail, and has to say why to a person.
 */

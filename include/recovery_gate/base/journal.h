@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   Where the gate reports: the server's error log in production.
 */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The events of a MariaDB binary log (10.0 and later): from bytes to values,
   without any I/O.
@@ -79,8 +80,8 @@ struct EventHeader {
   std::uint32_t server_id = 0;
   /* Of the whole event: header, body and checksum, in bytes. */
   std::uint32_t length = 0;
-  /* The low 32 bits of the offset at which the event ends in the log that it was
-     written to first; 0: not said. */
+  /* The low 32 bits of the offset at which the event ends in the log that it
+     was written to first; 0: not said. */
   std::uint32_t end_position = 0;
   std::uint16_t flags = 0;
 };
@@ -107,8 +108,9 @@ inline EventHeader decode_header(const unsigned char *p) {
           wire::number_32(p + 13), wire::number_16(p + 17)};
 }
 
-/* In the header of a format description event, as it stands in the log: the server
-   clears this flag when it closes the log, and changes nothing else then. */
+/* In the header of a format description event, as it stands in the log: the
+   server clears this flag when it closes the log, and changes nothing else
+   then. */
 void clear_in_use_flag(unsigned char *header);
 
 /* Is the CRC-32 at the end of the event, header included, what it should be?
@@ -147,7 +149,8 @@ struct FormatDescription {
   std::string server_version;  // "10.11.18-MariaDB-0+deb12u1-log"
   /* The id of the server that wrote the log, when it began to. */
   std::uint32_t server_id = 0;
-  std::uint32_t created = 0;  // seconds since 1970; 0 but in a start's first log
+  std::uint32_t created =
+      0;  // seconds since 1970; 0 but in a start's first log
   /* The server has not closed the log: it is running, or it crashed. */
   bool in_use = false;
   bool is_relay_log = false;

@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The little that the gate reads from a binary log file: whether it was closed
   properly, who wrote it, what came before it, and where its last complete event
   ends.
 
-  The first header, and the lengths in all others, are believed even where the rest
-  cannot be read: in an encrypted log, for which no key is needed here, in one that
-  another release wrote, or whose first event is torn.
+  The first header, and the lengths in all others, are believed even where the
+  rest cannot be read: in an encrypted log, for which no key is needed here, in
+  one that another release wrote, or whose first event is torn.
 */
 #ifndef RECOVERY_GATE_BINLOG_FILE_H
 #define RECOVERY_GATE_BINLOG_FILE_H
@@ -52,9 +53,9 @@ struct BinlogStretch {
   ServerIds writers;
 };
 
-/* Walks over the events from `from`, where one begins, to `to`, or to the end of
-   the last complete event, by their headers. Of an encrypted log only is_whole
-   means anything. */
+/* Walks over the events from `from`, where one begins, to `to`, or to the end
+   of the last complete event, by their headers. Of an encrypted log only
+   is_whole means anything. */
 BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
                           std::optional<std::uint64_t> to = std::nullopt);
 /* Where the first event of every log begins. */
@@ -62,9 +63,10 @@ inline constexpr std::uint64_t start_of_events = binlog_magic.size();
 
 /*
   A checksum that tells this log, up to `offset`, from any other of the same
-  name, as after RESET MASTER or in a restored data directory: that of the format
-  description event, without the flag that changes, and of the last bytes before
-  `offset`. Nothing when there is no such log or it does not reach that far.
+  name, as after RESET MASTER or in a restored data directory: that of the
+  format description event, without the flag that changes, and of the last bytes
+  before `offset`. Nothing when there is no such log or it does not reach that
+  far.
 */
 std::optional<std::uint32_t> binlog_identity(const std::string &path,
                                              std::uint64_t offset);

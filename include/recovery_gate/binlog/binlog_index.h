@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The list of a server's binary logs, and which of them crash recovery reads.
 */
@@ -28,10 +29,10 @@ struct BinlogIndex {
 
 /*
   Reads an index file, one path a line. A relative path is relative to
-  `data_directory`, from where the server runs; an empty line ends the list, as in
-  the server. Fails when the file cannot be read, is larger than largest_index, or a
-  line is too long or holds a zero byte; the list is then empty. Whether the logs
-  exist is not looked at.
+  `data_directory`, from where the server runs; an empty line ends the list, as
+  in the server. Fails when the file cannot be read, is larger than
+  largest_index, or a line is too long or holds a zero byte; the list is then
+  empty. Whether the logs exist is not looked at.
 */
 Failure read_binlog_index(const std::string &path,
                           const std::string &data_directory,
@@ -51,11 +52,11 @@ struct RecoveryLogs {
 /*
   Finds out where crash recovery begins: at the log that the last checkpoint in
   the last log names, if that log was not closed. Scans the last log; of the
-  others it only looks whether they can be opened. Fails when recovery would fail or
-  what it reads cannot be known: a log is not there any more, the last one is not
-  one, or is encrypted and there is no decryptor, or what it names is not in the
-  index; `logs->last` is then what the scan has found, if there was one. An empty
-  index is no failure; nothing is recovered then.
+  others it only looks whether they can be opened. Fails when recovery would
+  fail or what it reads cannot be known: a log is not there any more, the last
+  one is not one, or is encrypted and there is no decryptor, or what it names is
+  not in the index; `logs->last` is then what the scan has found, if there was
+  one. An empty index is no failure; nothing is recovered then.
 */
 Failure find_recovery_logs(const BinlogIndex &index, EventDecryptor *decryptor,
                            RecoveryLogs *logs);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   Walks over one binary log, event by event.
 
@@ -13,8 +14,8 @@
   blocks; the bodies of large ones are left out.
 
   Memory: one block, `read_ahead` bytes, and once a body is asked for that is
-  larger, `body_limit` bytes at most; of an encrypted log, twice that. None of it
-  depends on what is in the log.
+  larger, `body_limit` bytes at most; of an encrypted log, twice that. None of
+  it depends on what is in the log.
 */
 #ifndef RECOVERY_GATE_BINLOG_READER_H
 #define RECOVERY_GATE_BINLOG_READER_H
@@ -46,9 +47,9 @@ class EventDecryptor {
   virtual Failure start(unsigned scheme, std::uint32_t key_version) = 0;
 
   /*
-    Decrypts what was encrypted as one piece from `iv` on, without padding: all of
-    it, or its beginning, `size` being a multiple of 16 then. `in` and `out` do
-    not overlap. Returns false when that fails.
+    Decrypts what was encrypted as one piece from `iv` on, without padding: all
+    of it, or its beginning, `size` being a multiple of 16 then. `in` and `out`
+    do not overlap. Returns false when that fails.
   */
   virtual bool decrypt(const Iv &iv, const unsigned char *in, std::size_t size,
                        unsigned char *out) = 0;
@@ -65,8 +66,8 @@ struct Event {
 enum class Tail {
   /* Nothing. */
   CLEAN,
-  /* Bytes in which no further event can be found: the last event was not written
-     as a whole, as when the machine crashed. */
+  /* Bytes in which no further event can be found: the last event was not
+     written as a whole, as when the machine crashed. */
   TORN,
   /* Events: something in the middle was damaged. */
   DAMAGED,
@@ -87,8 +88,9 @@ class BinlogReader {
 
   /*
     Once, first. Reads the format description event, and the one that says that
-    the log is encrypted. A failure says what the file is instead of a binary log
-    of MariaDB 10.0 or later, and what can be done; next() then returns false.
+    the log is encrypted. A failure says what the file is instead of a binary
+    log of MariaDB 10.0 or later, and what can be done; next() then returns
+    false.
   */
   Failure open();
 
@@ -102,8 +104,8 @@ class BinlogReader {
   }
 
   bool is_encrypted() const { return encryption_.has_value(); }
-  /* Encrypted, and there is no key: of the events' headers only the length means
-     anything, there are no bodies, and this says why. Else none. */
+  /* Encrypted, and there is no key: of the events' headers only the length
+     means anything, there are no bodies, and this says why. Else none. */
   const Failure &unreadable() const { return unreadable_; }
 
   /*
@@ -137,37 +139,37 @@ class BinlogReader {
 
   /*
     Continues like seek(), also without open() or after one that failed. Of a
-    header, next() believes the length from now on and nothing else: all that can
-    be known of a log without its keys, or of another release's. There are no
-    bodies, and whatever cannot be an event is TORN.
+    header, next() believes the length from now on and nothing else: all that
+    can be known of a log without its keys, or of another release's. There are
+    no bodies, and whatever cannot be an event is TORN.
   */
   void seek_by_lengths(std::uint64_t offset);
 
-  /* next() goes no further than this: an event that ends later is torn. Not more
-     than the source's size, which it is at first. After open(). */
+  /* next() goes no further than this: an event that ends later is torn. Not
+     more than the source's size, which it is at first. After open(). */
   void set_limit(std::uint64_t limit);
 
   /*
     These four are about `event`, which next() has returned. A failure names the
-    event's place. When the event itself is wrong the walk ends there, as if next()
-    had come upon it; when reading failed, error() says so too. A body is valid
-    until the next call.
+    event's place. When the event itself is wrong the walk ends there, as if
+    next() had come upon it; when reading failed, error() says so too. A body is
+    valid until the next call.
   */
 
   /* Without the checksum, which has been verified. One that is larger than
      body_limit is refused. */
   Failure body(const Event &event, ByteRange *body);
 
-  /* The first `size` bytes of it, not more than 4096, or, verified, all of it when
-     it is no larger. */
+  /* The first `size` bytes of it, not more than 4096, or, verified, all of it
+     when it is no larger. */
   Failure body_start(const Event &event, std::size_t size, ByteRange *body);
 
-  /* Verifies the checksum of an event of any size, but of an encrypted one that is
-     larger than body_limit. Nothing when the log has no checksums. */
+  /* Verifies the checksum of an event of any size, but of an encrypted one that
+     is larger than body_limit. Nothing when the log has no checksums. */
   Failure verify(const Event &event);
 
-  /* The caller finds that the event cannot be: `why` is what mariadb-binlog would
-     print behind its name. */
+  /* The caller finds that the event cannot be: `why` is what mariadb-binlog
+     would print behind its name. */
   void reject(const Event &event, const std::string &why);
 
   /* The size of the body of `event`, without the checksum. */
@@ -242,8 +244,8 @@ class BinlogReader {
   std::uint64_t position_ = 0, limit_ = 0;
 };
 
-/* The last transactions before this log, which stand in its first events; nothing
-   when it does not say so, or cannot be read. Right after open(). */
+/* The last transactions before this log, which stand in its first events;
+   nothing when it does not say so, or cannot be read. Right after open(). */
 std::optional<GtidState> read_gtids_before(BinlogReader &reader);
 
 }  // namespace recovery_gate

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   Bytes at any offset of something that does not fit into memory.
 */
@@ -44,8 +45,8 @@ class FileSource final : public ByteSource {
   FileSource &operator=(const FileSource &) = delete;
 
   /* Once. Its size is what it is now: what is written later is not seen. Only a
-     regular file is opened, and nothing of it is changed, nor when it was read last
-     where the system lets us. */
+     regular file is opened, and nothing of it is changed, nor when it was read
+     last where the system lets us. */
   Failure open(const std::string &path);
 
   const std::string &name() const override { return path_; }

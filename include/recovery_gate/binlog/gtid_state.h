@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   GTID positions: for each domain and server id, the sequence number of the last
   transaction. What the server calls a binary log state.
@@ -21,8 +22,7 @@ struct GtidSource {
 };
 
 inline bool operator<(const GtidSource &a, const GtidSource &b) {
-  return a.domain != b.domain ? a.domain < b.domain
-                              : a.server_id < b.server_id;
+  return a.domain != b.domain ? a.domain < b.domain : a.server_id < b.server_id;
 }
 inline bool operator==(const GtidSource &a, const GtidSource &b) {
   return a.domain == b.domain && a.server_id == b.server_id;
@@ -50,8 +50,8 @@ GtidState from_servers(const GtidState &state, const ServerIds &ids);
 GtidState written_since(const GtidState &earlier, const GtidState &later,
                         const ServerIds &ids);
 
-/* Has the list at the start of a log all that came before? False when the binary
-   log was begun anew in between. */
+/* Has the list at the start of a log all that came before? False when the
+   binary log was begun anew in between. */
 bool continues(const GtidState &at_start_of_log, const GtidState &before);
 
 }  // namespace recovery_gate

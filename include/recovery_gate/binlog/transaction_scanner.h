@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The transactions of one binary log: which events belong together, and what
   became of them.
@@ -64,32 +65,32 @@ struct Transaction {
 };
 
 struct ScanOptions {
-  /* A transaction begins here, or an event that belongs to none, or what was torn
-     at the end; 0: the first event. When nothing begins here, the tail says so,
-     with end_of_events here. */
+  /* A transaction begins here, or an event that belongs to none, or what was
+     torn at the end; 0: the first event. When nothing begins here, the tail
+     says so, with end_of_events here. */
   std::uint64_t from = 0;
   /* An event ends here; else the end of the log. */
   std::optional<std::uint64_t> to;
   /* Must outlive the call. */
   EventDecryptor *decryptor = nullptr;
-  /* Verifies the checksum of every event, which takes much longer. What the scan
-     reports it verifies in any case, see verify_range(). */
+  /* Verifies the checksum of every event, which takes much longer. What the
+     scan reports it verifies in any case, see verify_range(). */
   bool verify_all = false;
 };
 
 struct ScanResult {
   /* Why the log could not be read to its end, or not at all. */
   Failure error;
-  /* What the members below know also of a log whose events cannot be read, since
-     they are encrypted: format, is_encrypted, end_of_events, tail. `error` then
-     says so. */
+  /* What the members below know also of a log whose events cannot be read,
+     since they are encrypted: format, is_encrypted, end_of_events, tail.
+     `error` then says so. */
   bool is_encrypted = false;
   FormatDescription format;
   /* The last transactions before this log, if it says so. Also when the scan
      began later. */
   std::optional<GtidState> gtids_before;
-  /* Where crash recovery has to begin, as this log says last; empty: it does not,
-     at least not in the part that was scanned. */
+  /* Where crash recovery has to begin, as this log says last; empty: it does
+     not, at least not in the part that was scanned. */
   std::string last_checkpoint;
   /* The log that follows, when this one was closed to begin another. */
   std::string next_log;
@@ -110,16 +111,16 @@ struct ScanResult {
 using TransactionCallback = std::function<bool(const Transaction &)>;
 
 /*
-  Calls `callback`, which may be empty, for each transaction, in the order of the
-  log. The last one, when it is unfinished, is only in the result; one in the
-  middle is passed on like the others, up to where the next begins.
+  Calls `callback`, which may be empty, for each transaction, in the order of
+  the log. The last one, when it is unfinished, is only in the result; one in
+  the middle is passed on like the others, up to where the next begins.
 
   When the callback stops it, the result is about the part up to there.
 
   Checksums: all that the result and a transaction say, but for sizes and the
-  number of events, is from events whose checksum was right; those of rows, and of
-  statements of more than 2 KiB, are not read. An event whose checksum is wrong ends
-  the scan: DAMAGED, or TORN when it is the last.
+  number of events, is from events whose checksum was right; those of rows, and
+  of statements of more than 2 KiB, are not read. An event whose checksum is
+  wrong ends the scan: DAMAGED, or TORN when it is the last.
 */
 ScanResult scan(ByteSource &source, const ScanOptions &options,
                 const TransactionCallback &callback);
@@ -130,8 +131,8 @@ inline ScanResult scan(ByteSource &source,
 
 /*
   Reads all bytes from `begin`, where an event begins, to `end`, where one ends,
-  and verifies the checksum of each event. A failure says what is wrong and where:
-  also when the log has no checksums, since nothing is verified then.
+  and verifies the checksum of each event. A failure says what is wrong and
+  where: also when the log has no checksums, since nothing is verified then.
 */
 Failure verify_range(ByteSource &source, std::uint64_t begin, std::uint64_t end,
                      EventDecryptor *decryptor = nullptr);

@@ -1,14 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   As much of the client/server protocol as it takes to answer a client's first
   command with an error.
 
-  Format: packets of a length (3 bytes), a sequence number (1 byte) and that many
-  bytes; one of 0xffffff bytes is continued by the next. A compressing client
-  wraps that, from its first command on, into frames: length (3 bytes), sequence
-  number (1 byte), uncompressed length (3 bytes; 0: not compressed), that many
-  bytes. Lengths are little-endian. An error is the byte 0xff, the error number
-  (2 bytes), "#" and the SQLSTATE, and the text to the end of the packet.
-  https://mariadb.com/kb/en/clientserver-protocol/
+  Format: packets of a length (3 bytes), a sequence number (1 byte) and that
+  many bytes; one of 0xffffff bytes is continued by the next. A compressing
+  client wraps that, from its first command on, into frames: length (3 bytes),
+  sequence number (1 byte), uncompressed length (3 bytes; 0: not compressed),
+  that many bytes. Lengths are little-endian. An error is the byte 0xff, the
+  error number (2 bytes), "#" and the SQLSTATE, and the text to the end of the
+  packet. https://mariadb.com/kb/en/clientserver-protocol/
 */
 #ifndef RECOVERY_GATE_CLIENT_PROTOCOL_H
 #define RECOVERY_GATE_CLIENT_PROTOCOL_H
@@ -26,9 +27,9 @@ enum class FirstCommand { INCOMPLETE, CHANGE_USER, QUIT, OTHER };
 /* Bytes that are enough for first_command(). */
 inline constexpr std::size_t enough_of_a_command = 256;
 
-/* What a client's first command looks like, from its first bytes; INCOMPLETE when
-   there are too few to tell. A guess: whoever sends packets of no length can have
-   anything taken for a command. */
+/* What a client's first command looks like, from its first bytes; INCOMPLETE
+   when there are too few to tell. A guess: whoever sends packets of no length
+   can have anything taken for a command. */
 FirstCommand first_command(std::string_view start, bool compressing);
 
 /* Reads a client's first command, which may come in any number of pieces and be
@@ -44,7 +45,8 @@ class CommandReader {
   /* A part of it has arrived. */
   bool has_begun() const { return begun_; }
 
-  /* The answer's number: the one after the last that was read; 1 if none was. */
+  /* The answer's number: the one after the last that was read; 1 if none was.
+   */
   std::uint8_t next_sequence_number() const { return next_; }
 
  private:

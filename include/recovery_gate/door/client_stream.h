@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The connection of a client, when it is no session of the server's any more.
 */

@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   How a client is held at the closed gate.
 */
 #ifndef RECOVERY_GATE_HOLD_H
 #define RECOVERY_GATE_HOLD_H
 
-#include "recovery_gate/door/client_protocol.h"
 #include "recovery_gate/base/clock.h"
+#include "recovery_gate/door/client_protocol.h"
 #include "recovery_gate/gate/gate.h"
 
 namespace recovery_gate {
@@ -27,14 +28,14 @@ class HeldClient {
 };
 
 enum class HoldOutcome {
-  ADMITTED,     // it may go on
+  ADMITTED,  // it may go on
   REJECTED,  // its time is up, its slot was taken back, or it changes user
-  LEFT,         // it is gone, or is about to be: there is nobody to answer
+  LEFT,      // it is gone, or is about to be: there is nobody to answer
 };
 
 /*
-  Blocks until it is known what becomes of a client to whom gate.knock() has said
-  HOLD and handed out `place`. Throws std::bad_alloc.
+  Blocks until it is known what becomes of a client to whom gate.knock() has
+  said HOLD and handed out `place`. Throws std::bad_alloc.
 */
 HoldOutcome hold(Gate &gate, const Clock &clock, const Visitor &visitor,
                  Place place, HeldClient &client);

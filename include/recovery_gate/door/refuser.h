@@ -1,14 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   Answers rejected clients, so that the server need not.
 
   Only an answer to a command reaches every client as the error that it is; but
   a client may send its first command late, or never. So that nobody keeps a
   slot, a thread or a session of the server meanwhile, the server's session of
-  such a client ends immediately, and one thread waits for what all of them send.
+  such a client ends immediately, and one thread waits for what all of them
+  send.
 
-  Many clients come back as soon as they have their answer, and while they log in
-  they take all slots that a replica would need. So when there is a crowd, answers
-  are spread out: nobody waits at the server's cost, but everybody waits a little.
+  Many clients come back as soon as they have their answer, and while they log
+  in they take all slots that a replica would need. So when there is a crowd,
+  answers are spread out: nobody waits at the server's cost, but everybody waits
+  a little.
 */
 #ifndef RECOVERY_GATE_REFUSER_H
 #define RECOVERY_GATE_REFUSER_H
@@ -22,8 +25,8 @@
 #include <vector>
 
 #include "recovery_gate/base/bell.h"
-#include "recovery_gate/door/client_stream.h"
 #include "recovery_gate/base/clock.h"
+#include "recovery_gate/door/client_stream.h"
 
 namespace recovery_gate {
 
@@ -42,7 +45,7 @@ class Refuser {
   struct Limits {
     std::size_t clients = 1000;  // further ones are answered before they ask
     milliseconds patience{60 * 1000};  // with one that does not ask
-    milliseconds farewell{2000};  // from the answer to the end
+    milliseconds farewell{2000};       // from the answer to the end
     /* Answers that are given without delay, in a second, while the server is
        not crowded. */
     unsigned answers_a_second = 200;
@@ -64,12 +67,12 @@ class Refuser {
 
   /* Answers the client's first command with the refusal, then ends the
      connection. One that does not ask in time, or when there are too many, is
-     answered unasked. A client that leaves is forgotten. Any thread; does not block.
-     Throws std::bad_alloc. */
+     answered unasked. A client that leaves is forgotten. Any thread; does not
+     block. Throws std::bad_alloc. */
   void refuse(std::unique_ptr<ClientStream> client, Refusal refusal);
 
-  /* Ends all that is left without a word; nobody may be refused from now on. Any
-     thread, more than once, but not from two threads at once. */
+  /* Ends all that is left without a word; nobody may be refused from now on.
+     Any thread, more than once, but not from two threads at once. */
   void stop() noexcept;
 
  private:

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What the core asks of semi-synchronous replication.
 
-  The gate does not care how an acknowledgement travels. It needs to know whether
-  a semi-sync replica has everything that is owed, whether one could say so at all,
-  and to be woken when that changes.
+  The gate does not care how an acknowledgement travels. It needs to know
+  whether a semi-sync replica has everything that is owed, whether one could say
+  so at all, and to be woken when that changes.
 */
 #ifndef RECOVERY_GATE_ACKNOWLEDGEMENTS_H
 #define RECOVERY_GATE_ACKNOWLEDGEMENTS_H
@@ -12,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/base/clock.h"
+#include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/ledger/claim.h"
 #include "recovery_gate/ledger/proof.h"
 
@@ -34,11 +35,11 @@ struct SemisyncView {
   bool enabled = false;
   /* Semi-sync replicas connected and being served now. */
   unsigned replicas = 0;
-  /* The furthest position that was acknowledged, by whomever; empty when none was
-     since the server started. It proves nothing by itself. */
+  /* The furthest position that was acknowledged, by whomever; empty when none
+     was since the server started. It proves nothing by itself. */
   BinlogPosition acknowledged;
-  /* A replica is known to have everything that is owed, and has acknowledged the
-     awaited position; `proven_by` says which, and what shows it. */
+  /* A replica is known to have everything that is owed, and has acknowledged
+     the awaited position; `proven_by` says which, and what shows it. */
   bool proven = false;
   std::string proven_by;
   /* Of the semi-sync replicas that are connected. */

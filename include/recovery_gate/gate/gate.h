@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The gate: decides at each start whether clients have to wait, for what, and
   when they are admitted.
@@ -27,15 +28,15 @@
 #include <string>
 #include <vector>
 
+#include "recovery_gate/base/bell.h"
+#include "recovery_gate/base/clock.h"
+#include "recovery_gate/base/journal.h"
+#include "recovery_gate/binlog/binlog_position.h"
+#include "recovery_gate/binlog/gtid_state.h"
 #include "recovery_gate/gate/acknowledgements.h"
 #include "recovery_gate/gate/admission.h"
-#include "recovery_gate/base/bell.h"
-#include "recovery_gate/binlog/binlog_position.h"
-#include "recovery_gate/base/clock.h"
 #include "recovery_gate/gate/gate_state.h"
 #include "recovery_gate/gate/place.h"
-#include "recovery_gate/binlog/gtid_state.h"
-#include "recovery_gate/base/journal.h"
 #include "recovery_gate/ledger/start_facts.h"
 
 namespace recovery_gate {
@@ -98,9 +99,10 @@ class Gate {
   struct Orders {
     bool keep_waiting = true;  // false: it is open, or the server shuts down
     bool shut_down = false;    // stop the server; true once
-    /* Not empty: show it where a service manager shows the server's state. One line
-       when that has changed, once more a second after the first, with which the
-       server's own for a start may have crossed, and with each reminder. */
+    /* Not empty: show it where a service manager shows the server's state. One
+       line when that has changed, once more a second after the first, with
+       which the server's own for a start may have crossed, and with each
+       reminder. */
     std::string status_line;
   };
 
@@ -138,12 +140,12 @@ class Gate {
   /* A place must not outlive the gate. */
   Reception knock(const Visitor &visitor);
 
-  /* For one that is held since `since` in a place that knock() handed out. Any other
-     decision than HOLD gives that back. Takes no lock once the gate is open: all who
-     were held come at once then. */
+  /* For one that is held since `since` in a place that knock() handed out. Any
+     other decision than HOLD gives that back. Takes no lock once the gate is
+     open: all who were held come at once then. */
   Judgement judge_held(const Visitor &visitor, Instant since, Place &place);
-  /* One that is held is rejected before its time. One that goes of its own accord
-     only gives its place back. */
+  /* One that is held is rejected before its time. One that goes of its own
+     accord only gives its place back. */
   void reject_held(Place place);
   /* Rings when judge_held() may have another decision, but for the time. */
   std::shared_ptr<const Ring> next_change() { return change_.next_ring(); }
@@ -152,8 +154,9 @@ class Gate {
 
   /* The text of the error that a rejected client gets. */
   std::string rejection_text() const;
-  /* By how much the error may be late in a crowd, for a client that was not held:
-     by what it would have waited if it had been, but one to ten seconds. */
+  /* By how much the error may be late in a crowd, for a client that was not
+     held: by what it would have waited if it had been, but one to ten seconds.
+   */
   milliseconds longest_delay() const;
 
   GateSnapshot snapshot() const;

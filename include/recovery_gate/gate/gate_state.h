@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The gate's state machine: its states, its one table of allowed transitions,
   and what is said of each state wherever one is shown: status variables, error
@@ -11,11 +12,10 @@
     CLOSED_REPLICA            closed; no semi-sync replica is connected
     CLOSED_ACK                closed; one is connected, no acknowledgement yet
     CLOSED_UNPROVABLE         closed; no acknowledgement can prove it any more
-    CLOSED_PRIMARY            closed; the server that this one replicates from may
-                              have what is in doubt
-    CLOSED_DIVERGED           closed; that server lacks what is in doubt
-    OPEN_NOT_NEEDED           open; nothing was in doubt at this start
-    OPEN_ACK                  open; a semi-sync replica acknowledged
+    CLOSED_PRIMARY            closed; the server that this one replicates from
+  may have what is in doubt CLOSED_DIVERGED           closed; that server lacks
+  what is in doubt OPEN_NOT_NEEDED           open; nothing was in doubt at this
+  start OPEN_ACK                  open; a semi-sync replica acknowledged
     OPEN_OVERRIDE             open; an administrator opened it
     OPEN_TIMEOUT              open; recovery_gate_timeout_action=OPEN did
     OPEN_PRIMARY              open; the server that this one replicates from has
@@ -90,8 +90,8 @@ const char *held_name(GateState state);
 /* All of a state in one word or two, for the error log: "CLOSED (ACK)". */
 const char *full_name(GateState state);
 
-/* In a clause without a full stop: what a closed gate lacks; why one is open; why
-   it was closed. */
+/* In a clause without a full stop: what a closed gate lacks; why one is open;
+   why it was closed. */
 const char *meaning(GateState state);
 const char *meaning(CloseReason reason);
 

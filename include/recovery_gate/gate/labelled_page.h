@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   A page for a person in 80 columns: texts behind their labels.
 

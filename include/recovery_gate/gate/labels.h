@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  The labels of what is shown to a person: SHOW ENGINE RECOVERY_GATE STATUS prints
-  them, and the command-line tool prints them too and reads that page by them.
+  The labels of what is shown to a person: SHOW ENGINE RECOVERY_GATE STATUS
+  prints them, and the command-line tool prints them too and reads that page by
+  them.
 */
 #ifndef RECOVERY_GATE_LABELS_H
 #define RECOVERY_GATE_LABELS_H
@@ -9,7 +11,8 @@
 
 namespace recovery_gate::label {
 
-/* Of the error that a rejected client gets, and of the line in systemctl status. */
+/* Of the error that a rejected client gets, and of the line in systemctl
+ * status. */
 inline constexpr char gate_is_closed[] = "Recovery gate is closed: ";
 
 inline constexpr char state[] = "State";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   One of the places for clients that are held at the closed gate.
 */
@@ -10,8 +11,8 @@
 
 namespace recovery_gate {
 
-/* Whoever has it, has the place; it is given back once, at the latest when this ends.
-   Takes no lock. For one thread at a time. */
+/* Whoever has it, has the place; it is given back once, at the latest when this
+   ends. Takes no lock. For one thread at a time. */
 class Place {
  public:
   /* None. */

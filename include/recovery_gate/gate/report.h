@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The page that SHOW ENGINE RECOVERY_GATE STATUS prints for a person.
 */

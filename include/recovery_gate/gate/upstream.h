@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  The servers that this one replicates from, while its gate is closed: does one have
-  everything that is owed?
+  The servers that this one replicates from, while its gate is closed: does one
+  have everything that is owed?
 
-  A thread of its own asks them, since asking takes time and a server that does not
-  answer must not hold up whoever waits for a replica. It exists while the gate is
-  closed, and no connection is left when it ends.
+  A thread of its own asks them, since asking takes time and a server that does
+  not answer must not hold up whoever waits for a replica. It exists while the
+  gate is closed, and no connection is left when it ends.
 */
 #ifndef RECOVERY_GATE_UPSTREAM_H
 #define RECOVERY_GATE_UPSTREAM_H
@@ -24,8 +25,8 @@ namespace recovery_gate {
 
 struct UpstreamAnswer {
   ServerGtids server;
-  /* Not empty: it could not be asked, or what it says does not count, and why; a
-     clause that names the server. */
+  /* Not empty: it could not be asked, or what it says does not count, and why;
+     a clause that names the server. */
   std::string trouble;
 };
 
@@ -33,12 +34,13 @@ struct UpstreamAnswer {
 class Upstreams {
  public:
   virtual ~Upstreams() = default;
-  /* Before and after the thread that asks does so. begin() may block until there is
-     something to ask; false: it was cancelled, and end() must not be called. */
+  /* Before and after the thread that asks does so. begin() may block until
+     there is something to ask; false: it was cancelled, and end() must not be
+     called. */
   virtual bool begin() = 0;
   virtual void end() = 0;
-  /* Asks each; empty: this server replicates from nobody. Takes seconds at most, and
-     returns soon once cancel() was called. */
+  /* Asks each; empty: this server replicates from nobody. Takes seconds at
+     most, and returns soon once cancel() was called. */
   virtual std::vector<UpstreamAnswer> ask() = 0;
   /* For good. Any thread. */
   virtual void cancel() noexcept = 0;
@@ -46,10 +48,11 @@ class Upstreams {
 
 class UpstreamWatch {
  public:
-  static constexpr milliseconds shortest_interval{1000}, longest_interval{10000};
+  static constexpr milliseconds shortest_interval{1000},
+      longest_interval{10000};
 
-  /* All must outlive the watch. `changed` is called from its thread when view() has
-     changed. */
+  /* All must outlive the watch. `changed` is called from its thread when view()
+     has changed. */
   UpstreamWatch(Upstreams &upstreams, Journal &journal,
                 std::function<void()> changed,
                 milliseconds interval = shortest_interval);
@@ -57,13 +60,13 @@ class UpstreamWatch {
   UpstreamWatch(const UpstreamWatch &) = delete;
   UpstreamWatch &operator=(const UpstreamWatch &) = delete;
 
-  /* Call it once. `claims` says what is owed; it is called first, from the thread, and
-     may take long. Throws boost::thread_resource_error. */
+  /* Call it once. `claims` says what is owed; it is called first, from the
+     thread, and may take long. Throws boost::thread_resource_error. */
   void start(std::function<std::vector<Claim>()> claims);
   /* The thread ends soon: it is not needed any more. */
   void finish() noexcept;
-  /* No thread is left when it returns. May be called at any time, more than once, but
-     not from two threads at once. */
+  /* No thread is left when it returns. May be called at any time, more than
+     once, but not from two threads at once. */
   void stop() noexcept;
 
   UpstreamView view() const;

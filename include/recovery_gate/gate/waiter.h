@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The thread that waits for the acknowledgement while the gate is closed.
 
@@ -19,8 +20,8 @@ namespace recovery_gate {
 class Host {
  public:
   virtual ~Host() = default;
-  /* Shows a line of text where a service manager shows the server's state, unless the
-     server shuts down. Must not block. Waiting thread only. */
+  /* Shows a line of text where a service manager shows the server's state,
+     unless the server shuts down. Must not block. Waiting thread only. */
   virtual void show(const std::string &line) = 0;
   /* Asks for a clean shutdown and returns immediately. Waiting thread only. */
   virtual void shut_down() = 0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What a closed gate waits for, in words: the same in the error log and in the
   line that a service manager shows.
@@ -22,8 +23,8 @@ std::string waiting_text(GateState state, const BinlogPosition &awaited,
                          const std::vector<ReplicaStanding> &replicas,
                          const UpstreamView &upstream);
 
-/* advice(), unless all of these replicas can prove nothing: what can be done about
-   that. */
+/* advice(), unless all of these replicas can prove nothing: what can be done
+   about that. */
 std::string what_to_do(GateState state,
                        const std::vector<ReplicaStanding> &replicas);
 

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   Has a server everything that is owed, by what it says of itself?
 
-  Not a replica that is sent this server's binary log, but the one that this server
-  replicates from: after a failover the old primary comes back as a replica of the
-  new one, and owes nothing any more once that one has what it owes. It says which
-  GTIDs it has; no GTID proves more than in Proof: the domain has to be one unbroken
-  ascending series of this server's own from the first owed one on, in this history.
+  Not a replica that is sent this server's binary log, but the one that this
+  server replicates from: after a failover the old primary comes back as a
+  replica of the new one, and owes nothing any more once that one has what it
+  owes. It says which GTIDs it has; no GTID proves more than in Proof: the
+  domain has to be one unbroken ascending series of this server's own from the
+  first owed one on, in this history.
 */
 #ifndef RECOVERY_GATE_CLAIM_H
 #define RECOVERY_GATE_CLAIM_H
@@ -22,14 +24,15 @@ namespace recovery_gate {
 
 /* What to have would show that a server has all that is owed. */
 struct Claim {
-  /* The last owed GTID of each source: whoever lacks one of them lacks something. */
+  /* The last owed GTID of each source: whoever lacks one of them lacks
+   * something. */
   GtidState last;
-  /* Whose GTIDs are of this history: everybody's, or what the servers with these ids
-     have applied; what they have logged may be older. */
+  /* Whose GTIDs are of this history: everybody's, or what the servers with
+     these ids have applied; what they have logged may be older. */
   bool believed_of_all = true;
   ServerIds believed_of;
-  /* Empty: a server whose GTIDs are believed and that has them all, has everything.
-     Else why that would not follow. */
+  /* Empty: a server whose GTIDs are believed and that has them all, has
+     everything. Else why that would not follow. */
   std::string uncertain;
 
   bool empty() const { return last.empty() && uncertain.empty(); }
@@ -38,12 +41,13 @@ struct Claim {
 bool operator==(const Claim &a, const Claim &b);
 
 /* Of what was read from the binary log, where GTIDs mean what `history` says.
-   `unsettled`: the last GTID of each source, as far as they are known when the log
-   could not be read. */
+   `unsettled`: the last GTID of each source, as far as they are known when the
+   log could not be read. */
 Claim claim_of(const Owed &owed, const GtidState &unsettled,
                const History &history);
 
-/* Of GTIDs that are known, whatever is in the log: each is the last of its source. */
+/* Of GTIDs that are known, whatever is in the log: each is the last of its
+ * source. */
 Claim claim_of(const GtidState &gtids, const History &history);
 
 /* What a server says of itself. */
@@ -70,15 +74,16 @@ Possession possession(const ServerGtids &server, const GtidSource &source,
 
 struct Finding {
   Possession possession = Possession::NOT_SHOWN;
-  /* Who has it, or which GTIDs are lacking, or why it is not known; a clause. */
+  /* Who has it, or which GTIDs are lacking, or why it is not known; a clause.
+   */
   std::string why;
   GtidState lacking;
 };
 
 bool operator==(const Finding &a, const Finding &b);
 
-/* Of several servers that this one replicates from: each owed GTID of each claim has
-   to be on one of them. No server: NOT_SHOWN. */
+/* Of several servers that this one replicates from: each owed GTID of each
+   claim has to be on one of them. No server: NOT_SHOWN. */
 Finding find_among(const std::vector<Claim> &claims,
                    const std::vector<ServerGtids> &servers);
 

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  The history that a binary log tells, as far as GTIDs of it can be told from the
-  same numbers in another one: after RESET MASTER they begin again, and what
+  The history that a binary log tells, as far as GTIDs of it can be told from
+  the same numbers in another one: after RESET MASTER they begin again, and what
   recovery cut off, a replica may have.
 */
 #ifndef RECOVERY_GATE_HISTORY_H
@@ -21,17 +22,17 @@ struct History {
   /* Up to these numbers an earlier history may have had other transactions; but
      not up to the others, which it has in common with this one. */
   GtidState earlier, common;
-  /* The replicas that have connected in this history, by server id, and for each
-     domain and replica the number that it had when it did so first, if not 0: what
-     it names beyond that, it has from this history. */
+  /* The replicas that have connected in this history, by server id, and for
+     each domain and replica the number that it had when it did so first, if not
+     0: what it names beyond that, it has from this history. */
   ServerIds replica_ids;
   GtidState replicas;
-  /* Replicas that were served from behind something that is owed, since their GTIDs
-     did not show that they lack it. A file and a position that one of them names
-     later do not either. */
+  /* Replicas that were served from behind something that is owed, since their
+     GTIDs did not show that they lack it. A file and a position that one of
+     them names later do not either. */
   ServerIds behind;
-  /* What this server had applied and not logged when a replica named it, which was
-     then served from behind what this server wrote up to that number. */
+  /* What this server had applied and not logged when a replica named it, which
+     was then served from behind what this server wrote up to that number. */
   GtidState passed_over;
 };
 
@@ -39,8 +40,8 @@ struct History {
    domain may have been in use before. */
 inline constexpr std::uint64_t unseen_numbers = 100000;
 
-/* The history goes on from where these were the last transactions, and another went
-   on from there up to those at least. */
+/* The history goes on from where these were the last transactions, and another
+   went on from there up to those at least. */
 void branch_off(const GtidState &common, const GtidState &ended,
                 History *history);
 
@@ -57,18 +58,17 @@ struct Numbers {
   std::uint64_t first = 0, last = 0;
 };
 
-/* Whoever names the last of these numbers, or a later one, has it from this history:
-   they come after all that an earlier one may have used, or up to where all histories
-   are the same. A replica with that id is also believed above where it came in. */
+/* Whoever names the last of these numbers, or a later one, has it from this
+   history: they come after all that an earlier one may have used, or up to
+   where all histories are the same. A replica with that id is also believed
+   above where it came in. */
 bool is_believed(const History &history, const Numbers &numbers,
                  std::optional<std::uint32_t> replica = std::nullopt);
 
 inline bool operator==(const History &a, const History &b) {
-  return a.known == b.known && a.earlier == b.earlier &&
-         a.common == b.common &&
+  return a.known == b.known && a.earlier == b.earlier && a.common == b.common &&
          a.replica_ids == b.replica_ids && a.replicas == b.replicas &&
-         a.behind == b.behind &&
-         a.passed_over == b.passed_over;
+         a.behind == b.behind && a.passed_over == b.passed_over;
 }
 
 }  // namespace recovery_gate

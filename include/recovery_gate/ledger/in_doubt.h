@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The transactions that a start finds on no replica, one by one: those of this
   server's own after the last settled position.
@@ -14,10 +15,10 @@
 #include <vector>
 
 #include "recovery_gate/binlog/binlog_position.h"
-#include "recovery_gate/ledger/start_facts.h"
 #include "recovery_gate/binlog/gtid_state.h"
-#include "recovery_gate/ledger/settlement.h"
 #include "recovery_gate/binlog/transaction_scanner.h"
+#include "recovery_gate/ledger/settlement.h"
+#include "recovery_gate/ledger/start_facts.h"
 
 namespace recovery_gate {
 
@@ -29,8 +30,8 @@ struct InDoubtStretch {
   std::uint64_t from = 0;
   /* An event ends here in the last of the logs; 0: the end of that log. */
   std::uint64_t to = 0;
-  /* Of the last of the logs up to there, see binlog_identity(); nothing when it is
-     not known. */
+  /* Of the last of the logs up to there, see binlog_identity(); nothing when it
+     is not known. */
   std::optional<std::uint32_t> identity;
   /* Who wrote them; the numbers mean nothing. Empty: there are none. */
   GtidState sources;
@@ -39,8 +40,8 @@ struct InDoubtStretch {
 };
 
 /* Of the start that the facts are about, see start_facts.h. `settled` is the
-   position from which its ledger counted; `logs` are those of the binary log index,
-   oldest first. */
+   position from which its ledger counted; `logs` are those of the binary log
+   index, oldest first. */
 InDoubtStretch find_stretch(const StartFacts &facts,
                             const std::optional<Settled> &settled,
                             const std::vector<std::string> &logs);
@@ -64,10 +65,10 @@ struct InDoubt {
    larger together, the oldest are left out. */
 inline constexpr std::uint64_t most_searched = 1024ULL * 1024 * 1024;
 
-/* Reads the logs of the stretch, most_searched bytes at most but for the last log,
-   which is read in any case; keeps the last `keep` transactions, whose checksums
-   it verifies. Asks `cancelled` for each that it finds, and returns early when that
-   says so. */
+/* Reads the logs of the stretch, most_searched bytes at most but for the last
+   log, which is read in any case; keeps the last `keep` transactions, whose
+   checksums it verifies. Asks `cancelled` for each that it finds, and returns
+   early when that says so. */
 InDoubt find_in_doubt(const InDoubtStretch &stretch, std::size_t keep,
                       EventDecryptor *decryptor,
                       const std::function<bool()> &cancelled = {},

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The thread that keeps the ledger: it checks what there is to take down, again
   and again, for as long as the plugin is loaded.
@@ -43,20 +44,20 @@ class Keeper {
      had. */
   void start();
 
-  /* Something has begun of which a look has to be taken soon: the thread looks at
-     once, and for a second every hurry_interval. Any thread. */
+  /* Something has begun of which a look has to be taken soon: the thread looks
+     at once, and for a second every hurry_interval. Any thread. */
   void hurry() noexcept;
   static constexpr milliseconds hurry_interval{5};
 
-  /* A look that fails is reported once, with its reason, and so is that looks work
-     again: after this many that did. What fails now and then does not fill the
-     error log. */
+  /* A look that fails is reported once, with its reason, and so is that looks
+     work again: after this many that did. What fails now and then does not fill
+     the error log. */
   static constexpr int looks_that_work_again = 100;
   /* Of one time of failing; more reasons than these are left out. */
   static constexpr std::size_t most_reasons = 10;
 
-  /* Ends the thread and returns when it is gone. May be called at any time, more
-     than once, but not from two threads at once. */
+  /* Ends the thread and returns when it is gone. May be called at any time,
+     more than once, but not from two threads at once. */
   void stop() noexcept;
 
  private:
@@ -72,8 +73,9 @@ class Keeper {
   boost::mutex mutex_;  // guards the next
   int quick_looks_ = 0;
   boost::condition_variable hurried_;
-  std::set<std::string> reasons_;  // reported; the thread's only, as is the next
-  int worked_ = 0;                 // looks in a row
+  std::set<std::string>
+      reasons_;     // reported; the thread's only, as is the next
+  int worked_ = 0;  // looks in a row
   boost::thread thread_;
 };
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What this server owes, from one start to the next: keeps recovery_gate.state
   true.
@@ -14,8 +15,8 @@
 
   All members may be called from any thread. What they change is on disk when
   they return, except for look(), which writes a few times a second at most and
-  nothing when nothing happened. When it cannot be written, the error log says so
-  and it is tried again: what is on disk meanwhile says more is owed than is.
+  nothing when nothing happened. When it cannot be written, the error log says
+  so and it is tried again: what is on disk meanwhile says more is owed than is.
 */
 #ifndef RECOVERY_GATE_LEDGER_H
 #define RECOVERY_GATE_LEDGER_H
@@ -27,19 +28,19 @@
 #include <string>
 #include <vector>
 
-#include "recovery_gate/base/failure.h"
-#include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/base/clock.h"
+#include "recovery_gate/base/failure.h"
 #include "recovery_gate/base/journal.h"
+#include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/ledger/proof.h"
 #include "recovery_gate/ledger/settlement.h"
 #include "recovery_gate/ledger/state_file.h"
 
 namespace recovery_gate {
 
-/* May the server have written after the settled position what it received as a replica?
-   The record says what it was then; where there is none that knows, what it is at
-   this start has to do. */
+/* May the server have written after the settled position what it received as a
+   replica? The record says what it was then; where there is none that knows,
+   what it is at this start has to do. */
 bool may_have_received(const std::optional<Record> &on_disk, bool receives);
 
 /* The end of the binary log, and all that is known of it there. */
@@ -59,7 +60,8 @@ struct BinlogSample {
   std::uint64_t resets = 0;
 };
 
-/* How far the binary log has come, and how far replicas have acknowledged it. */
+/* How far the binary log has come, and how far replicas have acknowledged it.
+ */
 class BinlogProgress {
  public:
   virtual ~BinlogProgress() = default;
@@ -71,7 +73,8 @@ class BinlogProgress {
   };
   virtual End end() = 0;
   /* The last position that a semi-sync replica acknowledged, or began at, since
-     the server started or its binary log was reset; empty when there is none. */
+     the server started or its binary log was reset; empty when there is none.
+   */
   virtual BinlogPosition acknowledged() = 0;
   /* Is a replica known to have all that is demanded? See Proof. */
   virtual bool is_proven(const Demand &demand, const History &history) = 0;
@@ -79,8 +82,8 @@ class BinlogProgress {
   virtual Owed read_owed(const Demand &demand) = 0;
   /* See Proof::take_arrivals(). */
   virtual History arrivals(std::uint64_t resets) = 0;
-  /* Is somebody being sent the binary log, semi-sync or not, or was since the last
-     call? */
+  /* Is somebody being sent the binary log, semi-sync or not, or was since the
+     last call? */
   virtual bool serves() = 0;
   /* The id under which the server writes now. */
   virtual std::uint32_t server_id() = 0;
@@ -97,17 +100,18 @@ class Ledger {
   Ledger(const Clock &clock, Journal &journal, StateFile &file);
 
   /* What earlier starts left behind. `crashed`: the newest log was not closed,
-     which is put on record immediately, since a start that is given up later closes
-     it. Fails when it cannot be known. */
+     which is put on record immediately, since a start that is given up later
+     closes it. Fails when it cannot be known. */
   Failure load(bool crashed, const BinlogPosition &newest_log);
 
   struct Inheritance {
     Obligation obligation;
     Unsettled unsettled;
-    /* The position from which that was counted, when it was not the first log. */
+    /* The position from which that was counted, when it was not the first log.
+     */
     std::optional<Settled> since;
-    /* Whose transactions are the server's own, besides those under the id that a
-       log names. */
+    /* Whose transactions are the server's own, besides those under the id that
+       a log names. */
     ServerIds own;
     /* False for a server that never ran with the plugin. */
     bool had_record = false;
@@ -127,8 +131,8 @@ class Ledger {
     bool was_cut = false;
     /* There was a binary log before this start. */
     bool had_logs = false;
-    /* What was settled, and so is on a replica, and is not in these logs any more:
-       recovery has cut it off. */
+    /* What was settled, and so is on a replica, and is not in these logs any
+       more: recovery has cut it off. */
     GtidState cut_off;
   };
   /* Of the logs in the binary log index, those that recovered() has to know. */
@@ -141,8 +145,8 @@ class Ledger {
                         const BinlogSample &start, bool crashed) const;
 
   /* `owed` is what the gate is closed for, or would be if it were not switched
-     off. `settled`: nothing that this server wrote before `start` is owed. `found`
-     is what recovered() returned. */
+     off. `settled`: nothing that this server wrote before `start` is owed.
+     `found` is what recovered() returned. */
   void decided(const Obligation &owed, const BinlogSample &start, bool settled,
                const Inheritance &found);
 
@@ -221,7 +225,7 @@ class Ledger {
   /* Waits for an acknowledgement. */
   std::optional<BinlogSample> pending_;
   BinlogPosition refused_, refused_for_;  // what did not reach far enough last
-  bool receives_ = false;  // at the last look
+  bool receives_ = false;                 // at the last look
   bool worth_writing_ = false;
   bool cannot_write_ = false;
   Instant write_not_before_{0};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What this server owes, as far as a replica's proof depends on it: the
   transactions that it wrote itself in a stretch of the binary log, and what
@@ -5,9 +6,9 @@
 
   A replica that names a GTID says nothing about what comes before that GTID in
   this log, unless it cannot have got the one without the other. Whether it can
-  depends on the order in which the log has them, which no GTID position shows. So
-  the log is read: not as a list of all transactions, which may be millions, but
-  as the few facts for each domain that decide.
+  depends on the order in which the log has them, which no GTID position shows.
+  So the log is read: not as a list of all transactions, which may be millions,
+  but as the few facts for each domain that decide.
 */
 #ifndef RECOVERY_GATE_OWED_H
 #define RECOVERY_GATE_OWED_H
@@ -21,8 +22,8 @@
 
 #include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/binlog/gtid_state.h"
-#include "recovery_gate/ledger/settlement.h"
 #include "recovery_gate/binlog/transaction_scanner.h"
+#include "recovery_gate/ledger/settlement.h"
 
 namespace recovery_gate {
 
@@ -41,15 +42,15 @@ struct OwedDomain {
   /* Where the first begins. */
   BinlogPosition begin;
   Gtid first, last;
-  /* Of every server that wrote in the domain, this one or another: its last number
-     before the first, as far as it is known, and from the first on the lowest and
-     the highest. */
+  /* Of every server that wrote in the domain, this one or another: its last
+     number before the first, as far as it is known, and from the first on the
+     lowest and the highest. */
   std::map<std::uint32_t, std::uint64_t> before, lowest, highest;
   /* Who wrote those that are owed. */
   ServerIds writers;
-  /* Empty: from the first on the domain is one ascending series of this server's
-     own. Else why having a later one does not show that a replica has all before
-     it. */
+  /* Empty: from the first on the domain is one ascending series of this
+     server's own. Else why having a later one does not show that a replica has
+     all before it. */
   std::string broken;
   /* One is marked with @@skip_replication. */
   bool marked = false;
@@ -57,7 +58,8 @@ struct OwedDomain {
 
 struct Owed {
   std::map<std::uint32_t, OwedDomain> domains;
-  /* Not empty: the log could not be read to its end, and nothing can be said. */
+  /* Not empty: the log could not be read to its end, and nothing can be said.
+   */
   std::string unknown;
 
   bool empty() const { return domains.empty() && unknown.empty(); }
@@ -82,14 +84,14 @@ class OwedCollector {
   Owed owed_;
 };
 
-/* What was read of a stretch while its logs were there. It can be read on from its
-   end when they are not any more. */
+/* What was read of a stretch while its logs were there. It can be read on from
+   its end when they are not any more. */
 struct ReadOwed {
   Stretch stretch;
   GtidState before;  // as OwedCollector's
   OwedCollector collector{{}};
-  /* Of those in it that the logs do not name as their writers: whose transactions
-     were taken for the server's own, and whose were not. */
+  /* Of those in it that the logs do not name as their writers: whose
+     transactions were taken for the server's own, and whose were not. */
   ServerIds own, received;
 };
 

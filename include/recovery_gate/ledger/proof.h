@@ -1,23 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   Which replica is known to have what is in doubt on this server?
 
   An acknowledgement says that a replica has received what it was sent on that
-  connection, up to there. It says nothing of what it was not sent: of what comes
-  before the position from which it is served, and of what is left out for it. For
-  that there is only what the replica named when it connected, and a GTID proves
-  no more than that it has this one transaction, and none that this server put
-  before it in another order, or in another history of the same numbers.
+  connection, up to there. It says nothing of what it was not sent: of what
+  comes before the position from which it is served, and of what is left out for
+  it. For that there is only what the replica named when it connected, and a
+  GTID proves no more than that it has this one transaction, and none that this
+  server put before it in another order, or in another history of the same
+  numbers.
 
-  So each connection gets a position from which on it has, or is sent, everything
-  that this server wrote itself: where it began, or earlier, when what it names
-  cannot be had without what comes before. Whoever acknowledges something on a
-  connection with such a position has everything from there to what it acknowledged.
-  The server keeps one last reply of all replicas. It is believed when all that can
-  have sent it would prove the same.
+  So each connection gets a position from which on it has, or is sent,
+  everything that this server wrote itself: where it began, or earlier, when
+  what it names cannot be had without what comes before. Whoever acknowledges
+  something on a connection with such a position has everything from there to
+  what it acknowledged. The server keeps one last reply of all replicas. It is
+  believed when all that can have sent it would prove the same.
 
-  One Proof lives as long as the plugin; the gate and the ledger ask the same one.
-  All members may be called from any thread. They touch no server; ask() may have
-  binary logs read, and calls the reader with a lock held.
+  One Proof lives as long as the plugin; the gate and the ledger ask the same
+  one. All members may be called from any thread. They touch no server; ask()
+  may have binary logs read, and calls the reader with a lock held.
 */
 #ifndef RECOVERY_GATE_PROOF_H
 #define RECOVERY_GATE_PROOF_H
@@ -52,14 +54,16 @@ struct ReplicaConnection {
   std::string host;
   /* It acknowledges. */
   bool semisync = false;
-  /* It named GTIDs, and is served from behind them; else a file and a position. */
+  /* It named GTIDs, and is served from behind them; else a file and a position.
+   */
   bool uses_gtid = false;
   GtidPosition position;
   /* START SLAVE UNTIL */
   bool stops_early = false;
   /* replicate_events_marked_for_skip=FILTER_ON_MASTER */
   bool leaves_out_marked = false;
-  /* It logged in after the last RESET MASTER: what it is sent is in this log. */
+  /* It logged in after the last RESET MASTER: what it is sent is in this log.
+   */
   bool of_this_log = true;
   /* It was sent nothing that ends after this. */
   BinlogPosition sent;
@@ -92,7 +96,8 @@ struct ReplicaObservation {
   /* gtid_slave_pos */
   GtidPosition applied;
   std::uint32_t own_server_id = 0;
-  /* Somebody may have replied who is not among these, since it is just ending. */
+  /* Somebody may have replied who is not among these, since it is just ending.
+   */
   bool is_incomplete = false;
 };
 
@@ -104,10 +109,11 @@ struct Demand {
   GtidState before;
   /* The last of each source in it, as far as they are known without reading. */
   GtidState written;
-  /* Whose transactions are the server's own, besides those under the id that a log
-     names: for the reader. */
+  /* Whose transactions are the server's own, besides those under the id that a
+     log names: for the reader. */
   ServerIds own;
-  /* Its end was acknowledged, by whomever: by this reply, as it was observed. */
+  /* Its end was acknowledged, by whomever: by this reply, as it was observed.
+   */
   bool acknowledged = false;
   BinlogPosition reply;
 };
@@ -150,8 +156,8 @@ struct Answer {
 class Proof {
  public:
   bool knows(std::uint64_t connection) const;
-  /* Whether an observation of these connections, after so many resets, needs no look
-     at the binary log. */
+  /* Whether an observation of these connections, after so many resets, needs no
+     look at the binary log. */
   bool knows_all(std::uint64_t resets,
                  const std::vector<ReplicaConnection> &connections) const;
 
@@ -181,14 +187,15 @@ class Proof {
     /* From here on it has or is sent everything, but in the domains below. */
     BinlogPosition from;
     bool from_oldest = false;  // from the oldest log on
-    /* What it named there is not in this binary log, so it is sent nothing until
-       that is. */
+    /* What it named there is not in this binary log, so it is sent nothing
+       until that is. */
     std::set<std::uint32_t> unserved;
     /* What it named shows that it has everything between `from` and `met`. */
     bool named_all = false;
     /* It will not reply with this or anything before it again. */
     BinlogPosition replied;
-    /* The last stretch began here of which it has not got everything, and why. */
+    /* The last stretch began here of which it has not got everything, and why.
+     */
     std::optional<BinlogPosition> lacks_since;
     std::string why, advice;
   };
@@ -213,8 +220,8 @@ class Proof {
   std::uint64_t resets_ = 0;
   std::map<std::uint64_t, Known> known_;
   BinlogPosition reply_;
-  /* There was another one at the last observation, and not everybody was there to
-     have sent it. */
+  /* There was another one at the last observation, and not everybody was there
+     to have sent it. */
   bool is_undecided_ = false;
   /* Who may have sent it, the last of them perhaps gone. */
   std::vector<std::uint64_t> authors_;

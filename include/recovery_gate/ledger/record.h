@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What must survive a restart.
 */
@@ -17,8 +18,8 @@ namespace recovery_gate {
 /* What is known of something that may be on no replica. */
 enum class Debt {
   NONE,
-  /* A start found that the server had crashed, and has not got so far as to find
-     out what is owed. */
+  /* A start found that the server had crashed, and has not got so far as to
+     find out what is owed. */
   CRASH,
   /* The server was shut down properly before a replica had acknowledged all. */
   SHUTDOWN,
@@ -28,7 +29,8 @@ enum class Debt {
 
 struct Obligation {
   Debt debt = Debt::NONE;
-  /* Whether an acknowledgement could still prove it: the logs were all there. */
+  /* Whether an acknowledgement could still prove it: the logs were all there.
+   */
   bool provable = true;
   /* End of what is owed; the next start waits for the end of all that it
      finds. */
@@ -49,14 +51,16 @@ struct Record {
      first log; empty once it was shut down properly. */
   BinlogPosition running_since;
   std::uint32_t running_identity = 0;  // see binlog_identity()
-  /* The last position that a semi-sync replica is known to have acknowledged. */
+  /* The last position that a semi-sync replica is known to have acknowledged.
+   */
   BinlogPosition acknowledged;
   std::optional<Settled> settled;
-  /* Ids under which the server may have written after the settled position, whatever
-     the logs say; none while it never was given another at run time. */
+  /* Ids under which the server may have written after the settled position,
+     whatever the logs say; none while it never was given another at run time.
+   */
   ServerIds other_server_ids;
-  /* Since the settled position the server may have written what it received as a
-     replica. */
+  /* Since the settled position the server may have written what it received as
+     a replica. */
   bool received = false;
   /* In this history of the binary log some server was sent it. */
   bool served = true;

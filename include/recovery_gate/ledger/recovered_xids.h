@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  The prepared transactions that crash recovery met at this start, what became of
-  each, and where the binary log has it.
+  The prepared transactions that crash recovery met at this start, what became
+  of each, and where the binary log has it.
 
   Filled by one thread while the server starts; sealed before the first client
   can connect; afterwards any thread may read it without a lock.
@@ -92,7 +93,8 @@ class RecoveredXids {
   std::vector<RecoveredXid> rows() const;
 
   /* For each XA transaction that was left prepared although the binary log has
-     its end, which replicas execute: what an administrator has to know and do. */
+     its end, which replicas execute: what an administrator has to know and do.
+   */
   std::vector<std::string> contradictions() const;
 
  private:
@@ -109,7 +111,8 @@ class RecoveredXids {
 /*
   Looks for all of them in those of the binary logs (paths, oldest first) that
   crash recovery reads: the last one, and the ones from its last checkpoint on.
-  What it finds has its checksums verified. Fails when some may not have been found.
+  What it finds has its checksums verified. Fails when some may not have been
+  found.
 */
 Failure find_in_binlog(const std::vector<std::string> &logs,
                        EventDecryptor *decryptor, RecoveredXids *xids);

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  The sessions of accounts that may replicate, from login to end: whether each began
-  in the binary log that is there now, and which have ended since the last look.
+  The sessions of accounts that may replicate, from login to end: whether each
+  began in the binary log that is there now, and which have ended since the last
+  look.
 
   All members may be called from any thread.
 */
@@ -24,15 +26,15 @@ class ReplicaSessions {
 
   /* The session ends, and was no replica's ... */
   void left(std::uint64_t connection);
-  /* ... or was one's; which log it began in is filled in here. False: its login was
-     not seen, and nobody is told of it. */
+  /* ... or was one's; which log it began in is filled in here. False: its login
+     was not seen, and nobody is told of it. */
   bool left(EndedReplica ended);
 
   /*
-    Fills in those that have ended, and which of `seen->connections` are of this log,
-    and has `complete` fill in the rest. When that returns false or throws, nobody was
-    told of those that have ended: the next call fills them in again. Returns what it
-    returned.
+    Fills in those that have ended, and which of `seen->connections` are of this
+    log, and has `complete` fill in the rest. When that returns false or throws,
+    nobody was told of those that have ended: the next call fills them in again.
+    Returns what it returned.
   */
   bool show(ReplicaObservation *seen, const std::function<bool()> &complete);
 

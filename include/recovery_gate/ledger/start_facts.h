@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  What is known of a start of the server once crash recovery is over: that on which
-  the gate decides.
+  What is known of a start of the server once crash recovery is over: that on
+  which the gate decides.
 */
 #ifndef RECOVERY_GATE_START_FACTS_H
 #define RECOVERY_GATE_START_FACTS_H
@@ -28,15 +29,15 @@ struct StartFacts {
   /* What this server wrote itself and no replica is known to have. */
   GtidState unsettled;
   std::string first_unsettled_log;  // path; empty when it is not known
-  /* It comes after this position, where these were the last transactions. Empty: it
-     is not known after which, and may begin in the oldest log. */
+  /* It comes after this position, where these were the last transactions.
+     Empty: it is not known after which, and may begin in the oldest log. */
   BinlogPosition settled_place;
   GtidState settled_gtids;
-  /* Whose transactions are the server's own, besides those under the id that a log
-     names. */
+  /* Whose transactions are the server's own, besides those under the id that a
+     log names. */
   ServerIds own_ids;
-  /* What was read of it, from that place up to the end of what was recovered, while
-     all logs were there that hold it. */
+  /* What was read of it, from that place up to the end of what was recovered,
+     while all logs were there that hold it. */
   std::optional<ReadOwed> read_owed;
   /* What an earlier start owed and did not settle. */
   Obligation carried_over;
@@ -50,7 +51,8 @@ struct StartFacts {
      the binary log's GTID position there. Empty in a server without logs. */
   BinlogPosition recovered_end;
   std::string recovered_path;  // of that log
-  /* Bytes in the newest log before recovery, and whether that has cut some off. */
+  /* Bytes in the newest log before recovery, and whether that has cut some off.
+   */
   std::uint64_t size_before_recovery = 0;
   bool was_cut = false;
   std::optional<std::uint32_t> recovered_identity;  // see binlog_identity()

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What must survive a restart: recovery_gate.state in the data directory.
 
@@ -62,16 +63,16 @@ class StateFile {
   /* `files` must outlive the object. Not for more than one thread at once. */
   StateFile(FileLayer &files, std::string folder);
 
-  /* What was saved last; nothing when nothing ever was. Fails when that cannot be
-     known. */
+  /* What was saved last; nothing when nothing ever was. Fails when that cannot
+     be known. */
   Failure load(std::optional<Record> *record);
 
   /*
     Returns once the content is safe on disk. Fails when it may not be; the old
-    content is then still there, or the new one. What load() could not make sense
-    of is kept beside it, with the ending ".damaged"; of an overlong file, its
-    first MiB. It stays where it is while there is something with that name that
-    is no file.
+    content is then still there, or the new one. What load() could not make
+    sense of is kept beside it, with the ending ".damaged"; of an overlong file,
+    its first MiB. It stays where it is while there is something with that name
+    that is no file.
   */
   Failure save(const Record &record);
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/base/bell.h"
 
 #include <sys/eventfd.h>
@@ -7,8 +8,7 @@
 
 namespace recovery_gate {
 
-Ring::Ring() noexcept
-    : descriptor_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+Ring::Ring() noexcept : descriptor_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Ring::~Ring() {
   if (descriptor_ >= 0) ::close(descriptor_);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/base/bell.h"
 
 #include <gtest/gtest.h>

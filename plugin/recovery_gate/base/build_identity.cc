@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/base/build_identity.h"
 
 namespace recovery_gate {
@@ -22,7 +23,8 @@ Failure build_mismatch(const std::string &built_release,
     if (probe.built_for != probe.found)
       return "this plugin was built for MariaDB " + built +
              " with another build configuration: " + probe.what +
-             " is laid out differently in this server; build the plugin from the source and the "
+             " is laid out differently in this server; build the plugin from "
+             "the source and the "
              "configuration of exactly this server";
   return {};
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/base/build_identity.h"
 
 #include "testing/fakes.h"
@@ -13,17 +14,20 @@ const std::vector<LayoutProbe> agreeing = {{"THD", 26000, 26000},
                                            {"MYSQL_BIN_LOG", 1500, 1500}};
 
 TEST(BuildIdentity, MatchesTheServerItWasBuiltFor) {
-  EXPECT_THAT(build_mismatch("10.11.18-MariaDB", "10.11.18-MariaDB", agreeing).text(),
-              IsEmpty());
+  EXPECT_THAT(
+      build_mismatch("10.11.18-MariaDB", "10.11.18-MariaDB", agreeing).text(),
+      IsEmpty());
   EXPECT_THAT(build_mismatch("10.11.18-MariaDB", "10.11.18-MariaDB", {}).text(),
               IsEmpty());
 }
 
 TEST(BuildIdentity, LeavesTheSuffixOfAVersionToTheOperator) {
   EXPECT_THAT(build_mismatch("10.11.18-MariaDB",
-                             "10.11.18-MariaDB-0+deb12u1-log", agreeing).text(),
+                             "10.11.18-MariaDB-0+deb12u1-log", agreeing)
+                  .text(),
               IsEmpty());
-  EXPECT_THAT(build_mismatch("10.11.18", "10.11.18-ours", agreeing).text(), IsEmpty());
+  EXPECT_THAT(build_mismatch("10.11.18", "10.11.18-ours", agreeing).text(),
+              IsEmpty());
 }
 
 TEST(BuildIdentity, RefusesAnotherRelease) {
@@ -36,14 +40,16 @@ TEST(BuildIdentity, RefusesAnotherRelease) {
 }
 
 TEST(BuildIdentity, NamesBothReleasesAndSaysWhatToDo) {
-  EXPECT_THAT(build_mismatch("10.11.18-MariaDB", "10.11.19-MariaDB", agreeing).text(),
-              tells("built for MariaDB 10.11.18", "the server is 10.11.19",
-                    "install the plugin that was built for 10.11.19"));
+  EXPECT_THAT(
+      build_mismatch("10.11.18-MariaDB", "10.11.19-MariaDB", agreeing).text(),
+      tells("built for MariaDB 10.11.18", "the server is 10.11.19",
+            "install the plugin that was built for 10.11.19"));
 }
 
 TEST(BuildIdentity, ComparesTheReleaseBeforeAnythingElse) {
   EXPECT_THAT(build_mismatch("10.11.18-MariaDB", "10.11.19-MariaDB",
-                             {{"THD", 26000, 26008}}).text(),
+                             {{"THD", 26000, 26008}})
+                  .text(),
               Not(HasSubstr("THD")));
 }
 
@@ -52,7 +58,8 @@ TEST(BuildIdentity, NamesTheFirstObjectThatDiffersAndSaysWhatToDo) {
       build_mismatch("10.11.18-MariaDB", "10.11.18-MariaDB",
                      {{"MYSQL_BIN_LOG", 1500, 1500},
                       {"THD", 26000, 26008},
-                      {"Repl_semi_sync_master", 400, 392}}).text(),
+                      {"Repl_semi_sync_master", 400, 392}})
+          .text(),
       AllOf(tells("another build configuration", "THD", "build the plugin"),
             Not(HasSubstr("MYSQL_BIN_LOG")),
             Not(HasSubstr("Repl_semi_sync_master"))));
@@ -60,7 +67,8 @@ TEST(BuildIdentity, NamesTheFirstObjectThatDiffersAndSaysWhatToDo) {
 
 TEST(BuildIdentity, RefusesAServerThatLacksAnObject) {
   EXPECT_THAT(build_mismatch("10.11.18-MariaDB", "10.11.18-MariaDB",
-                             {{"Repl_semi_sync_master", 400, 0}}).text(),
+                             {{"Repl_semi_sync_master", 400, 0}})
+                  .text(),
               HasSubstr("Repl_semi_sync_master"));
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/binlog/binlog_events.h"
 
 #include <fmt/format.h>
@@ -56,9 +57,10 @@ Failure too_short() { return "is too short for what it should hold"; }
 Failure take_xa_id(Cursor &cursor, std::size_t gtrid, std::size_t bqual,
                    XaId *xa) {
   if (gtrid > longest_xa_part || bqual > longest_xa_part)
-    return fmt::format("names an XA transaction by {} and {} bytes; more than {} "
-                       "are impossible",
-                       gtrid, bqual, longest_xa_part);
+    return fmt::format(
+        "names an XA transaction by {} and {} bytes; more than {} "
+        "are impossible",
+        gtrid, bqual, longest_xa_part);
   xa->gtrid = cursor.take_text(gtrid);
   xa->bqual = cursor.take_text(bqual);
   return cursor.is_past_end() ? too_short() : Failure();
@@ -97,7 +99,8 @@ QueryKind kind_of(std::string_view statement) {
 
 constexpr std::size_t server_version_size = 50;
 // Binlog version, server version, time stamp, length of headers.
-constexpr std::size_t format_description_start = 2 + server_version_size + 4 + 1;
+constexpr std::size_t format_description_start =
+    2 + server_version_size + 4 + 1;
 constexpr std::size_t checksum_description_size = 1 + event_checksum_size;
 
 /* Fixed parts of the events that are decoded here, as they have been since
@@ -107,9 +110,9 @@ struct FixedPart {
   unsigned char size;
 };
 constexpr FixedPart fixed_parts[] = {
-    {EventType::QUERY, 13},      {EventType::ROTATE, 8},
-    {EventType::XID, 0},         {EventType::BINLOG_CHECKPOINT, 4},
-    {EventType::GTID, 19},       {EventType::GTID_LIST, 4},
+    {EventType::QUERY, 13},     {EventType::ROTATE, 8},
+    {EventType::XID, 0},        {EventType::BINLOG_CHECKPOINT, 4},
+    {EventType::GTID, 19},      {EventType::GTID_LIST, 4},
     {EventType::XA_PREPARE, 0},
 };
 
@@ -127,29 +130,52 @@ std::string who_wrote_it(const FormatDescription &description) {
 
 std::string to_string(EventType type) {
   switch (type) {
-    case EventType::START_V3: return "Start_v3";
-    case EventType::QUERY: return "Query";
-    case EventType::STOP: return "Stop";
-    case EventType::ROTATE: return "Rotate";
-    case EventType::INTVAR: return "Intvar";
-    case EventType::SLAVE: return "Slave";
-    case EventType::RAND: return "RAND";
-    case EventType::USER_VAR: return "User var";
-    case EventType::FORMAT_DESCRIPTION: return "Format_desc";
-    case EventType::XID: return "Xid";
-    case EventType::TABLE_MAP: return "Table_map";
-    case EventType::INCIDENT: return "Incident";
-    case EventType::HEARTBEAT: return "Heartbeat";
-    case EventType::MYSQL_GTID: return "MySQL Gtid";
-    case EventType::MYSQL_ANONYMOUS_GTID: return "MySQL Anonymous_Gtid";
-    case EventType::MYSQL_PREVIOUS_GTIDS: return "MySQL Previous_gtids";
-    case EventType::XA_PREPARE: return "XA_prepare";
-    case EventType::ANNOTATE_ROWS: return "Annotate_rows";
-    case EventType::BINLOG_CHECKPOINT: return "Binlog_checkpoint";
-    case EventType::GTID: return "Gtid";
-    case EventType::GTID_LIST: return "Gtid_list";
-    case EventType::START_ENCRYPTION: return "Start_encryption";
-    case EventType::QUERY_COMPRESSED: return "Query_compressed";
+    case EventType::START_V3:
+      return "Start_v3";
+    case EventType::QUERY:
+      return "Query";
+    case EventType::STOP:
+      return "Stop";
+    case EventType::ROTATE:
+      return "Rotate";
+    case EventType::INTVAR:
+      return "Intvar";
+    case EventType::SLAVE:
+      return "Slave";
+    case EventType::RAND:
+      return "RAND";
+    case EventType::USER_VAR:
+      return "User var";
+    case EventType::FORMAT_DESCRIPTION:
+      return "Format_desc";
+    case EventType::XID:
+      return "Xid";
+    case EventType::TABLE_MAP:
+      return "Table_map";
+    case EventType::INCIDENT:
+      return "Incident";
+    case EventType::HEARTBEAT:
+      return "Heartbeat";
+    case EventType::MYSQL_GTID:
+      return "MySQL Gtid";
+    case EventType::MYSQL_ANONYMOUS_GTID:
+      return "MySQL Anonymous_Gtid";
+    case EventType::MYSQL_PREVIOUS_GTIDS:
+      return "MySQL Previous_gtids";
+    case EventType::XA_PREPARE:
+      return "XA_prepare";
+    case EventType::ANNOTATE_ROWS:
+      return "Annotate_rows";
+    case EventType::BINLOG_CHECKPOINT:
+      return "Binlog_checkpoint";
+    case EventType::GTID:
+      return "Gtid";
+    case EventType::GTID_LIST:
+      return "Gtid_list";
+    case EventType::START_ENCRYPTION:
+      return "Start_encryption";
+    case EventType::QUERY_COMPRESSED:
+      return "Query_compressed";
   }
   return fmt::format("type {}", static_cast<unsigned>(type));
 }
@@ -202,17 +228,19 @@ Failure decode(const EventHeader &header, ByteRange body,
     return fmt::format("has format version {}, which no MariaDB writes",
                        description->binlog_version);
   if (header_size != event_header_size)
-    return fmt::format("has event headers of {} bytes; only those of {} are "
-                       "known",
-                       header_size, event_header_size);
+    return fmt::format(
+        "has event headers of {} bytes; only those of {} are "
+        "known",
+        header_size, event_header_size);
   if (types > 255) return "lists more event types than are possible";
   description->event_types = static_cast<unsigned>(types);
   if (types < std::size_t(EventType::GTID_LIST))
     return who_wrote_it(*description);
   for (const FixedPart &part : fixed_parts)
     if (parts[std::size_t(part.type) - 1] != part.size)
-      return fmt::format("was written by {}, whose {} events are not known here",
-                         description->server_version, to_string(part.type));
+      return fmt::format(
+          "was written by {}, whose {} events are not known here",
+          description->server_version, to_string(part.type));
   if (algorithm > unsigned(ChecksumAlgorithm::CRC32))
     return fmt::format("has checksums of kind {}, which is not known here",
                        algorithm);
@@ -259,7 +287,8 @@ Failure decode(const EventHeader &header, ByteRange body, GtidEvent *event) {
   // Later releases append; what is not known here comes after all that is.
   if (cursor.left() > 0) {
     event->extra_flags = cursor.take_8();
-    if (event->extra_flags & multi_engine) event->extra_engines = cursor.take_8();
+    if (event->extra_flags & multi_engine)
+      event->extra_engines = cursor.take_8();
     if (event->extra_flags & (commit_alter | rollback_alter)) cursor.take_64();
   }
   return cursor.is_past_end() ? too_short() : Failure();
@@ -269,7 +298,8 @@ Failure decode(const EventHeader &, ByteRange body, GtidListEvent *event) {
   constexpr std::size_t entry_size = 16;
   event->gtids.clear();
   Cursor cursor(body);
-  const std::size_t count = cursor.take_32() & 0x0fffffff;  // four bits of flags
+  const std::size_t count =
+      cursor.take_32() & 0x0fffffff;  // four bits of flags
   if (cursor.is_past_end() || count > cursor.left() / entry_size)
     return too_short();
   for (std::size_t i = 0; i < count; ++i) {
@@ -305,8 +335,7 @@ Failure decode(const EventHeader &header, ByteRange body,
   cursor.take(2);  // error
   const std::size_t variables_size = cursor.take_16();
   if (cursor.is_past_end()) return too_short();
-  const std::size_t before_statement =
-      13 + variables_size + database_size + 1;
+  const std::size_t before_statement = 13 + variables_size + database_size + 1;
   if (before_statement > whole_size) return too_short();
   if (before_statement > body.size) return {};
   cursor.take_text(variables_size);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/binlog/binlog_events.h"
 
 #include <gmock/gmock.h>
@@ -36,11 +37,10 @@ void expect_refused_when_cut(EventType type, const std::string &body) {
 }
 
 TEST(EventHeaderTest, IsReadFromNineteenBytes) {
-  const std::string bytes = little_endian(0x01020304, 4) + '\xa2' +
-                            little_endian(0x05060708, 4) +
-                            little_endian(0x090a0b0c, 4) +
-                            little_endian(0x0d0e0f10, 4) +
-                            little_endian(0x1112, 2);
+  const std::string bytes =
+      little_endian(0x01020304, 4) + '\xa2' + little_endian(0x05060708, 4) +
+      little_endian(0x090a0b0c, 4) + little_endian(0x0d0e0f10, 4) +
+      little_endian(0x1112, 2);
   ASSERT_EQ(bytes.size(), event_header_size);
   const EventHeader header = decode_header(range(bytes).data);
   EXPECT_EQ(header.timestamp, 0x01020304u);
@@ -76,8 +76,8 @@ class FormatDescriptionTest : public testing::Test {
     sizes[162] = 4;
     return sizes.substr(0, count);
   }
-  std::string decode_it(EventHeader header = header_of(
-                            EventType::FORMAT_DESCRIPTION)) {
+  std::string decode_it(
+      EventHeader header = header_of(EventType::FORMAT_DESCRIPTION)) {
     const std::vector<unsigned char> bytes(body_.begin(), body_.end());
     return decode(header, {bytes.data(), bytes.size()}, &description_).text();
   }
@@ -115,8 +115,8 @@ TEST_F(FormatDescriptionTest, OfMysqlIsRefused) {
 }
 
 TEST_F(FormatDescriptionTest, OfAMariadbWithoutGtidsIsRefused) {
-  body_ = little_endian(4, 2) + padded("5.5.68-MariaDB") +
-          little_endian(0, 4) + '\x13' + sizes(160) + '\1' + "crc!";
+  body_ = little_endian(4, 2) + padded("5.5.68-MariaDB") + little_endian(0, 4) +
+          '\x13' + sizes(160) + '\1' + "crc!";
   EXPECT_THAT(decode_it(), HasSubstr("5.5.68-MariaDB, and has no GTIDs"));
 }
 
@@ -202,18 +202,17 @@ TEST(GtidEventTest, NamesTheXaTransaction) {
 TEST(GtidEventTest, WithAnImpossibleXaNameIsRefused) {
   for (const char *sizes : {"\x41\x01", "\x01\x41", "\xff\xff"}) {
     GtidEvent event;
-    EXPECT_THAT(decode_body(EventType::GTID,
-                            little_endian(58, 8) + little_endian(3, 4) +
-                                '\x40' + little_endian(1, 4) + sizes +
-                                std::string(600, 'x'),
-                            &event),
-                HasSubstr("impossible"));
+    EXPECT_THAT(
+        decode_body(EventType::GTID,
+                    little_endian(58, 8) + little_endian(3, 4) + '\x40' +
+                        little_endian(1, 4) + sizes + std::string(600, 'x'),
+                    &event),
+        HasSubstr("impossible"));
   }
 }
 
 TEST(GtidEventTest, SaysHowManyEnginesTakePart) {
-  const std::string start =
-      little_endian(58, 8) + little_endian(3, 4) + '\x0c';
+  const std::string start = little_endian(58, 8) + little_endian(3, 4) + '\x0c';
   GtidEvent event;
   EXPECT_THAT(decode_body(EventType::GTID,
                           start + "\1\2" + std::string(4, '\0'), &event),
@@ -223,8 +222,8 @@ TEST(GtidEventTest, SaysHowManyEnginesTakePart) {
 }
 
 TEST(GtidEventTest, OfTheSecondHalfOfAnAlterHasAnotherSequenceNumberBehind) {
-  const std::string body = little_endian(58, 8) + little_endian(3, 4) +
-                           '\x29' + '\4' + little_endian(57, 8);
+  const std::string body = little_endian(58, 8) + little_endian(3, 4) + '\x29' +
+                           '\4' + little_endian(57, 8);
   expect_refused_when_cut<GtidEvent>(EventType::GTID, body);
 }
 
@@ -278,8 +277,8 @@ TEST(XaPrepareEventTest, NamesTheTransaction) {
               IsEmpty());
   EXPECT_FALSE(event.one_phase);
   EXPECT_EQ(event.xa, (XaId{9, "ab", "c"}));
-  EXPECT_THAT(decode_body(EventType::XA_PREPARE,
-                          TestLog::xa_prepare_body(true), &event),
+  EXPECT_THAT(decode_body(EventType::XA_PREPARE, TestLog::xa_prepare_body(true),
+                          &event),
               IsEmpty());
   EXPECT_TRUE(event.one_phase);
   expect_refused_when_cut<XaPrepareEvent>(EventType::XA_PREPARE,
@@ -290,12 +289,12 @@ TEST(XaPrepareEventTest, WithAnImpossibleNameIsRefused) {
   XaPrepareEvent event;
   for (const std::uint32_t size : {65u, 0x7fffffffu, 0xffffffffu}) {
     const std::string rest(200, 'x');
-    EXPECT_THAT(decode_body(EventType::XA_PREPARE,
-                            '\0' + little_endian(1, 4) +
-                                little_endian(size, 4) + little_endian(1, 4) +
-                                rest,
-                            &event),
-                Not(IsEmpty()));
+    EXPECT_THAT(
+        decode_body(EventType::XA_PREPARE,
+                    '\0' + little_endian(1, 4) + little_endian(size, 4) +
+                        little_endian(1, 4) + rest,
+                    &event),
+        Not(IsEmpty()));
     EXPECT_THAT(decode_body(EventType::XA_PREPARE,
                             '\0' + little_endian(1, 4) + little_endian(1, 4) +
                                 little_endian(size, 4) + rest,
@@ -334,8 +333,9 @@ TEST(QueryEventTest, ThatIsCutIsNotTakenForAShorterOne) {
   const ByteRange start = {range(body).data,
                            body.size() - std::string(" and more").size()};
   QueryEvent event;
-  EXPECT_THAT(decode(header_of(EventType::QUERY), start, body.size(), &event).text(),
-              IsEmpty());
+  EXPECT_THAT(
+      decode(header_of(EventType::QUERY), start, body.size(), &event).text(),
+      IsEmpty());
   EXPECT_EQ(event.statement, "COMMIT");
   EXPECT_EQ(event.kind, QueryKind::OTHER);
 }
@@ -345,7 +345,8 @@ TEST(QueryEventTest, ThatIsCutBeforeItsStatementIsAnyOther) {
       TestLog::query_body("COMMIT", std::string(5000, 'v'));
   QueryEvent event;
   EXPECT_THAT(decode(header_of(EventType::QUERY), {range(body).data, 4096},
-                     body.size(), &event).text(),
+                     body.size(), &event)
+                  .text(),
               IsEmpty());
   EXPECT_EQ(event.kind, QueryKind::OTHER);
   EXPECT_THAT(event.statement, IsEmpty());
@@ -363,8 +364,8 @@ TEST(QueryEventTest, WhoseLengthsDoNotFitIsRefused) {
 
 TEST(RotateEventTest, NamesTheNextLog) {
   RotateEvent event;
-  EXPECT_THAT(decode_body(EventType::ROTATE,
-                          little_endian(4, 8) + "bin.000002", &event),
+  EXPECT_THAT(decode_body(EventType::ROTATE, little_endian(4, 8) + "bin.000002",
+                          &event),
               IsEmpty());
   EXPECT_EQ(event.next_log, "bin.000002");
   EXPECT_EQ(event.position, 4u);
@@ -406,9 +407,9 @@ TEST(StartEncryptionEventTest, SaysHowTheLogIsEncrypted) {
                                                 body);
   EXPECT_THAT(decode_body(EventType::START_ENCRYPTION, body + 'x', &event),
               Not(IsEmpty()));
-  EXPECT_THAT(decode_body(EventType::START_ENCRYPTION, '\2' + body.substr(1),
-                          &event),
-              HasSubstr("scheme 2"));
+  EXPECT_THAT(
+      decode_body(EventType::START_ENCRYPTION, '\2' + body.substr(1), &event),
+      HasSubstr("scheme 2"));
 }
 
 TEST(ChecksumTest, CoversAllButTheInUseFlag) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/binlog/binlog_file.h"
 
 #include <fcntl.h>
@@ -229,7 +230,8 @@ TEST_F(BinlogFile, IsRefusedWhenItCannotBeOpened) {
   for (const auto &read : {read_binlog_header, read_binlog_end}) {
     EXPECT_THAT(read(below_a_file).error.text(),
                 tells(below_a_file, "Not a directory"));
-    EXPECT_THAT(read(path("loop")).error.text(), tells(path("loop"), "cannot open"));
+    EXPECT_THAT(read(path("loop")).error.text(),
+                tells(path("loop"), "cannot open"));
   }
 }
 
@@ -323,7 +325,8 @@ TEST_F(GtidsBefore, AreUnknownWhenAnyByteOfThemIsChanged) {
 }
 
 TEST_F(GtidsBefore, AreUnknownWhenTheyAreTorn) {
-  const std::string start = magic + format_description(), list = gtid_list(three);
+  const std::string start = magic + format_description(),
+                    list = gtid_list(three);
   for (std::size_t kept = 0; kept < list.size(); ++kept)
     EXPECT_EQ(gtids_of(start + list.substr(0, kept)), std::nullopt) << kept;
 }
@@ -332,9 +335,9 @@ TEST_F(GtidsBefore, AreUnknownWhenTheFirstEventIsTornOrNoneThatAServerWrites) {
   const std::string whole = magic + format_description();
   for (std::size_t kept = 4 + 19; kept < whole.size(); ++kept)
     EXPECT_EQ(gtids_of(whole.substr(0, kept)), std::nullopt) << kept;
-  EXPECT_EQ(gtids_of(magic + event(format_description_event, 19) +
-                     gtid_list(three)),
-            std::nullopt);
+  EXPECT_EQ(
+      gtids_of(magic + event(format_description_event, 19) + gtid_list(three)),
+      std::nullopt);
   EXPECT_EQ(gtids_of(magic + event(format_description_event, 5000) +
                      gtid_list(three)),
             std::nullopt);
@@ -342,9 +345,9 @@ TEST_F(GtidsBefore, AreUnknownWhenTheFirstEventIsTornOrNoneThatAServerWrites) {
 
 TEST_F(GtidsBefore, AreUnknownWithAChecksumThatIsNotKnown) {
   for (const unsigned char algorithm : {2, 3, 255})
-    EXPECT_EQ(gtids_of(magic + format_description({}, algorithm) +
-                       gtid_list(three)),
-              std::nullopt);
+    EXPECT_EQ(
+        gtids_of(magic + format_description({}, algorithm) + gtid_list(three)),
+        std::nullopt);
 }
 
 TEST_F(GtidsBefore, AreUnknownWhenTheFirstEventIsDamaged) {
@@ -365,10 +368,10 @@ TEST_F(GtidsBefore, AreUnknownInAnEncryptedLog) {
 }
 
 TEST_F(GtidsBefore, AreUnknownWhenAnotherEventComesFirst) {
-  EXPECT_EQ(gtids_of(magic + format_description() +
-                     with_checksum(of_type(query_event), "BEGIN") +
-                     gtid_list(three)),
-            std::nullopt);
+  EXPECT_EQ(
+      gtids_of(magic + format_description() +
+               with_checksum(of_type(query_event), "BEGIN") + gtid_list(three)),
+      std::nullopt);
 }
 
 TEST_F(GtidsBefore, AreUnknownWhenThereAreFewerThanTheySay) {
@@ -376,8 +379,8 @@ TEST_F(GtidsBefore, AreUnknownWhenThereAreFewerThanTheySay) {
     const std::string body =
         little_endian(count, 4) + gtid_list_body(three).substr(4);
     const Header list = of_type(gtid_list_event);
-    EXPECT_EQ(gtids_of(magic + format_description() + with_checksum(list, body) +
-                       std::string(100, '\1')),
+    EXPECT_EQ(gtids_of(magic + format_description() +
+                       with_checksum(list, body) + std::string(100, '\1')),
               std::nullopt)
         << count;
     EXPECT_EQ(gtids_of(magic + format_description({}, 0) +
@@ -391,16 +394,16 @@ TEST_F(GtidsBefore, AreUnknownWhenTheListHasNoRoomForItsNumber) {
   for (std::size_t length = 0; length < 4; ++length) {
     const Header list = of_type(gtid_list_event);
     const std::string body(length, '\0'), more(100, '\0');
-    EXPECT_EQ(gtids_of(magic + format_description() + with_checksum(list, body) +
-                       more),
+    EXPECT_EQ(gtids_of(magic + format_description() +
+                       with_checksum(list, body) + more),
               std::nullopt);
     EXPECT_EQ(gtids_of(magic + format_description({}, 0) +
                        without_checksum(list, body) + more),
               std::nullopt);
-    EXPECT_EQ(gtids_of(magic + format_description() +
-                       bytes(list, 19 + static_cast<std::uint32_t>(length)) +
-                       more),
-              std::nullopt);
+    EXPECT_EQ(
+        gtids_of(magic + format_description() +
+                 bytes(list, 19 + static_cast<std::uint32_t>(length)) + more),
+        std::nullopt);
   }
 }
 
@@ -493,8 +496,8 @@ class BinlogIdentity : public BinlogFile {
 TEST_F(BinlogIdentity, StaysTheSameWhenTheLogGrowsAndIsClosed) {
   Header open;
   open.flags = in_use;
-  for (const std::string &rest : {std::string(), query("a"),
-                                  query(std::string(200, 'b')) + query("c")}) {
+  for (const std::string &rest :
+       {std::string(), query("a"), query(std::string(200, 'b')) + query("c")}) {
     const auto before = identity(log(open, rest));
     ASSERT_TRUE(before);
     const std::uint64_t offset = log(open, rest).size();

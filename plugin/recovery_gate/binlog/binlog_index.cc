@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/binlog/binlog_index.h"
 
 #include <fmt/format.h>
@@ -50,8 +51,7 @@ Failure read_binlog_index(const std::string &path,
   for (unsigned line = 1; !rest.empty() && rest.front() != '\n'; ++line) {
     const auto end = rest.find('\n');
     const std::string_view entry = rest.substr(0, end);
-    if (entry.size() > longest_index_line ||
-        entry.find('\0') != entry.npos) {
+    if (entry.size() > longest_index_line || entry.find('\0') != entry.npos) {
       *index = {};
       return fmt::format("{} is no binary log index: line {} cannot be a path",
                          path, line);
@@ -88,9 +88,10 @@ Failure find_recovery_logs(const BinlogIndex &index, EventDecryptor *decryptor,
   for (const std::string &log : index.logs)
     if (!logs->logs.empty() || log == first) logs->logs.push_back(log);
   if (logs->logs.empty())
-    return fmt::format("crash recovery begins in {}, as {} says, and that is not "
-                       "in the binary log index any more",
-                       checkpoint, last);
+    return fmt::format(
+        "crash recovery begins in {}, as {} says, and that is not "
+        "in the binary log index any more",
+        checkpoint, last);
   for (const std::string &log : logs->logs) {
     FileSource there;
     if (const Failure failure = there.open(log))

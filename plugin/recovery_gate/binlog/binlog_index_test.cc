@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/binlog/binlog_index.h"
 
 #include <gmock/gmock.h>
@@ -35,9 +36,8 @@ class BinlogIndexTest : public testing::Test {
 TEST_F(BinlogIndexTest, IsAListOfPaths) {
   EXPECT_THAT(read("./bin.000001\nbin.000002\n/logs/bin.000003\nsub/bin.4\n"),
               IsEmpty());
-  EXPECT_THAT(index_.logs,
-              ElementsAre("/data/bin.000001", "/data/bin.000002",
-                          "/logs/bin.000003", "/data/sub/bin.4"));
+  EXPECT_THAT(index_.logs, ElementsAre("/data/bin.000001", "/data/bin.000002",
+                                       "/logs/bin.000003", "/data/sub/bin.4"));
   EXPECT_FALSE(index_.is_torn);
 }
 
@@ -67,8 +67,7 @@ TEST_F(BinlogIndexTest, MayBeEmpty) {
 
 TEST_F(BinlogIndexTest, SaysWhenItsLastLineHasNoEnd) {
   EXPECT_THAT(read("bin.000001\nbin.00000"), IsEmpty());
-  EXPECT_THAT(index_.logs,
-              ElementsAre("/data/bin.000001", "/data/bin.00000"));
+  EXPECT_THAT(index_.logs, ElementsAre("/data/bin.000001", "/data/bin.00000"));
   EXPECT_TRUE(index_.is_torn);
 }
 
@@ -91,13 +90,12 @@ TEST_F(BinlogIndexTest, LeadsToTheLogInWhichRecoveryBegins) {
   add("bin.000001", TestLog().bytes());
   const std::string second = add("bin.000002", TestLog().bytes());
   const std::string third = add("bin.000003", TestLog().bytes());
-  const std::string last =
-      add("bin.000004", TestLog(true, in_use_flag)
-                            .checkpoint("bin.000001")
-                            .transaction(1)
-                            .checkpoint("bin.000002")
-                            .transaction(2)
-                            .bytes());
+  const std::string last = add("bin.000004", TestLog(true, in_use_flag)
+                                                 .checkpoint("bin.000001")
+                                                 .transaction(1)
+                                                 .checkpoint("bin.000002")
+                                                 .transaction(2)
+                                                 .bytes());
   EXPECT_THAT(find(), IsEmpty());
   EXPECT_TRUE(logs_.in_use);
   EXPECT_THAT(logs_.logs, ElementsAre(second, third, last));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/binlog/binlog_position.h"
 
 #include "testing/fakes.h"
@@ -107,9 +108,9 @@ TEST(HasReached, IsFalseForNamesThatAreNoLogs) {
 TEST(NextLog, HasTheNextNumberAndTheSameName) {
   const struct {
     const char *file, *next;
-  } pairs[] = {{"bin.000001", "bin.000002"},   {"bin.000009", "bin.000010"},
-               {"bin.000099", "bin.000100"},   {"bin.999999", "bin.1000000"},
-               {"bin.000000", "bin.000001"},   {"bin.9", "bin.000010"},
+  } pairs[] = {{"bin.000001", "bin.000002"}, {"bin.000009", "bin.000010"},
+               {"bin.000099", "bin.000100"}, {"bin.999999", "bin.1000000"},
+               {"bin.000000", "bin.000001"}, {"bin.9", "bin.000010"},
                {"a.b.000019", "a.b.000020"}};
   for (const auto &pair : pairs) {
     EXPECT_TRUE(is_next_log(pair.file, pair.next)) << pair.file;

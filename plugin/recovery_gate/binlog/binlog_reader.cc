@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/binlog/binlog_reader.h"
 
 #include <fmt/format.h>
@@ -14,11 +15,12 @@ using wire::number_32;
 constexpr std::size_t length_offset = 9, end_position_offset = 13;
 constexpr std::size_t largest_body_start = 4096;
 
-// A read costs about what copying this many bytes does: leaving out less does not
-// pay.
+// A read costs about what copying this many bytes does: leaving out less does
+// not pay.
 constexpr std::uint64_t worth_skipping = 6144;
 // After a large event come the small ones with which one transaction ends and
-// another begins, or another large one: as much is read as was of use last time.
+// another begins, or another large one: as much is read as was of use last
+// time.
 constexpr std::size_t smallest_read = 64, largest_first_read = 512;
 
 // In an encrypted event: its length, of what is in front, and what has to be
@@ -30,10 +32,12 @@ constexpr std::size_t largest_plain_start = 8192;
 constexpr const char *no_binary_log =
     " is not a binary log: it does not begin with the magic bytes fe 62 69 6e";
 constexpr const char *torn_start =
-    " ends inside its first event: the server crashed when it had just begun this "
+    " ends inside its first event: the server crashed when it had just begun "
+    "this "
     "log, and no transaction is in it";
 constexpr const char *only_in_the_server =
-    " is encrypted: its events can only be read inside the server, which has the "
+    " is encrypted: its events can only be read inside the server, which has "
+    "the "
     "keys. Load the plugin there and query "
     "INFORMATION_SCHEMA.RECOVERY_GATE_XIDS";
 
@@ -41,17 +45,18 @@ constexpr const char *only_in_the_server =
 
 const char *to_string(Tail tail) {
   switch (tail) {
-    case Tail::CLEAN: return "CLEAN";
-    case Tail::TORN: return "TORN";
-    case Tail::DAMAGED: return "DAMAGED";
+    case Tail::CLEAN:
+      return "CLEAN";
+    case Tail::TORN:
+      return "TORN";
+    case Tail::DAMAGED:
+      return "DAMAGED";
   }
   return "";
 }
 
 BinlogReader::BinlogReader(ByteSource &source, EventDecryptor *decryptor)
-    : source_(source),
-      decryptor_(decryptor),
-      next_read_(smallest_read) {}
+    : source_(source), decryptor_(decryptor), next_read_(smallest_read) {}
 
 Failure BinlogReader::open() {
   Failure failure = open_format();
@@ -70,16 +75,19 @@ Failure BinlogReader::open_format() {
   const std::uint64_t size = source_.size();
   constexpr std::size_t first = binlog_magic.size();
   if (size == 0)
-    return name + " is empty: it is no binary log, or the server crashed before "
-                  "it had written anything to it";
+    return name +
+           " is empty: it is no binary log, or the server crashed before "
+           "it had written anything to it";
   if (size < first) return name + no_binary_log;
   const unsigned char *start = at(0, first);
   if (start == nullptr) return error_;
-  if (std::memcmp(start, "\xfd"
-                         "bin",
+  if (std::memcmp(start,
+                  "\xfd"
+                  "bin",
                   first) == 0)
-    return name + " is an encrypted binary log of MySQL: read it with the "
-                  "mysqlbinlog of that release";
+    return name +
+           " is an encrypted binary log of MySQL: read it with the "
+           "mysqlbinlog of that release";
   if (std::memcmp(start, binlog_magic.data(), first) != 0)
     return name + no_binary_log;
 
@@ -88,11 +96,13 @@ Failure BinlogReader::open_format() {
   if (start == nullptr) return error_;
   const EventHeader header = decode_header(start);
   if (header.type == EventType::START_V3)
-    return name + " was written by MySQL before 5.0: read it with the "
-                  "mysqlbinlog of that release";
+    return name +
+           " was written by MySQL before 5.0: read it with the "
+           "mysqlbinlog of that release";
   if (header.type != EventType::FORMAT_DESCRIPTION)
-    return name + " does not begin with a format description event, as binary "
-                  "logs of MariaDB do";
+    return name +
+           " does not begin with a format description event, as binary "
+           "logs of MariaDB do";
   is_binlog_ = true;
   format_.in_use = header.flags & in_use_flag;
   format_.is_relay_log = header.flags & relay_log_flag;
@@ -135,8 +145,8 @@ Failure BinlogReader::open_encryption() {
   }
   if (const Failure failure = decryptor_->start(encryption.start.scheme,
                                                 encryption.start.key_version))
-    unreadable_ = source_.name() + " is encrypted, and cannot be decrypted: " +
-                  failure.text();
+    unreadable_ = source_.name() +
+                  " is encrypted, and cannot be decrypted: " + failure.text();
   return {};
 }
 
@@ -201,8 +211,8 @@ unsigned char *BinlogReader::at(std::uint64_t offset, std::size_t count) {
   return is_read ? block_.data() : nullptr;
 }
 
-/* At least `needed` bytes, and `wanted` where there are as many. When that fails,
-   error_ says so. */
+/* At least `needed` bytes, and `wanted` where there are as many. When that
+   fails, error_ says so. */
 bool BinlogReader::read(std::uint64_t offset, unsigned char *to,
                         std::size_t wanted, std::size_t needed,
                         std::size_t *got) {
@@ -227,9 +237,10 @@ unsigned char *BinlogReader::at_any_size(std::uint64_t offset,
 }
 
 /*
-  The first `count` bytes of an encrypted event: all, or the cipher's blocks as a
-  whole behind the first four bytes. The length stands in the middle of what was
-  encrypted; what had its place is in front, and the time stamp had that before.
+  The first `count` bytes of an encrypted event: all, or the cipher's blocks as
+  a whole behind the first four bytes. The length stands in the middle of what
+  was encrypted; what had its place is in front, and the time stamp had that
+  before.
 */
 const unsigned char *BinlogReader::decrypt(std::uint64_t offset,
                                            unsigned char *event,
@@ -260,8 +271,8 @@ const unsigned char *BinlogReader::decrypt(std::uint64_t offset,
   return plain;
 }
 
-/* Of the event at `offset`, behind which are `remaining` bytes, at least those of
-   a header. */
+/* Of the event at `offset`, behind which are `remaining` bytes, at least those
+   of a header. */
 bool BinlogReader::read_header(std::uint64_t offset, std::uint64_t remaining,
                                EventHeader *header) {
   const bool is_clear = is_in_clear(offset);
@@ -318,9 +329,10 @@ bool BinlogReader::next_slowly(Event *event) {
     return false;
   }
   if (header.length > remaining) {
-    end_walk(position_, std::nullopt,
-             fmt::format("the event at {} should have {} bytes, and there are {}",
-                         position_, header.length, remaining));
+    end_walk(
+        position_, std::nullopt,
+        fmt::format("the event at {} should have {} bytes, and there are {}",
+                    position_, header.length, remaining));
     return false;
   }
   if (!ends_at(header, end)) {
@@ -365,8 +377,8 @@ bool BinlogReader::is_event_at(std::uint64_t offset, std::uint64_t *end) {
 
 /*
   Is there an event anywhere from `offset` on? One is taken for an event when it
-  says itself where it ends, and another follows it, or the end of the log. Where
-  the log is encrypted, nothing can be seen of that.
+  says itself where it ends, and another follows it, or the end of the log.
+  Where the log is encrypted, nothing can be seen of that.
 */
 bool BinlogReader::finds_event_from(std::uint64_t offset) {
   if (!is_in_clear(offset)) return false;
@@ -403,9 +415,9 @@ void BinlogReader::end_walk(std::uint64_t offset,
   is_at_end_ = true;
   headers_ahead_ = 0;
   std::uint64_t end = 0;
-  const bool goes_on = !goes_by_lengths_ &&
-                       ((next && is_event_at(*next, &end)) ||
-                        (offset < limit_ && finds_event_from(offset + 1)));
+  const bool goes_on =
+      !goes_by_lengths_ && ((next && is_event_at(*next, &end)) ||
+                            (offset < limit_ && finds_event_from(offset + 1)));
   tail_ = goes_on ? Tail::DAMAGED : Tail::TORN;
   tail_reason_ = source_.name() + ": " + why;
 }
@@ -438,10 +450,11 @@ Failure BinlogReader::body(const Event &event, ByteRange *body) {
   if (!is_in_clear(event.offset) && unreadable_) return unreadable_;
   const std::size_t length = event.header.length;
   if (length > body_limit)
-    return fmt::format("{}: the {} event at {} has {} bytes, and more than {} are "
-                       "not read",
-                       source_.name(), to_string(event.header.type),
-                       event.offset, length, body_limit);
+    return fmt::format(
+        "{}: the {} event at {} has {} bytes, and more than {} are "
+        "not read",
+        source_.name(), to_string(event.header.type), event.offset, length,
+        body_limit);
   const unsigned char *const bytes = start_of(event, length);
   if (bytes == nullptr) return error_;
   if (has_checksums()) {
@@ -460,8 +473,7 @@ Failure BinlogReader::body_start(const Event &event, std::size_t size,
   if (body_size(event) <= size) return this->body(event, body);
   *body = {};
   if (!is_in_clear(event.offset) && unreadable_) return unreadable_;
-  const unsigned char *const bytes =
-      start_of(event, event_header_size + size);
+  const unsigned char *const bytes = start_of(event, event_header_size + size);
   if (bytes == nullptr) return error_;
   *body = {bytes + event_header_size, size};
   return {};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/binlog/binlog_reader.h"
 
 #include <gmock/gmock.h>
@@ -80,8 +81,9 @@ TEST(BinlogReaderTest, ReturnsEveryEvent) {
 }
 
 TEST(BinlogReaderTest, SaysWhatAFileIsThatIsNoLogOfMariadb) {
-  const std::string magic = "\xfe"
-                            "bin";
+  const std::string magic =
+      "\xfe"
+      "bin";
   EXPECT_THAT(open_error(""), HasSubstr("bin.000007 is empty"));
   EXPECT_THAT(open_error("\xfe"
                          "bi"),
@@ -132,9 +134,9 @@ TEST(BinlogReaderTest, FindsTheTailTornAtAnyByte) {
       Walk walk(log.bytes().substr(0, kept));
       EXPECT_EQ(walk.reader.position(), last) << kept;
       EXPECT_EQ(walk.reader.tail(), Tail::TORN) << kept;
-      EXPECT_THAT(walk.reader.tail_reason(),
-                  AllOf(HasSubstr("bin.000007"),
-                        HasSubstr(std::to_string(last))));
+      EXPECT_THAT(
+          walk.reader.tail_reason(),
+          AllOf(HasSubstr("bin.000007"), HasSubstr(std::to_string(last))));
     }
   }
 }
@@ -169,7 +171,8 @@ TEST(BinlogReaderTest, FindsDamageInTheMiddle) {
   Walk walk(bytes);
   EXPECT_EQ(walk.reader.position(), victim);
   EXPECT_EQ(walk.reader.tail(), Tail::DAMAGED);
-  EXPECT_THAT(walk.reader.tail_reason(), HasSubstr("says that it ends at 4711"));
+  EXPECT_THAT(walk.reader.tail_reason(),
+              HasSubstr("says that it ends at 4711"));
 }
 
 TEST(BinlogReaderTest, AcceptsEventsThatDoNotSayWhereTheyEnd) {
@@ -310,9 +313,9 @@ TEST(BinlogReaderTest, HandsOutBodies) {
 }
 
 TEST(BinlogReaderTest, RefusesABodyThatIsTooLarge) {
-  const TestLog log =
-      TestLog().rows(BinlogReader::body_limit - 23).rows(
-          BinlogReader::body_limit - 22);
+  const TestLog log = TestLog()
+                          .rows(BinlogReader::body_limit - 23)
+                          .rows(BinlogReader::body_limit - 22);
   MemorySource source(log.bytes());
   BinlogReader reader(source);
   ASSERT_THAT(reader.open().text(), IsEmpty());
@@ -358,7 +361,8 @@ TEST(BinlogReaderTest, EndsAtAnEventWhoseChecksumIsWrong) {
       for (std::size_t i = 0; i <= n; ++i) ASSERT_TRUE(reader.next(&event));
       ByteRange body;
       EXPECT_THAT(
-          (asks_for_body ? reader.body(event, &body) : reader.verify(event)).text(),
+          (asks_for_body ? reader.body(event, &body) : reader.verify(event))
+              .text(),
           HasSubstr("wrong checksum"));
       EXPECT_FALSE(reader.next(&event));
       EXPECT_EQ(reader.position(), log.offset(n));
@@ -382,7 +386,7 @@ TEST(BinlogReaderTest, ReportsThatReadingFails) {
     if (!failure) failure = reader.error();
     if (!failure) continue;  // it was in what is left out
     EXPECT_THAT(failure.text(), AllOf(HasSubstr("bin.000007"),
-                             HasSubstr("Input/output error")));
+                                      HasSubstr("Input/output error")));
     EXPECT_FALSE(reader.next(&event));
   }
 }
@@ -459,10 +463,10 @@ class LongSource final : public ByteSource {
     if (offset < start_.size()) return start_[offset];
     const std::uint64_t place = offset - start_.size(),
                         within = place % length_;
-    const std::string header =
-        little_endian(0, 4) + '\x17' + little_endian(1, 4) +
-        little_endian(length_, 4) +
-        little_endian(offset - within + length_, 4) + little_endian(0, 2);
+    const std::string header = little_endian(0, 4) + '\x17' +
+                               little_endian(1, 4) + little_endian(length_, 4) +
+                               little_endian(offset - within + length_, 4) +
+                               little_endian(0, 2);
     return within < header.size() ? header[within] : '\xff';
   }
 
@@ -541,9 +545,9 @@ TEST_P(EncryptedLog, IsReadByLengthsWithoutAKey) {
     EXPECT_THAT(walk.open_error, IsEmpty());
     EXPECT_TRUE(walk.reader.is_encrypted());
     EXPECT_TRUE(walk.reader.format().in_use);
-    EXPECT_THAT(walk.reader.unreadable().text(),
-                HasSubstr(has_decryptor ? "there is no key 77"
-                                        : "RECOVERY_GATE_XIDS"));
+    EXPECT_THAT(
+        walk.reader.unreadable().text(),
+        HasSubstr(has_decryptor ? "there is no key 77" : "RECOVERY_GATE_XIDS"));
     EXPECT_THAT(walk.offsets, ElementsAreArray(log_.offsets()));
     EXPECT_EQ(walk.reader.tail(), Tail::CLEAN);
     Event event;

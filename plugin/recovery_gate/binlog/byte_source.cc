@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/binlog/byte_source.h"
 
 #include <sys/stat.h>
@@ -48,8 +49,8 @@ int FileSource::read(std::uint64_t offset, void *to, std::size_t count,
                      std::size_t *got) {
   *got = 0;
   if (offset >= size_) return 0;
-  count = static_cast<std::size_t>(
-      std::min<std::uint64_t>(count, size_ - offset));
+  count =
+      static_cast<std::size_t>(std::min<std::uint64_t>(count, size_ - offset));
   return read_at(file_, offset, to, count, got);
 }
 
@@ -63,8 +64,8 @@ int MemorySource::read(std::uint64_t offset, void *to, std::size_t count,
                        std::size_t *got) {
   *got = 0;
   if (offset >= size_) return 0;
-  *got = static_cast<std::size_t>(
-      std::min<std::uint64_t>(count, size_ - offset));
+  *got =
+      static_cast<std::size_t>(std::min<std::uint64_t>(count, size_ - offset));
   if (*got != 0) std::memcpy(to, bytes_ + offset, *got);
   return 0;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/binlog/byte_source.h"
 
 #include <fcntl.h>
@@ -95,7 +96,6 @@ TEST_F(FileSourceTest, SaysWhyItCannotOpen) {
   ASSERT_EQ(mkfifo(path("pipe").c_str(), 0600), 0);
   EXPECT_THAT(pipe.open(path("pipe")).text(), HasSubstr("not a regular file"));
 }
-
 
 TEST(MemorySourceTest, ReadsAnyPart) {
   const std::string bytes = "0123456789";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/binlog/gtid_state.h"
 
 #include <charconv>
@@ -38,8 +39,8 @@ bool parse(std::string_view text, GtidState *state) {
     GtidSource source;
     std::uint64_t number = 0;
     if (!take_number(&rest, &source.domain) || !take_character(&rest, '-') ||
-        !take_number(&rest, &source.server_id) ||
-        !take_character(&rest, '-') || !take_number(&rest, &number))
+        !take_number(&rest, &source.server_id) || !take_character(&rest, '-') ||
+        !take_number(&rest, &number))
       return false;
     if (!rest.empty() && (!take_character(&rest, ',') || rest.empty()))
       return false;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/binlog/gtid_state.h"
 
 #include <gmock/gmock.h>
@@ -17,8 +18,7 @@ TEST(GtidState, IsShownAsTheServerDoes) {
 }
 
 TEST(GtidState, IsReadAsItIsShown) {
-  const GtidState largest{
-      {{4294967295u, 4294967295u}, 18446744073709551615u}};
+  const GtidState largest{{{4294967295u, 4294967295u}, 18446744073709551615u}};
   for (const GtidState &state : {GtidState(), three, largest}) {
     GtidState read{{{9, 9}, 9}};
     EXPECT_TRUE(parse(to_string(state), &read));
@@ -33,12 +33,30 @@ TEST(GtidState, IsReadInAnyOrder) {
 }
 
 TEST(GtidState, IsNotReadFromAnythingElse) {
-  for (const char *text :
-       {",", "0", "0-1", "0-1-", "-1-58", "0--58", "0-1-58,", ",0-1-58",
-        "0-1-58,,0-2-7", "0-1-58 ", " 0-1-58", "0-1-58, 0-2-7", "0-1-58;0-2-7",
-        "0-1-x", "0-x-58", "x-1-58", "0-1--58", "0-1-+58", "0-1-58-1",
-        "4294967296-1-58", "0-4294967296-58", "0-1-18446744073709551616",
-        "0-1-58\n", "none"}) {
+  for (const char *text : {",",
+                           "0",
+                           "0-1",
+                           "0-1-",
+                           "-1-58",
+                           "0--58",
+                           "0-1-58,",
+                           ",0-1-58",
+                           "0-1-58,,0-2-7",
+                           "0-1-58 ",
+                           " 0-1-58",
+                           "0-1-58, 0-2-7",
+                           "0-1-58;0-2-7",
+                           "0-1-x",
+                           "0-x-58",
+                           "x-1-58",
+                           "0-1--58",
+                           "0-1-+58",
+                           "0-1-58-1",
+                           "4294967296-1-58",
+                           "0-4294967296-58",
+                           "0-1-18446744073709551616",
+                           "0-1-58\n",
+                           "none"}) {
     GtidState read = three;
     EXPECT_FALSE(parse(text, &read)) << '"' << text << '"';
     EXPECT_EQ(read, three) << '"' << text << '"';

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  Any bytes at all: no crash, no loop, no more memory than is stated, and nothing
-  reported that the whole log does not hold.
+  Any bytes at all: no crash, no loop, no more memory than is stated, and
+  nothing reported that the whole log does not hold.
 */
 #include <gmock/gmock.h>
 
@@ -121,8 +122,8 @@ TEST_F(Hostile, CutAtEveryByte) {
   }
 }
 
-/* With checksums, what is reported is what was written: only the flags, the time
-   and the place of what is not read may have changed unnoticed. */
+/* With checksums, what is reported is what was written: only the flags, the
+   time and the place of what is not read may have changed unnoticed. */
 TEST_F(Hostile, EveryByteFlipped) {
   ToyDecryptor decryptor;
   for (const bool checksums : {true, false})
@@ -174,7 +175,8 @@ TEST_F(Hostile, Noise) {
   }
 }
 
-/* Each of them looks like an event to the search, and none is followed by one. */
+/* Each of them looks like an event to the search, and none is followed by one.
+ */
 TEST_F(Hostile, MuchThatLooksLikeAnEvent) {
   std::string bytes = TestLog(false).bytes();
   bytes += std::string(19, '\0');

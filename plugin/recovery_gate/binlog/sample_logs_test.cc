@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  Logs that real servers wrote, against what the server's own tool says is in them
-  (testdata/binlog/README.md).
+  Logs that real servers wrote, against what the server's own tool says is in
+  them (testdata/binlog/README.md).
 */
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -24,8 +25,8 @@ using testing::IsEmpty;
 
 const std::string folder = RECOVERY_GATE_SAMPLES;
 
-/* A line of NAME.events. Its size is not looked at: the tool prints that of what
-   it has decompressed. */
+/* A line of NAME.events. Its size is not looked at: the tool prints that of
+   what it has decompressed. */
 struct Expected {
   std::uint64_t offset = 0, end = 0;
   std::uint32_t size = 0, flags = 0, server_id = 0;
@@ -90,8 +91,8 @@ class SampleDecryptor final : public EventDecryptor {
     const bool is_done =
         EVP_CipherInit_ex(context, cipher, nullptr, key, iv, encrypts) == 1 &&
         EVP_CIPHER_CTX_set_padding(context, 0) == 1 &&
-        EVP_CipherUpdate(context, out, &written, in,
-                         static_cast<int>(size)) == 1;
+        EVP_CipherUpdate(context, out, &written, in, static_cast<int>(size)) ==
+            1;
     EVP_CIPHER_CTX_free(context);
     return is_done && written == static_cast<int>(size);
   }
@@ -109,7 +110,8 @@ unsigned decompressed(EventType type) {
 class Samples : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    ASSERT_THAT(file_.open(folder + "/" + GetParam() + ".binlog").text(), IsEmpty());
+    ASSERT_THAT(file_.open(folder + "/" + GetParam() + ".binlog").text(),
+                IsEmpty());
   }
 
   FileSource file_;
@@ -193,8 +195,7 @@ TEST_P(Samples, HaveOneTransactionForEachGtid) {
   const ScanResult result = scan(file_, options, check);
   EXPECT_THAT(result.error.text(), IsEmpty());
   EXPECT_EQ(seen + (result.unfinished ? 1 : 0), begins.size());
-  EXPECT_EQ(result.end_of_events,
-            ends.empty() ? 0 : ends.rbegin()->first);
+  EXPECT_EQ(result.end_of_events, ends.empty() ? 0 : ends.rbegin()->first);
   EXPECT_TRUE(result.gtids_before);
 }
 
@@ -251,9 +252,9 @@ TEST(Sample, OfXaTellsWhatBecameOfEach) {
 }
 
 TEST(Sample, OfStatementsEndsEachWithItsXid) {
-  for (const char *name : {"statement.binlog", "load-data.binlog",
-                           "savepoint.binlog", "compressed.binlog",
-                           "group-commit.binlog"}) {
+  for (const char *name :
+       {"statement.binlog", "load-data.binlog", "savepoint.binlog",
+        "compressed.binlog", "group-commit.binlog"}) {
     SCOPED_TRACE(name);
     const Scan statements(name);
     EXPECT_FALSE(statements.kinds.empty());
@@ -265,11 +266,10 @@ TEST(Sample, OfStatementsEndsEachWithItsXid) {
 }
 
 TEST(Sample, OfOtherEnginesEndsWithCommitOrRollback) {
-  EXPECT_THAT(
-      Scan("non-transactional.binlog").kinds,
-      ElementsAre(TransactionKind::COMMIT, TransactionKind::COMMIT,
-                  TransactionKind::ROLLBACK, TransactionKind::COMMIT,
-                  TransactionKind::COMMIT));
+  EXPECT_THAT(Scan("non-transactional.binlog").kinds,
+              ElementsAre(TransactionKind::COMMIT, TransactionKind::COMMIT,
+                          TransactionKind::ROLLBACK, TransactionKind::COMMIT,
+                          TransactionKind::COMMIT));
 }
 
 TEST(Sample, OfDdlIsStandalone) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/binlog/transaction_scanner.h"
 
 #include <fmt/format.h>
@@ -77,15 +78,23 @@ class Scanner {
   /* False when the event cannot be read. */
   bool take(const Event &event) {
     switch (event.header.type) {
-      case EventType::GTID: return take_gtid(event);
-      case EventType::XID: return take_xid(event);
+      case EventType::GTID:
+        return take_gtid(event);
+      case EventType::XID:
+        return take_xid(event);
       case EventType::QUERY:
-      case EventType::QUERY_COMPRESSED: return take_query(event);
-      case EventType::XA_PREPARE: return take_xa_prepare(event);
-      case EventType::BINLOG_CHECKPOINT: return take_checkpoint(event);
-      case EventType::GTID_LIST: return take_gtid_list(event);
-      case EventType::ROTATE: return take_rotate(event);
-      default: break;
+      case EventType::QUERY_COMPRESSED:
+        return take_query(event);
+      case EventType::XA_PREPARE:
+        return take_xa_prepare(event);
+      case EventType::BINLOG_CHECKPOINT:
+        return take_checkpoint(event);
+      case EventType::GTID_LIST:
+        return take_gtid_list(event);
+      case EventType::ROTATE:
+        return take_rotate(event);
+      default:
+        break;
     }
     if (is_of_the_log(event.header) ||
         (is_open_ && (!is_standalone_ || is_prologue(event.header.type))))
@@ -100,9 +109,9 @@ class Scanner {
   }
 
   /*
-    The open transaction has no end where there should be one, at `end`: an event
-    of it, of which only the header was read, may have been another once. False
-    when there is such a one; the reader is then there, else at `end`.
+    The open transaction has no end where there should be one, at `end`: an
+    event of it, of which only the header was read, may have been another once.
+    False when there is such a one; the reader is then there, else at `end`.
   */
   bool verify_open(std::uint64_t end) {
     if (!reader_.has_checksums()) return true;
@@ -175,8 +184,8 @@ class Scanner {
     const Failure failure = reader_.body_start(event, statement_start, &body);
     if (failure) return stays_unread(event, failure);
     QueryEvent query;
-    if (!is_right(event, decode(event.header, body, reader_.body_size(event),
-                                &query)))
+    if (!is_right(event,
+                  decode(event.header, body, reader_.body_size(event), &query)))
       return false;
     if (!is_open_) begin(event);
     if (const auto kind = kind_ended_by(query.kind)) finish(event, *kind);
@@ -280,15 +289,24 @@ void find_end(BinlogReader &reader, ScanResult *result) {
 
 const char *to_string(TransactionKind kind) {
   switch (kind) {
-    case TransactionKind::COMMIT_XID: return "COMMIT_XID";
-    case TransactionKind::COMMIT: return "COMMIT";
-    case TransactionKind::ROLLBACK: return "ROLLBACK";
-    case TransactionKind::STANDALONE: return "STANDALONE";
-    case TransactionKind::XA_PREPARE: return "XA_PREPARE";
-    case TransactionKind::XA_COMMIT_ONE_PHASE: return "XA_COMMIT_ONE_PHASE";
-    case TransactionKind::XA_COMMIT: return "XA_COMMIT";
-    case TransactionKind::XA_ROLLBACK: return "XA_ROLLBACK";
-    case TransactionKind::UNFINISHED: return "UNFINISHED";
+    case TransactionKind::COMMIT_XID:
+      return "COMMIT_XID";
+    case TransactionKind::COMMIT:
+      return "COMMIT";
+    case TransactionKind::ROLLBACK:
+      return "ROLLBACK";
+    case TransactionKind::STANDALONE:
+      return "STANDALONE";
+    case TransactionKind::XA_PREPARE:
+      return "XA_PREPARE";
+    case TransactionKind::XA_COMMIT_ONE_PHASE:
+      return "XA_COMMIT_ONE_PHASE";
+    case TransactionKind::XA_COMMIT:
+      return "XA_COMMIT";
+    case TransactionKind::XA_ROLLBACK:
+      return "XA_ROLLBACK";
+    case TransactionKind::UNFINISHED:
+      return "UNFINISHED";
   }
   return "";
 }
@@ -318,8 +336,8 @@ ScanResult scan(ByteSource &source, const ScanOptions &options,
   else
     Scanner(reader, options, callback, &result).scan();
   if (options.to && !result.error && result.tail != Tail::CLEAN)
-    result.error = fmt::format("no event ends at {}: {}", *options.to,
-                               result.tail_reason);
+    result.error =
+        fmt::format("no event ends at {}: {}", *options.to, result.tail_reason);
   return result;
 }
 
@@ -329,8 +347,9 @@ Failure verify_range(ByteSource &source, std::uint64_t begin, std::uint64_t end,
   if (Failure failure = reader.open()) return failure;
   if (reader.unreadable()) return reader.unreadable();
   if (!reader.has_checksums())
-    return source.name() + " has no checksums: nothing can be verified "
-                           "(binlog_checksum=NONE)";
+    return source.name() +
+           " has no checksums: nothing can be verified "
+           "(binlog_checksum=NONE)";
   if (begin > end || end > source.size())
     return fmt::format("{} has no bytes from {} to {}", source.name(), begin,
                        end);

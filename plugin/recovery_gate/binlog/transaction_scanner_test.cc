@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/binlog/transaction_scanner.h"
 
 #include <gmock/gmock.h>
@@ -207,7 +208,8 @@ TEST(TransactionScannerTest, RefusesAnEndAtWhichNoEventEnds) {
   EXPECT_THAT(Scan(log.bytes(), options).result.error.text(),
               HasSubstr("no event ends at " + std::to_string(*options.to)));
   options.to = log.size() + 1;
-  EXPECT_THAT(Scan(log.bytes(), options).result.error.text(), HasSubstr("it ends at"));
+  EXPECT_THAT(Scan(log.bytes(), options).result.error.text(),
+              HasSubstr("it ends at"));
   options.to = log.offset(1);
   options.from = log.offset(2);
   EXPECT_THAT(Scan(log.bytes(), options).result.error.text(),
@@ -267,8 +269,7 @@ TEST(TransactionScannerTest, EndsAtAnEventThatMakesNoSense) {
 
 TEST(TransactionScannerTest, RefusesAListThatIsTooLong) {
   const TestLog log = TestLog().add(
-      EventType::GTID_LIST,
-      std::string(BinlogReader::body_limit, '\0'));
+      EventType::GTID_LIST, std::string(BinlogReader::body_limit, '\0'));
   const ScanResult result = Scan(log.bytes()).result;
   EXPECT_THAT(result.error.text(), HasSubstr("are not read"));
   EXPECT_EQ(result.end_of_events, log.offset(1));
@@ -297,7 +298,8 @@ TEST(TransactionScannerTest, ReadsAnEncryptedLogWithItsKeyOnly) {
 
 TEST(TransactionScannerTest, LooksForTheEndThatATransactionShouldHave) {
   const TestLog log =
-      TestLog().gtid(1).rows(200000).xid(1).transaction(2).gtid(3).rows().xid(3);
+      TestLog().gtid(1).rows(200000).xid(1).transaction(2).gtid(3).rows().xid(
+          3);
   for (const std::size_t n : {std::size_t(3), std::size_t(9)}) {
     std::string bytes = log.bytes();
     bytes[log.offset(n) + 4] ^= 1;  // no XID event any more

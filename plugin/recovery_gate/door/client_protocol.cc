@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/door/client_protocol.h"
 
 #include <zlib.h>
@@ -23,8 +24,8 @@ void append_length(std::size_t length, std::string *out) {
     out->push_back(static_cast<char>(length >> shift & 0xff));
 }
 
-/* As much of the first packet as it takes, out of a frame; shorter when the frame
-   has not arrived. */
+/* As much of the first packet as it takes, out of a frame; shorter when the
+   frame has not arrived. */
 std::string first_of_frame(std::string_view frame) {
   constexpr std::size_t wanted = packet_header + 1;
   if (frame.size() < frame_header) return {};
@@ -34,8 +35,7 @@ std::string first_of_frame(std::string_view frame) {
 
   z_stream stream{};
   std::string first(wanted, '\0');
-  stream.next_in =
-      reinterpret_cast<Bytef *>(const_cast<char *>(frame.data()));
+  stream.next_in = reinterpret_cast<Bytef *>(const_cast<char *>(frame.data()));
   stream.avail_in = static_cast<uInt>(frame.size());
   stream.next_out = reinterpret_cast<Bytef *>(first.data());
   stream.avail_out = static_cast<uInt>(first.size());

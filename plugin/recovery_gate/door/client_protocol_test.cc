@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/door/client_protocol.h"
 
 #include <gtest/gtest.h>
@@ -33,12 +34,12 @@ TEST(FirstCommand, OfACompressingClientIsInAFrame) {
 std::string compressed(const std::string &packet) {
   std::string body(compressBound(packet.size()), '\0');
   uLongf length = body.size();
-  EXPECT_EQ(compress(reinterpret_cast<Bytef *>(body.data()), &length,
-                     reinterpret_cast<const Bytef *>(packet.data()),
-                     packet.size()),
-            Z_OK);
+  EXPECT_EQ(
+      compress(reinterpret_cast<Bytef *>(body.data()), &length,
+               reinterpret_cast<const Bytef *>(packet.data()), packet.size()),
+      Z_OK);
   body.resize(length);
-  return std::string{static_cast<char>(length), 0, 0, 0,
+  return std::string{static_cast<char>(length),        0, 0, 0,
                      static_cast<char>(packet.size()), 0, 0} +
          body;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/door/hold.h"
 
 #include <poll.h>
@@ -9,8 +10,8 @@
 namespace recovery_gate {
 namespace {
 
-// What is missing may change, and no bell rings for that: the next change may be
-// that the gate opens, and then all should be asleep who are to wake up.
+// What is missing may change, and no bell rings for that: the next change may
+// be that the gate opens, and then all should be asleep who are to wake up.
 constexpr milliseconds show_interval{1000};
 // Between two looks at a packet of which too little has arrived.
 constexpr milliseconds peek_interval{100};
@@ -41,8 +42,7 @@ HoldOutcome hold(Gate &gate, const Clock &clock, const Visitor &visitor,
     const short awaited = has_spoken ? POLLRDHUP : POLLRDHUP | POLLIN;
     pollfd events[] = {{client.descriptor(), awaited, 0},
                        {change->descriptor(), POLLIN, 0}};
-    milliseconds time =
-        std::min(judgement.until - clock.now(), show_interval);
+    milliseconds time = std::min(judgement.until - clock.now(), show_interval);
     if (has_spoken && !is_understood) time = std::min(time, peek_interval);
     if (change->descriptor() < 0) time = std::min(time, look_without_bell);
     if (::poll(events, std::size(events), poll_time(time)) < 0) continue;

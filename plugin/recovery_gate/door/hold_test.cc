@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/door/hold.h"
 
 #include <atomic>
@@ -146,10 +147,10 @@ TEST_F(AClosedGate, HoldsNobodyOnceItIsOpen) {
 TEST(AStartingGate, HoldsClientsToo) {
   Scene scene;
   EXPECT_EQ(scene.knock(app), Decision::HOLD);
-  EXPECT_STREQ(scene.gate
-                   .judge_held(app, scene.clock.now(), scene.taken.front())
-                   .waits_for,
-               "Held at the recovery gate");
+  EXPECT_STREQ(
+      scene.gate.judge_held(app, scene.clock.now(), scene.taken.front())
+          .waits_for,
+      "Held at the recovery gate");
 }
 
 /* -------------------------------------------------------------------------
@@ -204,7 +205,8 @@ TEST_F(AClosedGate, HasAPlaceBackOnceHoweverOftenItIsJudged) {
   Place &place = taken.front();
   open();
   for (int i = 0; i < 3; ++i)
-    EXPECT_EQ(gate.judge_held(app, clock.now(), place).decision, Decision::ADMIT);
+    EXPECT_EQ(gate.judge_held(app, clock.now(), place).decision,
+              Decision::ADMIT);
   EXPECT_EQ(held(), 49u);
   gate.reject_held(std::move(place));
   EXPECT_EQ(held(), 49u);
@@ -231,8 +233,7 @@ class OneIsHeld : public testing::Test, protected Scene {
 
 TEST_F(OneIsHeld, ForAsLongAsItWasPromised) {
   clock.advance(connect_wait - milliseconds(1));
-  const Gate::Judgement judgement =
-      gate.judge_held(app, since, taken.front());
+  const Gate::Judgement judgement = gate.judge_held(app, since, taken.front());
   EXPECT_EQ(judgement.decision, Decision::HOLD);
   EXPECT_EQ(judgement.until, clock.now() + milliseconds(1));
   EXPECT_EQ(held(), 1u);
@@ -317,8 +318,8 @@ class FakeClient final : public HeldClient {
   bool killed() const override { return is_killed; }
   FirstCommand peek() const override {
     char start[enough_of_a_command];
-    const ssize_t length = ::recv(descriptor(), start, sizeof start,
-                                  MSG_PEEK | MSG_DONTWAIT);
+    const ssize_t length =
+        ::recv(descriptor(), start, sizeof start, MSG_PEEK | MSG_DONTWAIT);
     EXPECT_GT(length, 0);
     ++peeks;
     return first_command({start, static_cast<std::size_t>(length)}, false);
@@ -401,7 +402,8 @@ TEST_F(Holding, EndsWhenTheSettingsSaySo) {
 
 TEST_F(Holding, ShowsWhatIsMissingNow) {
   begin();
-  EXPECT_STREQ(client.shown.load(), "Held at the recovery gate: waiting for REPLICA");
+  EXPECT_STREQ(client.shown.load(),
+               "Held at the recovery gate: waiting for REPLICA");
   gate.observe(replica_connected());
   while (client.shown.load() != "Held at the recovery gate: waiting for ACK"sv)
     boost::this_thread::yield();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/door/refuser.h"
 
 #include <sys/epoll.h>
@@ -38,8 +39,8 @@ class Pace {
       : a_second_(a_second), left_(a_second), at_(now) {}
 
   bool allows_one(Instant now) {
-    left_ = std::min<double>(
-        a_second_, left_ + a_second_ * (now - at_).count() / 1000.0);
+    left_ = std::min<double>(a_second_,
+                             left_ + a_second_ * (now - at_).count() / 1000.0);
     at_ = now;
     return left_ >= 1;
   }
@@ -78,8 +79,8 @@ class Refuser::Desk {
   void add(Guest &&guest) {
     if (!clients_.empty() && clients_.size() >= limits_.clients)
       send_off(clients_.begin());
-    const Place client = clients_.emplace(clients_.end(), std::move(guest),
-                                          limits_.patience);
+    const Place client =
+        clients_.emplace(clients_.end(), std::move(guest), limits_.patience);
     client->place = client;
     epoll_event event{EPOLLIN | EPOLLRDHUP, {&*client}};
     if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, client->guest.client->descriptor(),
@@ -95,9 +96,9 @@ class Refuser::Desk {
     epoll_event event{EPOLLIN, {nullptr}};
     ::epoll_ctl(epoll_, EPOLL_CTL_ADD, ring, &event);
     epoll_event events[64];
-    const int arrived =
-        ::epoll_wait(epoll_, events, std::size(events),
-                     asking_.empty() ? look_interval_ms : pace_.until_next_ms());
+    const int arrived = ::epoll_wait(
+        epoll_, events, std::size(events),
+        asking_.empty() ? look_interval_ms : pace_.until_next_ms());
     ::epoll_ctl(epoll_, EPOLL_CTL_DEL, ring, nullptr);
     if (arrived < 0) ::usleep(look_interval_ms * 1000);  // never in a circle
     for (int i = 0; i < arrived; ++i)
@@ -195,7 +196,7 @@ class Refuser::Desk {
   const Limits &limits_;
   const int epoll_;
   Pace pace_;
-  std::list<Client> clients_;  // in the order of their arrival
+  std::list<Client> clients_;                // in the order of their arrival
   std::multimap<Instant, Client *> asking_;  // by the end of their delay
   Instant busy_at_ = clock_.now();
   Instant look_at_ = clock_.now();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/door/refuser.h"
 
 #include <algorithm>
@@ -5,9 +6,9 @@
 #include <list>
 #include <vector>
 
+#include "recovery_gate/door/client_protocol.h"
 #include "testing/client_pair.h"
 #include "testing/fakes.h"
-#include "recovery_gate/door/client_protocol.h"
 
 namespace recovery_gate {
 namespace {
@@ -282,8 +283,8 @@ TEST_F(ARefuser, TakesClientsFromManyThreads) {
     threads.create_thread([&] {
       for (int i = 0; i < 20; ++i) {
         ClientPair client;
-        refuser.refuse(
-            std::make_unique<PlainStream>(client.give_server_end()), refusal);
+        refuser.refuse(std::make_unique<PlainStream>(client.give_server_end()),
+                       refusal);
         if (i % 3 == 0) continue;
         client.send(query);
         EXPECT_EQ(client.receive_all(), told());

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  fmt, compiled once instead of in every file that uses it. Debian has it as headers
-  and as a shared library; a plugin does better without another one of those.
+  fmt, compiled once instead of in every file that uses it. Debian has it as
+  headers and as a shared library; a plugin does better without another one of
+  those.
 */
 #include <fmt/format-inl.h>
 

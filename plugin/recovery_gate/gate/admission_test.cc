@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/gate/admission.h"
 
 #include <gtest/gtest.h>
@@ -18,8 +19,7 @@ TEST(Admission, DependsOnPrivilegesAndTheListAndOnNothingElse) {
       for (const bool listed : {false, true}) {
         const Visitor visitor{listed ? "monitor" : "app", administrator,
                               replica};
-        EXPECT_EQ(policy.admits(visitor),
-                  administrator || replica || listed)
+        EXPECT_EQ(policy.admits(visitor), administrator || replica || listed)
             << visitor.account << (administrator ? ", administrator" : "")
             << (replica ? ", replica" : "");
       }

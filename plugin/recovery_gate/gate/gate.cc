@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/gate/gate.h"
 
 #include <algorithm>
@@ -27,8 +28,8 @@ std::string seconds_text(milliseconds duration) {
   return text;
 }
 
-/* What this server replicates from comes first: whether it has a replica of its own
-   then says little. */
+/* What this server replicates from comes first: whether it has a replica of its
+   own then says little. */
 S closed_state(const SemisyncView &view, bool is_provable) {
   if (view.upstream.follows)
     return view.upstream.finding.possession == Possession::LACKS
@@ -91,7 +92,8 @@ void Gate::decide(Mode mode, const StartFacts &facts,
   std::string why =
       owes() ? why_it_owes()
              : "recovery_gate_mode is ALWAYS; the binary log before this start "
-               "ends at " + recovered_text();
+               "ends at " +
+                   recovered_text();
   // Without a position there is nothing that could be acknowledged.
   const std::string unprovable =
       facts.unprovable.empty() ? view.proof_lost : facts.unprovable;
@@ -99,8 +101,9 @@ void Gate::decide(Mode mode, const StartFacts &facts,
   if (!unprovable.empty()) why += "; " + unprovable;
   why_closed_ = why;
   if (is_provable_)
-    why += ". Clients are kept out until a semi-sync replica has acknowledged " +
-           to_string(facts.awaited);
+    why +=
+        ". Clients are kept out until a semi-sync replica has acknowledged " +
+        to_string(facts.awaited);
   journal_.warning(std::string("CLOSED, reason ") + reason_name(reason_) +
                    ": " + why);
   enter(closed_state(view, is_provable_));
@@ -132,7 +135,8 @@ std::string Gate::why_it_owes() const {
            to_string(carried_over.recovered_end) +
            gtid_text(carried_over.recovered_gtid) +
            " and ended before a replica had acknowledged them; the binary log "
-           "ends at " + recovered_text();
+           "ends at " +
+           recovered_text();
   if (facts_.crashed || facts_.unclean)
     return std::string(facts_.crashed
                            ? "the server crashed"
@@ -142,8 +146,8 @@ std::string Gate::why_it_owes() const {
            " in the binary log up to " + recovered_text() +
            " may not be on any replica";
   return "the server was shut down before a replica had acknowledged "
-         "everything that it wrote itself" + unsettled + "; the binary log ends at " +
-         recovered_text();
+         "everything that it wrote itself" +
+         unsettled + "; the binary log ends at " + recovered_text();
 }
 
 std::string Gate::recovered_text() const {
@@ -166,9 +170,8 @@ Gate::Orders Gate::observe(const SemisyncView &view) {
 std::string Gate::status_line() {
   const Instant now = clock_.now();
   if (state_ == shown_ && now < show_again_at_) return {};
-  const std::string line =
-      open_ ? "Recovery gate is open: clients are admitted"
-            : "Recovery gate is closed: " + waited(state_);
+  const std::string line = open_ ? "Recovery gate is open: clients are admitted"
+                                 : "Recovery gate is closed: " + waited(state_);
   show_again_at_ = shown_ == S::STARTING ? now + one_more_line : Instant::max();
   shown_ = state_;
   return line;
@@ -207,9 +210,9 @@ Gate::Orders Gate::mind_the_time() {
   const TimeoutAction action = settings_.timeout_action;
   if (settings_.timeout.count() > 0 && timed_out_with_ != action &&
       now - closed_at_ >= settings_.timeout) {
-    const std::string how_long =
-        "closed for " + seconds_text(closed_for()) +
-        ", longer than recovery_gate_timeout; " + waited(state_);
+    const std::string how_long = "closed for " + seconds_text(closed_for()) +
+                                 ", longer than recovery_gate_timeout; " +
+                                 waited(state_);
     switch (action) {
       case TimeoutAction::WARN:
         journal_.warning(how_long +
@@ -232,8 +235,8 @@ Gate::Orders Gate::mind_the_time() {
   }
 
   if (now >= remind_at_) {
-    journal_.warning("still closed after " + seconds_text(closed_for()) +
-                     "; " + waited(state_));
+    journal_.warning("still closed after " + seconds_text(closed_for()) + "; " +
+                     waited(state_));
     show_again_at_ = now;
     reminder_interval_ = std::min(reminder_interval_ * 2, longest_reminder);
     remind_at_ = now + reminder_interval_;
@@ -314,7 +317,8 @@ Gate::Judgement Gate::judge_held(const Visitor &visitor, Instant since,
     // A moment ago it was not.
   } else if (policy_.admits(visitor)) {
     ++admitted_;
-  } else if (clock_.now() < judgement.until && held_ <= slots_for_held(visitor)) {
+  } else if (clock_.now() < judgement.until &&
+             held_ <= slots_for_held(visitor)) {
     judgement.decision = Decision::HOLD;
     return judgement;
   } else {
@@ -405,8 +409,8 @@ void Gate::enter(GateState next) {
     journal_.note("OPEN after " + seconds_text(closed_for()) + ": semi-sync " +
                   proven_by_);
   if (next == S::OPEN_PRIMARY)
-    journal_.note("OPEN after " + seconds_text(closed_for()) +
-                  ": primary " + upstream_.finding.why);
+    journal_.note("OPEN after " + seconds_text(closed_for()) + ": primary " +
+                  upstream_.finding.why);
   if (next == S::OPEN_TIMEOUT)
     journal_.error("opened after " + seconds_text(closed_for()) +
                    " by recovery_gate_timeout_action=OPEN. " +
@@ -419,9 +423,9 @@ void Gate::enter(GateState next) {
 
 std::string Gate::guarantee_given_up() const {
   return "The guarantee is given up: no replica has acknowledged " +
-         to_string(facts_.awaited) +
-         ", so what was recovered up to " + to_string(facts_.recovered_end) +
-         gtid_text(facts_.recovered_gtid) + " may exist on this server only";
+         to_string(facts_.awaited) + ", so what was recovered up to " +
+         to_string(facts_.recovered_end) + gtid_text(facts_.recovered_gtid) +
+         " may exist on this server only";
 }
 
 milliseconds Gate::closed_for() const {
@@ -430,8 +434,8 @@ milliseconds Gate::closed_for() const {
 }
 
 std::string Gate::waited(GateState state) const {
-  return waiting_text(state, facts_.awaited, facts_.recovered_end,
-                      standings_, upstream_);
+  return waiting_text(state, facts_.awaited, facts_.recovered_end, standings_,
+                      upstream_);
 }
 
 }  // namespace recovery_gate

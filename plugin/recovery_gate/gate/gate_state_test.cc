@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/gate/gate_state.h"
 
 #include <iterator>
@@ -19,18 +20,11 @@ bool waits_for_proof(S state) {
 
 TEST(GateState, AllowsExactlyTheseTransitions) {
   // From each state, a row, to each, a column, both in this order.
-  const S order[] = {S::STARTING,
-                     S::CLOSED_SEMISYNC_MASTER,
-                     S::CLOSED_REPLICA,
-                     S::CLOSED_ACK,
-                     S::CLOSED_UNPROVABLE,
-                     S::CLOSED_PRIMARY,
-                     S::CLOSED_DIVERGED,
-                     S::OPEN_NOT_NEEDED,
-                     S::OPEN_ACK,
-                     S::OPEN_OVERRIDE,
-                     S::OPEN_TIMEOUT,
-                     S::OPEN_PRIMARY};
+  const S order[] = {
+      S::STARTING,        S::CLOSED_SEMISYNC_MASTER, S::CLOSED_REPLICA,
+      S::CLOSED_ACK,      S::CLOSED_UNPROVABLE,      S::CLOSED_PRIMARY,
+      S::CLOSED_DIVERGED, S::OPEN_NOT_NEEDED,        S::OPEN_ACK,
+      S::OPEN_OVERRIDE,   S::OPEN_TIMEOUT,           S::OPEN_PRIMARY};
   const char *const allowed[] = {
       ". x x x x x x x . . . .",  // STARTING
       ". . x x x x x . x x x x",  // CLOSED_SEMISYNC_MASTER
@@ -115,7 +109,8 @@ TEST(GateState, IsShownUnderTheNamesThatMonitoringKnows) {
       {S::CLOSED_UNPROVABLE, false, "CLOSED", "OVERRIDE", "",
        "CLOSED (OVERRIDE)"},
       {S::CLOSED_PRIMARY, false, "CLOSED", "PRIMARY", "", "CLOSED (PRIMARY)"},
-      {S::CLOSED_DIVERGED, false, "CLOSED", "DIVERGED", "", "CLOSED (DIVERGED)"},
+      {S::CLOSED_DIVERGED, false, "CLOSED", "DIVERGED", "",
+       "CLOSED (DIVERGED)"},
       {S::OPEN_NOT_NEEDED, true, "OPEN", "", "NOT_NEEDED", "OPEN (NOT_NEEDED)"},
       {S::OPEN_ACK, true, "OPEN", "", "ACK", "OPEN (ACK)"},
       {S::OPEN_OVERRIDE, true, "OPEN", "", "OVERRIDE", "OPEN (OVERRIDE)"},

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/gate/gate.h"
 
 #include <functional>
@@ -26,15 +27,15 @@ using Decision = Gate::Decision;
 const std::string awaited_text = "bin.000007:400";
 const std::string recovered_text = "bin.000006:1234";
 
-constexpr S closed_states[] = {S::CLOSED_SEMISYNC_MASTER, S::CLOSED_REPLICA,
-                               S::CLOSED_ACK, S::CLOSED_UNPROVABLE,
-                               S::CLOSED_PRIMARY, S::CLOSED_DIVERGED};
+constexpr S closed_states[] = {
+    S::CLOSED_SEMISYNC_MASTER, S::CLOSED_REPLICA, S::CLOSED_ACK,
+    S::CLOSED_UNPROVABLE,      S::CLOSED_PRIMARY, S::CLOSED_DIVERGED};
 
 constexpr Debt all_debts[] = {Debt::NONE, Debt::CRASH, Debt::SHUTDOWN,
                               Debt::CARRIED_OVER};
 
-const Obligation owed_before{Debt::CARRIED_OVER, true, {"bin.000004", 555},
-                             0xfeedbac4, "0-1-7"};
+const Obligation owed_before{
+    Debt::CARRIED_OVER, true, {"bin.000004", 555}, 0xfeedbac4, "0-1-7"};
 const Obligation owed_from_this_start{Debt::CARRIED_OVER, true, recovered_end,
                                       recovered_identity, recovered_gtid};
 
@@ -202,13 +203,15 @@ TEST_F(DecidingGate, TakesEverythingIntoAccountThatIsKnownOfTheStart) {
               if (unsettled) facts.unsettled = {{{0, 1}, 42}};
               if (in_doubt) facts.doubt = "the index cannot be read";
               facts.carried_over.debt = debt;
-              if (unguarded) facts.unguarded = "installed into a running server";
+              if (unguarded)
+                facts.unguarded = "installed into a running server";
 
               const bool owes = unsettled || in_doubt ||
                                 debt == Debt::SHUTDOWN ||
                                 debt == Debt::CARRIED_OVER;
               CloseReason expected = CloseReason::NONE;
-              if (unguarded || mode == Mode::OFF || (mode == Mode::AUTO && !owes))
+              if (unguarded || mode == Mode::OFF ||
+                  (mode == Mode::AUTO && !owes))
                 expected = CloseReason::NONE;
               else if (!owes)
                 expected = CloseReason::ALWAYS;
@@ -417,7 +420,9 @@ const Event events[] = {
      },
      S::CLOSED_PRIMARY, S::CLOSED_PRIMARY},
     {"its primary lacks something",
-     [](Scene &scene, S) { scene.gate.observe(replicating(Possession::LACKS)); },
+     [](Scene &scene, S) {
+       scene.gate.observe(replicating(Possession::LACKS));
+     },
      S::CLOSED_DIVERGED, S::CLOSED_DIVERGED},
     {"its primary has everything",
      [](Scene &scene, S) { scene.gate.observe(replicating(Possession::HAS)); },
@@ -498,7 +503,8 @@ TEST(Gate, GoesWhereItShouldFromEveryStateWhateverHappens) {
 }
 
 TEST(Gate, OpensForNoAcknowledgementOnceTheProofWasLostWhateverComesBetween) {
-  for (const Possession possession : {Possession::NOT_SHOWN, Possession::LACKS}) {
+  for (const Possession possession :
+       {Possession::NOT_SHOWN, Possession::LACKS}) {
     Scene scene;
     scene.bring_to(S::CLOSED_UNPROVABLE);
     scene.gate.observe(replicating(possession));
@@ -513,7 +519,8 @@ TEST(Gate, SaysWhoseGtidsHaveOpenedIt) {
   scene.bring_to(S::CLOSED_PRIMARY);
   scene.gate.observe(replicating(Possession::HAS));
   EXPECT_THAT(scene.journal.lines(),
-              ElementsAre(tells("OPEN after", "primary db2:3306 (server_id 2) says so")));
+              ElementsAre(tells("OPEN after",
+                                "primary db2:3306 (server_id 2) says so")));
 }
 
 TEST(Gate, UsesEveryTransitionThatIsAllowedAndNoOther) {
@@ -717,7 +724,8 @@ TEST(Gate, CanBeOpenedManuallyInEveryClosedState) {
   for (const S closed : closed_states) {
     Scene scene;
     scene.bring_to(closed);
-    EXPECT_TRUE(scene.gate.open_manually("root@localhost")) << full_name(closed);
+    EXPECT_TRUE(scene.gate.open_manually("root@localhost"))
+        << full_name(closed);
     EXPECT_TRUE(scene.gate.is_open()) << full_name(closed);
     EXPECT_THAT(scene.journal.warnings(), SizeIs(1)) << full_name(closed);
   }
@@ -1008,9 +1016,7 @@ TEST_F(StartingGate, RemembersAReplicaThatArrivedBeforeItClosed) {
 
 class AStatusLine : public testing::Test, protected Scene {
  protected:
-  AStatusLine() {
-    gate.decide(Mode::AUTO, after_a_crash(), no_replica());
-  }
+  AStatusLine() { gate.decide(Mode::AUTO, after_a_crash(), no_replica()); }
   std::string line(const SemisyncView &view) {
     return gate.observe(view).status_line;
   }
@@ -1050,7 +1056,8 @@ TEST_F(AStatusLine, ComesAgainWithEachReminder) {
           std::chrono::duration_cast<seconds>(clock.now() - closed_at).count());
   }
   EXPECT_THAT(shown_at, ElementsAre(1, 2, 60, 180, 420));
-  EXPECT_THAT(journal.warnings(), SizeIs(1 + 3)) << "why it is closed, and these";
+  EXPECT_THAT(journal.warnings(), SizeIs(1 + 3))
+      << "why it is closed, and these";
 }
 
 TEST_F(AStatusLine, ComesWhenWhoWaitsFindsTheGateOpen) {
@@ -1098,7 +1105,8 @@ TEST(Gate, LetsEverybodyInOnceItIsOpenAndCountsNobody) {
     Scene scene;
     scene.bring_to(open);
     for (const Visitor &visitor : {stranger, administrator, replica})
-      EXPECT_EQ(scene.gate.knock(visitor).decision, Decision::ADMIT) << full_name(open);
+      EXPECT_EQ(scene.gate.knock(visitor).decision, Decision::ADMIT)
+          << full_name(open);
     EXPECT_EQ(scene.gate.snapshot().admitted, 0u) << full_name(open);
     EXPECT_EQ(scene.gate.snapshot().rejected, 0u) << full_name(open);
   }
@@ -1193,8 +1201,7 @@ TEST(Gate, ShowsWhyItWasClosedAndForWhatAlsoOnceItIsOpen) {
     scene.bring_to(state);
     EXPECT_EQ(scene.gate.snapshot().reason, CloseReason::CRASH)
         << full_name(state);
-    EXPECT_EQ(scene.gate.snapshot().awaited, awaited)
-        << full_name(state);
+    EXPECT_EQ(scene.gate.snapshot().awaited, awaited) << full_name(state);
   }
 }
 
@@ -1410,10 +1417,10 @@ TEST_F(DecidingGate, ClosesAfterAShutdownThatLeftSomethingAndSaysWhat) {
   decide(Mode::AUTO, facts);
   EXPECT_EQ(reason(), CloseReason::UNACKED_SHUTDOWN);
   EXPECT_EQ(gate.obligation(), owed_from_this_start);
-  EXPECT_THAT(journal.warnings(),
-              ElementsAre(tells("reason UNACKED_SHUTDOWN", "shut down before",
-                                "GTID 0-1-42,3-7-9", recovered_text,
-                                awaited_text)));
+  EXPECT_THAT(
+      journal.warnings(),
+      ElementsAre(tells("reason UNACKED_SHUTDOWN", "shut down before",
+                        "GTID 0-1-42,3-7-9", recovered_text, awaited_text)));
 }
 
 TEST_F(DecidingGate, ClosesForTheRecordOfAShutdownAlone) {
@@ -1480,8 +1487,8 @@ TEST_F(DecidingGate, OwesItsOwnEndWhenTheRecordCouldNotBeRead) {
 }
 
 TEST_F(DecidingGate, KeepsAnObligationBehindAGateThatIsOff) {
-  for (const StartFacts &facts :
-       {after_a_crash(), owing(owed_before), owing(with_debt(Debt::SHUTDOWN))}) {
+  for (const StartFacts &facts : {after_a_crash(), owing(owed_before),
+                                  owing(with_debt(Debt::SHUTDOWN))}) {
     Scene scene;
     scene.gate.decide(Mode::OFF, facts, replica_connected());
     EXPECT_EQ(scene.state(), S::OPEN_NOT_NEEDED);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/gate/report.h"
 
 #include <fmt/format.h>
@@ -18,11 +19,10 @@ std::string name_of(const Transaction &transaction) {
                                       : std::string("no GTID");
   if (transaction.xid != 0) name += fmt::format(", XID {}", transaction.xid);
   if (transaction.xa) {
-    const char *what = transaction.kind == TransactionKind::XA_PREPARE
-                           ? "XA PREPARE"
-                       : transaction.kind == TransactionKind::XA_ROLLBACK
-                           ? "XA ROLLBACK"
-                           : "XA COMMIT";
+    const char *what =
+        transaction.kind == TransactionKind::XA_PREPARE    ? "XA PREPARE"
+        : transaction.kind == TransactionKind::XA_ROLLBACK ? "XA ROLLBACK"
+                                                           : "XA COMMIT";
     name += fmt::format(", {} {}", what, to_sql(*transaction.xa));
   }
   if (transaction.ddl) name += ", DDL";
@@ -69,12 +69,14 @@ void replicas(const Report &report, LabelledPage *page) {
                      "semi-sync replicas connected"));
   for (const ReplicaStanding &replica : replicas) {
     std::string shown;
-    if (replica.standing == Standing::PROVEN) shown = "; proven: " + replica.why;
+    if (replica.standing == Standing::PROVEN)
+      shown = "; proven: " + replica.why;
     if (replica.standing == Standing::NEVER)
       shown = "; proves nothing: " + replica.why;
-    page->more(fmt::format("server_id {} at {} (connection {}): sent up to {}{}",
-                           replica.server_id, replica.host, replica.connection,
-                           to_string(replica.sent), shown));
+    page->more(
+        fmt::format("server_id {} at {} (connection {}): sent up to {}{}",
+                    replica.server_id, replica.host, replica.connection,
+                    to_string(replica.sent), shown));
   }
 }
 
@@ -95,15 +97,17 @@ std::string status_page(const Report &report) {
                           static_cast<double>(gate.closed_for.count()) / 1000));
   }
   if (*waiting_for_name(gate.state) != '\0')
-    page.line(label::waiting_for, fmt::format("{}: {}", waiting_for_name(gate.state),
-                                              meaning(gate.state)));
+    page.line(label::waiting_for,
+              fmt::format("{}: {}", waiting_for_name(gate.state),
+                          meaning(gate.state)));
   if (!closed)
-    page.line(label::opened_by, fmt::format("{}: {}", opened_by_name(gate.state),
-                                            meaning(gate.state)));
-  page.line(label::recovered,
-            fmt::format("{} (GTID {})", to_string(gate.recovered_end),
-                        gate.recovered_gtid.empty() ? "none"
-                                                    : gate.recovered_gtid));
+    page.line(
+        label::opened_by,
+        fmt::format("{}: {}", opened_by_name(gate.state), meaning(gate.state)));
+  page.line(
+      label::recovered,
+      fmt::format("{} (GTID {})", to_string(gate.recovered_end),
+                  gate.recovered_gtid.empty() ? "none" : gate.recovered_gtid));
   if (was_closed) {
     in_doubt(report, &page);
     page.line(label::awaited, to_string(gate.awaited));

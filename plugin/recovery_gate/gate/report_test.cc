@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/gate/report.h"
 
 #include <algorithm>
@@ -69,10 +70,22 @@ TEST(StatusPage, ShowsAllThatIsKnownOfAClosedGate) {
   report.xids = {7, 3, 2, 1};
   report.in_doubt = {2, 140, {item(41, 12), item(42)}, "", true};
   report.acknowledged = {"bin.000006", 1100};
-  report.gate.replicas = {
-      {15, 2, "10.0.0.2", {"bin.000006", 1234}, Standing::NOT_YET, "", "", false},
-      {16, 3, "10.0.0.3", {"bin.000007", 400}, Standing::NEVER,
-       "it is another one", "Do this", false}};
+  report.gate.replicas = {{15,
+                           2,
+                           "10.0.0.2",
+                           {"bin.000006", 1234},
+                           Standing::NOT_YET,
+                           "",
+                           "",
+                           false},
+                          {16,
+                           3,
+                           "10.0.0.3",
+                           {"bin.000007", 400},
+                           Standing::NEVER,
+                           "it is another one",
+                           "Do this",
+                           false}};
   EXPECT_EQ(status_page(report),
             R"(State:                 CLOSED (ACK)
 Since:                 2026-11-21 13:50:01
@@ -131,39 +144,45 @@ TEST(StatusPage, KeepsWhatWasInDoubtOnceItIsOpen) {
 TEST(StatusPage, SaysHowManyTransactionsItDoesNotShow) {
   Report report = report_of(closed_after_a_crash());
   report.in_doubt = {1000, 70000, {item(41), item(42)}, "", true};
-  EXPECT_THAT(status_page(report), tells("In doubt:              1000 transactions",
-                                         "the last 2 of them:\n"));
+  EXPECT_THAT(status_page(report),
+              tells("In doubt:              1000 transactions",
+                    "the last 2 of them:\n"));
 }
 
 TEST(StatusPage, SaysWhyItMayNotKnowAllThatIsInDoubt) {
   Report report = report_of(closed_after_a_crash());
   report.in_doubt.reservation = "perhaps more: bin.000006 is gone";
-  EXPECT_THAT(status_page(report), tells("In doubt:              none was found\n",
-                                         "perhaps more: bin.000006 is gone\n"));
+  EXPECT_THAT(status_page(report),
+              tells("In doubt:              none was found\n",
+                    "perhaps more: bin.000006 is gone\n"));
 }
 
 TEST(StatusPage, DoesNotCountNothingWhereTheGtidsSayThatSomethingIsInDoubt) {
   Report report = report_of(closed_after_a_crash());
   report.gate.unsettled = {{{0, 1}, 42}};
-  EXPECT_THAT(status_page(report),
-              tells("In doubt:              transactions up to GTID 0-1-42, none of "
-                    "which was found\n"));
+  EXPECT_THAT(
+      status_page(report),
+      tells("In doubt:              transactions up to GTID 0-1-42, none of "
+            "which was found\n"));
   report.in_doubt.reservation = "perhaps more: bin.000006 is gone";
-  EXPECT_THAT(status_page(report),
-              tells("In doubt:              transactions up to GTID 0-1-42, none of "
-                    "which was found\n",
-                    "perhaps more: bin.000006 is gone\n"));
+  EXPECT_THAT(
+      status_page(report),
+      tells("In doubt:              transactions up to GTID 0-1-42, none of "
+            "which was found\n",
+            "perhaps more: bin.000006 is gone\n"));
 }
 
 TEST(StatusPage, CountsNothingWhereNothingIsInDoubt) {
   const Report report = report_of(closed_after_a_crash());
-  EXPECT_THAT(status_page(report), tells("In doubt:              0 transactions\n"));
+  EXPECT_THAT(status_page(report),
+              tells("In doubt:              0 transactions\n"));
 }
 
 TEST(StatusPage, SaysWhatIsSpecialAboutATransaction) {
   Report report = report_of(closed_after_a_crash());
-  for (const auto kind : {TransactionKind::XA_PREPARE, TransactionKind::XA_COMMIT,
-                          TransactionKind::XA_ROLLBACK}) {
+  for (const auto kind :
+       {TransactionKind::XA_PREPARE, TransactionKind::XA_COMMIT,
+        TransactionKind::XA_ROLLBACK}) {
     InDoubt::Item xa = item(42);
     xa.transaction.kind = kind;
     xa.transaction.xa = XaId{1, "order-2", ""};
@@ -174,11 +193,10 @@ TEST(StatusPage, SaysWhatIsSpecialAboutATransaction) {
   nameless.transaction.gtid.reset();
   report.in_doubt.last.push_back(ddl);
   report.in_doubt.last.push_back(nameless);
-  EXPECT_THAT(status_page(report),
-              tells("GTID 0-1-42, XA PREPARE 'order-2': ",
-                    "GTID 0-1-42, XA COMMIT 'order-2': ",
-                    "GTID 0-1-42, XA ROLLBACK 'order-2': ", "GTID 0-1-43, DDL: ",
-                    "no GTID: "));
+  EXPECT_THAT(status_page(report), tells("GTID 0-1-42, XA PREPARE 'order-2': ",
+                                         "GTID 0-1-42, XA COMMIT 'order-2': ",
+                                         "GTID 0-1-42, XA ROLLBACK 'order-2': ",
+                                         "GTID 0-1-43, DDL: ", "no GTID: "));
 }
 
 TEST(StatusPage, SaysThatNoReplicaIsThere) {
@@ -189,15 +207,16 @@ TEST(StatusPage, SaysThatNoReplicaIsThere) {
 
 TEST(StatusPage, NamesEveryStateAndReason) {
   for (const S state : all_gate_states)
-    EXPECT_THAT(page_of(closed_after_a_crash(state)),
-                tells(std::string("State:                 ") + full_name(state)));
+    EXPECT_THAT(
+        page_of(closed_after_a_crash(state)),
+        tells(std::string("State:                 ") + full_name(state)));
   for (const CloseReason reason :
        {CloseReason::CRASH, CloseReason::UNACKED_SHUTDOWN,
         CloseReason::CARRIED_OVER, CloseReason::ALWAYS}) {
     GateSnapshot gate = closed_after_a_crash();
     gate.reason = reason;
-    EXPECT_THAT(page_of(gate),
-                tells(std::string("Reason:                ") + reason_name(reason)));
+    EXPECT_THAT(page_of(gate), tells(std::string("Reason:                ") +
+                                     reason_name(reason)));
   }
 }
 
@@ -229,17 +248,25 @@ TEST(StatusPage, SaysSoWhenThereIsNoPosition) {
   gate.recovered_end = {};
   gate.recovered_gtid.clear();
   gate.awaited = {};
-  EXPECT_THAT(page_of(gate), tells("Recovered up to:       (none) (GTID none)\n",
-                                   "Awaited position:      (none)\n"));
+  EXPECT_THAT(page_of(gate),
+              tells("Recovered up to:       (none) (GTID none)\n",
+                    "Awaited position:      (none)\n"));
 }
 
 TEST(StatusPage, FitsInto80Columns) {
   for (const S state : all_gate_states) {
     Report report = report_of(closed_after_a_crash(state));
-    report.gate.why = "the server crashed, and what it wrote itself (GTID 0-1-42) "
-                      "in the binary log up to bin.000006:1234 may be lost";
-    report.gate.replicas = {{15, 2, "10.0.0.2", {}, Standing::NEVER,
-                             "it lacks GTID 0-1-42", "Do this", false}};
+    report.gate.why =
+        "the server crashed, and what it wrote itself (GTID 0-1-42) "
+        "in the binary log up to bin.000006:1234 may be lost";
+    report.gate.replicas = {{15,
+                             2,
+                             "10.0.0.2",
+                             {},
+                             Standing::NEVER,
+                             "it lacks GTID 0-1-42",
+                             "Do this",
+                             false}};
     std::istringstream lines(status_page(report));
     for (std::string line; std::getline(lines, line);)
       EXPECT_LT(line.size(), 80u) << line;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/gate/upstream.h"
 
 #include <algorithm>
@@ -30,7 +31,8 @@ class Asking {
 }  // namespace
 
 UpstreamWatch::UpstreamWatch(Upstreams &upstreams, Journal &journal,
-                             std::function<void()> changed, milliseconds interval)
+                             std::function<void()> changed,
+                             milliseconds interval)
     : upstreams_(upstreams),
       journal_(journal),
       changed_(std::move(changed)),
@@ -132,8 +134,10 @@ void UpstreamWatch::announce(const UpstreamView &before,
   journal_.error(
       "this server has diverged: primary " + now.finding.why +
       ", which is in this server's binary log and on no replica that is known. "
-      "recovery-gate inspect shows the transactions. Bring the rows over to that "
-      "server, or rebuild this one from it; SET GLOBAL recovery_gate_open_now=ON "
+      "recovery-gate inspect shows the transactions. Bring the rows over to "
+      "that "
+      "server, or rebuild this one from it; SET GLOBAL "
+      "recovery_gate_open_now=ON "
       "opens the gate all the same");
 }
 

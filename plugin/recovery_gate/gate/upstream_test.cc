@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/gate/upstream.h"
 
 #include <deque>
@@ -58,8 +59,10 @@ class FakeUpstreams final : public Upstreams {
 };
 
 struct Scene {
-  /* Until the view is as wanted; a test that waits in vain runs into its limit. */
-  UpstreamView wait_for(const std::function<bool(const UpstreamView &)> &wanted) {
+  /* Until the view is as wanted; a test that waits in vain runs into its limit.
+   */
+  UpstreamView wait_for(
+      const std::function<bool(const UpstreamView &)> &wanted) {
     std::unique_lock<std::mutex> lock(mutex);
     changed.wait(lock, [&] { return wanted(watch.view()); });
     return watch.view();
@@ -111,18 +114,20 @@ TEST(UpstreamWatch, SaysOnceThatTheServersHaveDiverged) {
   while (scene.upstreams.asked < asked + 3) boost::this_thread::yield();
   scene.watch.stop();
   EXPECT_THAT(scene.journal.errors(), SizeIs(1));
-  EXPECT_THAT(scene.journal.errors().front(),
-              tells("diverged", "db2:3306 (server_id 2) lacks GTID 0-1-8",
-                    "inspect"));
+  EXPECT_THAT(
+      scene.journal.errors().front(),
+      tells("diverged", "db2:3306 (server_id 2) lacks GTID 0-1-8", "inspect"));
 }
 
 TEST(UpstreamWatch, WhoCannotBeAskedMayHaveWhatTheOthersLack) {
   Scene scene;
   scene.start();
-  scene.upstreams.then({has(7), trouble("cannot connect to db3:3306: no route")});
+  scene.upstreams.then(
+      {has(7), trouble("cannot connect to db3:3306: no route")});
   EXPECT_EQ(scene.wait_for(Possession::NOT_SHOWN).finding.why,
             "cannot connect to db3:3306: no route");
-  scene.upstreams.then({has(8), trouble("cannot connect to db3:3306: no route")});
+  scene.upstreams.then(
+      {has(8), trouble("cannot connect to db3:3306: no route")});
   scene.wait_for(Possession::HAS);
   EXPECT_THAT(scene.journal.lines(), IsEmpty());
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/gate/waiting_text.h"
 
 #include <algorithm>
@@ -8,10 +9,10 @@ namespace {
 /* Of those that are connected, when none of them can prove anything. */
 const ReplicaStanding *obstacle(GateState state,
                                 const std::vector<ReplicaStanding> &replicas) {
-  const bool all = std::all_of(
-      replicas.begin(), replicas.end(), [](const ReplicaStanding &replica) {
-        return replica.standing == Standing::NEVER;
-      });
+  const bool all = std::all_of(replicas.begin(), replicas.end(),
+                               [](const ReplicaStanding &replica) {
+                                 return replica.standing == Standing::NEVER;
+                               });
   const bool matters = state == GateState::CLOSED_ACK && !replicas.empty();
   return matters && all ? &replicas.front() : nullptr;
 }
@@ -25,8 +26,8 @@ std::string waiting_text(GateState state, const BinlogPosition &awaited,
   const std::string name = waiting_for_name(state);
   if (name.empty()) return full_name(state);
   const ReplicaStanding *replica = obstacle(state, replicas);
-  const bool is_about_primary = state == GateState::CLOSED_PRIMARY ||
-                                state == GateState::CLOSED_DIVERGED;
+  const bool is_about_primary =
+      state == GateState::CLOSED_PRIMARY || state == GateState::CLOSED_DIVERGED;
   if (is_about_primary)
     return "waiting for " + name + ": " + meaning(state) +
            (upstream.finding.why.empty() ? "" : ": " + upstream.finding.why) +

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/claim.h"
 
 #include <iterator>
@@ -29,10 +30,9 @@ Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers) {
       // Its own transactions with the id that this server had then.
       const bool is_its_own = source.server_id == server.server_id;
       const bool counts =
-          !is_its_own &&
-          (claim.believed_of_all ||
-           (claim.believed_of.count(server.server_id) != 0 &&
-            covers(server.applied, source, number)));
+          !is_its_own && (claim.believed_of_all ||
+                          (claim.believed_of.count(server.server_id) != 0 &&
+                           covers(server.applied, source, number)));
       has |= one == Possession::HAS && counts;
       may_have |= one != Possession::LACKS;
       if (one == Possession::HAS && !counts) named_by = server.name;
@@ -44,7 +44,8 @@ Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers) {
   const bool many = servers.size() > 1;
   if (!finding.lacking.empty()) {
     finding.possession = Possession::LACKS;
-    finding.why = names + (many ? " lack " : " lacks ") + text_of(finding.lacking);
+    finding.why =
+        names + (many ? " lack " : " lacks ") + text_of(finding.lacking);
   } else if (!not_believed.empty()) {
     finding.why = not_believed + " names " + text_of(unclear) +
                   ", which may be another transaction with the same number "
@@ -58,11 +59,11 @@ Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers) {
                   claim.uncertain;
   } else {
     finding.possession = Possession::HAS;
-    finding.why =
-        claim.empty()
-            ? names + (many ? " answer" : " answers") + ", and nothing is in doubt"
-            : names + (many ? " have" : " has") +
-                  " everything that was in doubt, up to " + text_of(claim.last);
+    finding.why = claim.empty() ? names + (many ? " answer" : " answers") +
+                                      ", and nothing is in doubt"
+                                : names + (many ? " have" : " has") +
+                                      " everything that was in doubt, up to " +
+                                      text_of(claim.last);
   }
   return finding;
 }
@@ -72,11 +73,12 @@ void add(const Finding &one, Finding *all) {
   if (one.possession == Possession::LACKS)
     all->lacking.insert(one.lacking.begin(), one.lacking.end());
   const auto rank = [](Possession possession) {
-    return possession == Possession::LACKS     ? 2
+    return possession == Possession::LACKS       ? 2
            : possession == Possession::NOT_SHOWN ? 1
-                                               : 0;
+                                                 : 0;
   };
-  if (!all->why.empty() && rank(one.possession) <= rank(all->possession)) return;
+  if (!all->why.empty() && rank(one.possession) <= rank(all->possession))
+    return;
   all->possession = one.possession;
   all->why = one.why;
 }
@@ -141,7 +143,8 @@ Possession possession(const ServerGtids &server, const GtidSource &source,
   if (covers(server.logged, source, number) ||
       covers(server.applied, source, number))
     return Possession::HAS;
-  // It was never sent anything of this source, or has forgotten that (RESET MASTER).
+  // It was never sent anything of this source, or has forgotten that (RESET
+  // MASTER).
   if (server.logged.count(source) == 0 && server.applied.count(source) == 0)
     return Possession::NOT_SHOWN;
   // It may have applied it before what it applied last, and not logged it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/claim.h"
 
 #include <gmock/gmock.h>
@@ -30,7 +31,8 @@ Possession of(const Claim &claim, const ServerGtids &upstream) {
 TEST(Claim, IsMadeGoodByTheLastGtid) {
   const Claim claim = claim_of(owed_in(0, 7, 8), {}, History());
   EXPECT_EQ(of(claim, server({{{0, self}, 8}})), Possession::HAS);
-  EXPECT_EQ(of(claim, server({{{0, self}, 9}, {{0, other}, 20}})), Possession::HAS);
+  EXPECT_EQ(of(claim, server({{{0, self}, 9}, {{0, other}, 20}})),
+            Possession::HAS);
   EXPECT_EQ(of(claim, server({}, {{{0, self}, 8}})), Possession::HAS);
   EXPECT_EQ(of(claim, server({{{0, self}, 7}})), Possession::LACKS);
   // Its own later numbers in the domain say nothing of this server's.
@@ -126,12 +128,14 @@ TEST(Claim, SeveralServersTogetherMayHaveAll) {
 TEST(Claim, AllClaimsHaveToBeMadeGood) {
   const Claim before = claim_of(owed_in(0, 7, 8), {}, History());
   const Claim after = claim_of({{{0, self}, 3}, {{1, self}, 2}}, History());
-  EXPECT_EQ(find_among({before, after}, {server({{{0, self}, 8}, {{1, self}, 1}})})
-                .lacking,
-            (GtidState{{{1, self}, 2}}));
-  EXPECT_EQ(find_among({before, after}, {server({{{0, self}, 8}, {{1, self}, 2}})})
-                .possession,
-            Possession::HAS);
+  EXPECT_EQ(
+      find_among({before, after}, {server({{{0, self}, 8}, {{1, self}, 1}})})
+          .lacking,
+      (GtidState{{{1, self}, 2}}));
+  EXPECT_EQ(
+      find_among({before, after}, {server({{{0, self}, 8}, {{1, self}, 2}})})
+          .possession,
+      Possession::HAS);
 }
 
 TEST(Claim, IsNotMadeGoodByAServersOwnTransactions) {
@@ -143,11 +147,13 @@ TEST(Claim, IsNotMadeGoodByAServersOwnTransactions) {
 TEST(Claim, IsUncertainWhereReplicasWereServedFromBehindIt) {
   History history;
   history.passed_over = {{{0, 3}, 7}};
-  EXPECT_EQ(of(claim_of(owed_in(0, 7, 8), {}, history), server({{{0, self}, 8}})),
-            Possession::NOT_SHOWN);
+  EXPECT_EQ(
+      of(claim_of(owed_in(0, 7, 8), {}, history), server({{{0, self}, 8}})),
+      Possession::NOT_SHOWN);
   history.passed_over = {{{0, 3}, 6}};
-  EXPECT_EQ(of(claim_of(owed_in(0, 7, 8), {}, history), server({{{0, self}, 8}})),
-            Possession::HAS);
+  EXPECT_EQ(
+      of(claim_of(owed_in(0, 7, 8), {}, history), server({{{0, self}, 8}})),
+      Possession::HAS);
 }
 
 TEST(Claim, OneServerWhoseGtidsAreBelievedIsEnough) {
@@ -156,8 +162,9 @@ TEST(Claim, OneServerWhoseGtidsAreBelievedIsEnough) {
   claim.believed_of = {3};
   ServerGtids believed = server({}, {{{0, self}, 8}});
   believed.server_id = 3;
-  EXPECT_EQ(find_among({claim}, {server({{{0, self}, 8}}), believed}).possession,
-            Possession::HAS);
+  EXPECT_EQ(
+      find_among({claim}, {server({{{0, self}, 8}}), believed}).possession,
+      Possession::HAS);
 }
 
 TEST(Claim, NobodyHasNothing) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/in_doubt.h"
 
 #include <algorithm>
@@ -46,7 +47,8 @@ class Search {
     std::size_t first = stretch_.logs.size() - 1;
     for (std::size_t i = stretch_.logs.size(); i-- > 0; first = i) {
       std::error_code unreadable;
-      const auto size = std::filesystem::file_size(stretch_.logs[i], unreadable);
+      const auto size =
+          std::filesystem::file_size(stretch_.logs[i], unreadable);
       if (!unreadable) bytes += size;
       if (bytes > most_ && i != stretch_.logs.size() - 1) {
         note("the binary logs before " + without_folder(stretch_.logs[first]) +
@@ -135,11 +137,12 @@ InDoubtStretch find_stretch(const StartFacts &facts,
     stretch.reservation = "perhaps more: " + facts.unprovable;
   else if (first_log.empty() && !facts.unsettled.empty())
     stretch.reservation =
-        "perhaps fewer: it is not known what replicas have acknowledged of these "
+        "perhaps fewer: it is not known what replicas have acknowledged of "
+        "these "
         "binary logs";
   else if (!first_log.empty() && !has_first)
-    stretch.reservation = "perhaps more: " + without_folder(first_log) +
-                          " no longer exists";
+    stretch.reservation =
+        "perhaps more: " + without_folder(first_log) + " no longer exists";
   if (has_first && settled &&
       without_folder(first_log) == settled->position.file)
     stretch.from = settled->position.offset;

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/in_doubt.h"
 
-#include "testing/test_log.h"
-#include "testing/fakes.h"
 #include "recovery_gate/binlog/binlog_file.h"
+#include "testing/fakes.h"
+#include "testing/test_log.h"
 
 namespace recovery_gate {
 namespace {
@@ -31,8 +32,8 @@ class InDoubtTest : public testing::Test {
 TEST_F(InDoubtTest, AreNoneWhereNobodyIsAskedFor) {
   TestLog log;
   log.transaction(1);
-  const InDoubt found =
-      find_in_doubt({{write("bin.000001", log)}, 0, 0, {}, {}, {}}, 10, nullptr);
+  const InDoubt found = find_in_doubt(
+      {{write("bin.000001", log)}, 0, 0, {}, {}, {}}, 10, nullptr);
   EXPECT_EQ(found.count, 0u);
   EXPECT_THAT(found.reservation, IsEmpty());
 }
@@ -73,7 +74,8 @@ TEST_F(InDoubtTest, BeginAndEndInsideALog) {
   const std::uint64_t to = log.size();
   log.transaction(3);
   const InDoubt found = find_in_doubt(
-      {{write("bin.000001", log)}, from, to, {}, from_server_1, {}}, 10, nullptr);
+      {{write("bin.000001", log)}, from, to, {}, from_server_1, {}}, 10,
+      nullptr);
   EXPECT_THAT(shown(found), ElementsAre(2));
 }
 
@@ -86,11 +88,15 @@ TEST_F(InDoubtTest, AreInAllLogsOfTheStretch) {
   third.transaction(4);
   const std::uint64_t to = third.size();
   third.transaction(5);
-  const InDoubt found = find_in_doubt(
-      {{write("bin.000001", first), write("bin.000002", second),
-        write("bin.000003", third)},
-       from, to, {}, from_server_1, {}},
-      10, nullptr);
+  const InDoubt found =
+      find_in_doubt({{write("bin.000001", first), write("bin.000002", second),
+                      write("bin.000003", third)},
+                     from,
+                     to,
+                     {},
+                     from_server_1,
+                     {}},
+                    10, nullptr);
   EXPECT_THAT(shown(found), ElementsAre(2, 3, 4));
   EXPECT_EQ(found.last[1].end.file, "bin.000002");
 }
@@ -103,13 +109,18 @@ TEST_F(InDoubtTest, OfTheOldestLogsAreNotLookedForWhenThatIsTooMuch) {
   const InDoubtStretch stretch{
       {write("bin.000001", first), write("bin.000002", second),
        write("bin.000003", third)},
-      0, 0, {}, from_server_1, {}};
+      0,
+      0,
+      {},
+      from_server_1,
+      {}};
   const std::uint64_t all = first.size() + second.size() + third.size();
   EXPECT_THAT(shown(find_in_doubt(stretch, 10, nullptr, {}, all)),
               ElementsAre(1, 2, 3));
   EXPECT_THAT(find_in_doubt(stretch, 10, nullptr, {}, all).reservation,
               IsEmpty());
-  const InDoubt without_first = find_in_doubt(stretch, 10, nullptr, {}, all - 1);
+  const InDoubt without_first =
+      find_in_doubt(stretch, 10, nullptr, {}, all - 1);
   EXPECT_THAT(shown(without_first), ElementsAre(2, 3));
   EXPECT_THAT(without_first.reservation,
               testing::HasSubstr("before bin.000002 were not read"));
@@ -123,8 +134,8 @@ TEST_F(InDoubtTest, KeepTheReservationThatTheSearchBeganWith) {
   const std::string path = write("bin.000001", log);
   for (const GtidState &sources : {GtidState(), from_server_1}) {
     const InDoubt found = find_in_doubt(
-        {{path, folder.file("bin.000002")}, 0, 0, {}, sources, "who knows"},
-        10, nullptr);
+        {{path, folder.file("bin.000002")}, 0, 0, {}, sources, "who knows"}, 10,
+        nullptr);
     EXPECT_EQ(found.reservation, "who knows");
     EXPECT_TRUE(found.is_final);
   }
@@ -135,7 +146,11 @@ TEST_F(InDoubtTest, SayWhenALogIsGone) {
   second.transaction(3);
   const InDoubt found =
       find_in_doubt({{folder.file("bin.000001"), write("bin.000002", second)},
-                     0, 0, {}, from_server_1, {}},
+                     0,
+                     0,
+                     {},
+                     from_server_1,
+                     {}},
                     10, nullptr);
   EXPECT_THAT(shown(found), ElementsAre(3));
   EXPECT_THAT(found.reservation, testing::HasSubstr("bin.000001"));
@@ -146,7 +161,8 @@ TEST_F(InDoubtTest, SayWhenTheLogIsAnother) {
   log.transaction(1).transaction(2);
   const std::string path = write("bin.000001", log);
   const auto identity = binlog_identity(path, log.size());
-  const InDoubtStretch stretch{{path}, 0, log.size(), identity, from_server_1, {}};
+  const InDoubtStretch stretch{{path},        0, log.size(), identity,
+                               from_server_1, {}};
   EXPECT_EQ(find_in_doubt(stretch, 10, nullptr).count, 2u);
   TestLog other;
   other.transaction(1).transaction(7);
@@ -163,9 +179,9 @@ TEST_F(InDoubtTest, SayWhenABitOfATransactionIsWrong) {
   log.transaction(2, 500);
   std::string bytes = log.bytes();
   bytes[begin + 200] ^= 1;  // in a row
-  const InDoubt found =
-      find_in_doubt({{folder.write("bin.000001", bytes)}, 0, 0, {}, from_server_1, {}},
-                    10, nullptr);
+  const InDoubt found = find_in_doubt(
+      {{folder.write("bin.000001", bytes)}, 0, 0, {}, from_server_1, {}}, 10,
+      nullptr);
   EXPECT_EQ(found.count, 2u);
   EXPECT_THAT(found.reservation, testing::HasSubstr("checksum"));
 }
@@ -187,8 +203,8 @@ TEST_F(InDoubtTest, AreNotLookedForLongerThanAnybodyWantsToKnow) {
   log.transaction(1).transaction(2).transaction(3);
   int asked = 0;
   const InDoubt found =
-      find_in_doubt({{write("bin.000001", log)}, 0, 0, {}, from_server_1, {}}, 10,
-                    nullptr, [&] { return ++asked == 2; });
+      find_in_doubt({{write("bin.000001", log)}, 0, 0, {}, from_server_1, {}},
+                    10, nullptr, [&] { return ++asked == 2; });
   EXPECT_THAT(shown(found), ElementsAre(1, 2));
   EXPECT_THAT(found.reservation, testing::HasSubstr("interrupted"));
   EXPECT_FALSE(found.is_final);
@@ -248,9 +264,9 @@ TEST(InDoubtStretch, IsAllLogsWhenNoPlaceIsSettled) {
 }
 
 TEST(InDoubtStretch, IsWhatIsLeftWhenLogsHaveExpired) {
-  const InDoubtStretch second = find_stretch(
-      facts_of_a_start(), settled_at({"bin.000001", 300}),
-      {"./bin.000002", "./bin.000003"});
+  const InDoubtStretch second =
+      find_stretch(facts_of_a_start(), settled_at({"bin.000001", 300}),
+                   {"./bin.000002", "./bin.000003"});
   EXPECT_THAT(second.logs, ElementsAre("./bin.000002"));
   EXPECT_EQ(second.from, 0u);
   EXPECT_EQ(second.to, 700u);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/keeper.h"
 
 #include <boost/thread/lock_guard.hpp>
@@ -78,14 +79,14 @@ void Keeper::look() {
 void Keeper::failed(const char *reason) noexcept try {
   worked_ = 0;
   if (reasons_.size() >= most_reasons || reasons_.count(reason) != 0) return;
-  journal_.error(std::string("recovery_gate.state is not kept up to date: ") +
-                 reason +
-                 ". This is retried. Until it succeeds, the gate may close after a "
-                 "crash or a shutdown although nothing is in doubt; an "
-                 "administrator can then open it. If the server lacks memory, "
-                 "disk space or file descriptors, give it more; if no line "
-                 "follows that says that it is kept up to date again, restart "
-                 "the server when a replica has everything");
+  journal_.error(
+      std::string("recovery_gate.state is not kept up to date: ") + reason +
+      ". This is retried. Until it succeeds, the gate may close after a "
+      "crash or a shutdown although nothing is in doubt; an "
+      "administrator can then open it. If the server lacks memory, "
+      "disk space or file descriptors, give it more; if no line "
+      "follows that says that it is kept up to date again, restart "
+      "the server when a replica has everything");
   reasons_.insert(reason);
 } catch (const std::bad_alloc &) {
   // It is reported when the next look fails.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/keeper.h"
 
 #include <functional>
@@ -13,8 +14,8 @@ constexpr milliseconds at_once{0};
 // Nobody waits for it: it is there to be interrupted.
 constexpr milliseconds an_hour{60 * 60 * 1000};
 
-/* Begins when the server has started, as the real one does: in a wait that knows
-   nothing of boost's interruption. */
+/* Begins when the server has started, as the real one does: in a wait that
+   knows nothing of boost's interruption. */
 class FakeKept final : public Kept {
  public:
   void server_has_started() {
@@ -283,9 +284,9 @@ TEST(Keeper, SaysItAgainWhenLooksFailAfterTheyWorked) {
       },
       1000000);
   keep(kept, journal, Keeper::looks_that_work_again + 3);
-  EXPECT_THAT(journal.lines(), ElementsAre(tells("up to date: no."),
-                                           tells("up to date again"),
-                                           tells("up to date: no.")));
+  EXPECT_THAT(journal.lines(),
+              ElementsAre(tells("up to date: no."), tells("up to date again"),
+                          tells("up to date: no.")));
 }
 
 TEST(Keeper, DoesNotSayThatItWorksWhenItFailsNowAndThen) {
@@ -339,8 +340,8 @@ TEST(Keeper, SaysLaterWhatItHadNoMemoryToSay) {
   FakeKept again;
   again.fail_with(failing_with("no"), 1);
   keep(again, journal, Keeper::looks_that_work_again + 3);
-  EXPECT_THAT(journal.lines(), ElementsAre(tells("up to date: no."),
-                                           tells("up to date again")));
+  EXPECT_THAT(journal.lines(),
+              ElementsAre(tells("up to date: no."), tells("up to date again")));
 }
 
 TEST(Keeper, WaitsAlsoAfterALookThatFailed) {

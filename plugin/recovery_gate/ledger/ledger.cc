@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/ledger.h"
 
 #include <unistd.h>
@@ -84,12 +85,12 @@ bool is_still_there(const Obligation &owed, const std::vector<LogStart> &logs) {
               owed.identity);
 }
 
-/* All from the settled position on, when it is in one of them: what became of older
-   ones does not matter. */
+/* All from the settled position on, when it is in one of them: what became of
+   older ones does not matter. */
 std::vector<std::string> relevant(const std::optional<Settled> &settled,
                                   std::vector<std::string> paths) {
-  const auto log = std::find_if(
-      paths.begin(), paths.end(), [&](const std::string &path) {
+  const auto log =
+      std::find_if(paths.begin(), paths.end(), [&](const std::string &path) {
         return settled && is_inside(*settled, path);
       });
   if (log != paths.end()) paths.erase(paths.begin(), log);
@@ -142,30 +143,30 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
       !logs.empty() &&
       without_folder(logs.front().path) == record_.running_since.file &&
       !found.is_same_series;
-  found.lost_all =
-      logs.size() < 2 || is_another ||
-      !has_reached(record_.running_since,
-                   {without_folder(logs.front().path), 0});
+  found.lost_all = logs.size() < 2 || is_another ||
+                   !has_reached(record_.running_since,
+                                {without_folder(logs.front().path), 0});
   if (found.unclean && !is_accounted_for(record_, logs))
     found.lost_track =
         "the server was not shut down properly, and the binary log that it "
-        "wrote (" + record_.running_since.file +
+        "wrote (" +
+        record_.running_since.file +
         " and later) is not in the binary log index any more: log_bin was "
         "changed, or logs were deleted or replaced";
-  const ServerIds ids = writers(
-      start.gtids, may_have_received(on_disk_, start.receives));
+  const ServerIds ids =
+      writers(start.gtids, may_have_received(on_disk_, start.receives));
   found.unsettled = find_unsettled(record_.settled, ids, logs, start.gtids);
   found.own = ids;
   if (found.unsettled.since_settled) found.since = record_.settled;
   if (record_.settled && found.unclean && !found.unsettled.since_settled &&
       found.lost_track.empty() && found.obligation.provable)
-    found.cut_off = lacking(*record_.settled, own_of(*record_.settled),
-                            start.gtids);
-  if (found.unclean && found.unsettled.empty() &&
-      found.unsettled.since_settled)
+    found.cut_off =
+        lacking(*record_.settled, own_of(*record_.settled), start.gtids);
+  if (found.unclean && found.unsettled.empty() && found.unsettled.since_settled)
     found.unsettled = find_written(record_.settled, ids, logs, start.gtids);
-  found.settled = found.unsettled.empty() ||
-                  (!had_record_ && !crashed && found.obligation.debt == Debt::NONE);
+  found.settled =
+      found.unsettled.empty() ||
+      (!had_record_ && !crashed && found.obligation.debt == Debt::NONE);
   return found;
 }
 
@@ -175,8 +176,9 @@ void Ledger::decided(const Obligation &owed, const BinlogSample &start,
   // Before a server has a record, it may have had replicas if it had logs.
   if (!found.had_record) record_.served = found.had_logs;
   settled_counts_ = found.unsettled.since_settled;
-  // Other logs than those that the server wrote before: log_bin was changed, RESET
-  // MASTER was run without this plugin, a folder was restored. Or their end is gone.
+  // Other logs than those that the server wrote before: log_bin was changed,
+  // RESET MASTER was run without this plugin, a folder was restored. Or their
+  // end is gone.
   if (found.had_record && !settled_counts_ && record_.settled)
     begin_history(found.is_same_series ? start.gtids : GtidState(),
                   record_.settled->gtids);
@@ -262,9 +264,8 @@ void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
   if (!record_.obligation.open()) {
     const std::vector<LogStart> logs =
         read_log_starts(relevant(record_.settled, log_paths), &unreadable);
-    Unsettled unsettled =
-        find_unsettled(record_.settled, writers(end.gtids, record_.received),
-                       logs, end.gtids);
+    Unsettled unsettled = find_unsettled(
+        record_.settled, writers(end.gtids, record_.received), logs, end.gtids);
     // A GTID was written once more: the lists do not show it.
     if (gate_is_open && unsettled.empty() && settled_in_this_run_ &&
         settled_in_this_run_->end != end.end)
@@ -322,14 +323,15 @@ void Ledger::note_replicas(BinlogProgress &progress, std::uint64_t resets) {
   write_not_before_ = clock_.now();
 }
 
-/* A replica has named what this server must have written, and its log lacks: the log
-   was put back to what it was before, and may name other transactions so. */
+/* A replica has named what this server must have written, and its log lacks:
+   the log was put back to what it was before, and may name other transactions
+   so. */
 void Ledger::note_other_history(const GtidState &named) {
   bool is_known = true;
   for (const auto &[source, number] : named) {
     const auto earlier = record_.history.earlier.find(source);
-    is_known &= earlier != record_.history.earlier.end() &&
-                earlier->second >= number;
+    is_known &=
+        earlier != record_.history.earlier.end() && earlier->second >= number;
   }
   if (is_known) return;
   record_.served = true;
@@ -337,8 +339,10 @@ void Ledger::note_other_history(const GtidState &named) {
   worth_writing_ = true;
   write_not_before_ = clock_.now();
   journal_.warning(
-      "a replica has named GTID " + to_string(named) + ", which has this server's "
-      "id and is not in its binary log: another history of this server has had it. "
+      "a replica has named GTID " + to_string(named) +
+      ", which has this server's "
+      "id and is not in its binary log: another history of this server has had "
+      "it. "
       "What replicas name counts from where they first connect from now on");
 }
 
@@ -350,8 +354,9 @@ void Ledger::note_received(bool receives) {
 }
 
 /*
-  The binary log is asked for its end and its GTIDs in one go. When a replica has
-  acknowledged that end, these GTIDs are settled, and the next sample is taken.
+  The binary log is asked for its end and its GTIDs in one go. When a replica
+  has acknowledged that end, these GTIDs are settled, and the next sample is
+  taken.
 */
 void Ledger::follow(BinlogProgress &progress, const BinlogProgress::End &end,
                     const BinlogPosition &acknowledged) {
@@ -402,7 +407,8 @@ void Ledger::follow(BinlogProgress &progress, const BinlogProgress::End &end,
   }
 }
 
-/* Is some replica known to have all that the sample holds of this server's own? */
+/* Is some replica known to have all that the sample holds of this server's own?
+ */
 bool Ledger::is_proven(BinlogProgress &progress,
                        const BinlogPosition &acknowledged,
                        const BinlogSample &sample) {
@@ -429,10 +435,10 @@ Demand Ledger::demand_for(const BinlogSample &sample) const {
 }
 
 /*
-  Is all that the one holds before the other? Positions that a file/position replica
-  starts from come as acknowledgements too, and need not be the end of anything. And
-  events that are in no transaction, as a checkpoint at the end of the log, are never
-  acknowledged.
+  Is all that the one holds before the other? Positions that a file/position
+  replica starts from come as acknowledgements too, and need not be the end of
+  anything. And events that are in no transaction, as a checkpoint at the end of
+  the log, are never acknowledged.
 */
 bool Ledger::reaches(const BinlogPosition &acknowledged,
                      const BinlogSample &sample) {
@@ -495,13 +501,13 @@ bool Ledger::take(const BinlogSample &sample) {
   return !anew;
 }
 
-/* FLUSH BINARY LOGS DELETE_DOMAIN_ID: what was owed in the domain is owed, though
-   no log and no list shows it any more. */
+/* FLUSH BINARY LOGS DELETE_DOMAIN_ID: what was owed in the domain is owed,
+   though no log and no list shows it any more. */
 void Ledger::note_vanished(const BinlogSample &sample) {
   if (!last_) return;
   GtidState vanished;
-  for (const auto &[source, number] : from_servers(
-           last_->gtids, writers(last_->gtids, record_.received))) {
+  for (const auto &[source, number] :
+       from_servers(last_->gtids, writers(last_->gtids, record_.received))) {
     if (sample.gtids.count(source) != 0) continue;
     const GtidState &settled =
         record_.settled ? record_.settled->gtids : GtidState();
@@ -515,7 +521,8 @@ void Ledger::note_vanished(const BinlogSample &sample) {
   journal_.warning(
       "a domain was deleted from the binary log (FLUSH BINARY LOGS "
       "DELETE_DOMAIN_ID) before a replica was known to have GTID " +
-      to_string(vanished) + ", which this server wrote. It stays in doubt: the next "
+      to_string(vanished) +
+      ", which this server wrote. It stays in doubt: the next "
       "start will be closed, unless somebody gives it up with SET GLOBAL "
       "recovery_gate_open_now=ON");
   save();
@@ -526,8 +533,8 @@ bool Ledger::was_begun_anew(const BinlogSample &sample) const {
   if (sample.log_number == last_->log_number) return false;
   const BinlogPosition log{sample.end.file, 0}, last{last_->end.file, 0};
   if (log == last || !has_reached(log, last)) return true;
-  // RESET MASTER TO a higher number. FLUSH BINARY LOGS DELETE_DOMAIN_ID shortens
-  // the list too, and leaves the last log where it is.
+  // RESET MASTER TO a higher number. FLUSH BINARY LOGS DELETE_DOMAIN_ID
+  // shortens the list too, and leaves the last log where it is.
   return sample.log.gtids_before &&
          !continues(*sample.log.gtids_before, last_->gtids) &&
          ::access(last_->log.path.c_str(), F_OK) != 0;
@@ -536,8 +543,9 @@ bool Ledger::was_begun_anew(const BinlogSample &sample) const {
 /* RESET MASTER: no place in the old log means anything in the new one. */
 void Ledger::begin_anew(const BinlogSample &sample) {
   if (pending_ && !record_.obligation.open())
-    journal_.warning("the binary log was reset before a replica was known to have "
-                     "acknowledged everything in it; that is given up");
+    journal_.warning(
+        "the binary log was reset before a replica was known to have "
+        "acknowledged everything in it; that is given up");
   if (record_.obligation.open()) record_.obligation.provable = false;
   begin_history({}, last_->gtids);
   record_.history.known = true;
@@ -548,14 +556,14 @@ void Ledger::begin_anew(const BinlogSample &sample) {
   BinlogSample beginning = sample;
   beginning.gtids = sample.log.gtids_before.value_or(GtidState());
   settle(beginning);
-  // What was written since the reset is not settled: without a place, the start of
-  // the log counts.
+  // What was written since the reset is not settled: without a place, the start
+  // of the log counts.
   if (sample.gtids != beginning.gtids) record_.settled.reset();
   save();
 }
 
-/* Whoever was sent the log that has ended may name its numbers for those of the one
-   that begins. */
+/* Whoever was sent the log that has ended may name its numbers for those of the
+   one that begins. */
 void Ledger::begin_history(const GtidState &common, const GtidState &ended) {
   History &history = record_.history;
   if (record_.served) branch_off(common, ended, &history);
@@ -571,23 +579,23 @@ bool Ledger::nothing_own_since_settled(BinlogProgress &progress,
   const BinlogSample &settled = *settled_in_this_run_;
   if (sample.gtids == settled.gtids && sample.log.gtids_before &&
       sample.end.file == settled.end.file) {
-    const BinlogStretch since = walk_binlog(
-        sample.log.path, settled.end.offset, sample.end.offset);
+    const BinlogStretch since =
+        walk_binlog(sample.log.path, settled.end.offset, sample.end.offset);
     return since.is_whole && since.writers.empty();
   }
   const Demand demand = demand_for(sample);
   if (!written_since(settled.gtids, sample.gtids, demand.own).empty())
     return false;
-  // Or it stands in a log whose headers say nothing, or that has ended since, or
-  // among what was received.
+  // Or it stands in a log whose headers say nothing, or that has ended since,
+  // or among what was received.
   const bool may_be_there = sample.gtids == settled.gtids
                                 ? sample.end != settled.end
                                 : record_.received;
   return !may_be_there || progress.read_owed(demand).empty();
 }
 
-/* All that the server had, once it was given another: a session keeps the one that
-   it began with, whatever the log says that it writes to. */
+/* All that the server had, once it was given another: a session keeps the one
+   that it began with, whatever the log says that it writes to. */
 ServerIds Ledger::ids_of_sessions() const {
   return own_ids_.size() > 1 ? own_ids_ : ServerIds();
 }
@@ -630,9 +638,10 @@ bool Ledger::save() {
   worth_writing_ = true;
   write_not_before_ = clock_.now() + retry_interval;
   if (!cannot_write_)
-    journal_.error(failure.text() + ". This is retried. The gate works, but what it "
-                             "has to remember beyond a restart is not on disk: "
-                             "free some disk space, or fix the file permissions");
+    journal_.error(failure.text() +
+                   ". This is retried. The gate works, but what it "
+                   "has to remember beyond a restart is not on disk: "
+                   "free some disk space, or fix the file permissions");
   cannot_write_ = true;
   return false;
 }

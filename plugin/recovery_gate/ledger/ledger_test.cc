@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/ledger.h"
 
 #include <random>
 
-#include "testing/fake_binlog.h"
 #include "recovery_gate/ledger/start.h"
+#include "testing/fake_binlog.h"
 
 namespace recovery_gate {
 namespace {
@@ -51,8 +52,8 @@ class Server {
     const BinlogSample start = binlog.now();
     StartFacts facts;
     facts.crashed = crashed;
-    found = inherit(*ledger, unknown, binlog.paths(), "", start, nullptr,
-                    &facts);
+    found =
+        inherit(*ledger, unknown, binlog.paths(), "", start, nullptr, &facts);
     facts.recovered_end = end_before_;
     facts.recovered_identity = identity_before_;
     facts.recovered_gtid = to_string(start.gtids);
@@ -109,8 +110,7 @@ class Server {
   void acknowledge(const BinlogPosition &position) {
     binlog.acknowledge(position);
     if (gate->is_open()) return;
-    gate->observe(
-        acknowledged(position, gate->snapshot().awaited));
+    gate->observe(acknowledged(position, gate->snapshot().awaited));
     if (gate->is_open()) ledger->opened();
   }
   void acknowledge_all() { acknowledge(binlog.position()); }
@@ -469,9 +469,7 @@ TEST_F(LedgerTest, IsNotAheadOfWhatIsWrittenWhileItTakesASample) {
   // binary log was asked.
   binlog.write_own();
   acknowledge_all();
-  binlog.when_sampled([this] {
-    binlog.write_own();
-  });
+  binlog.when_sampled([this] { binlog.write_own(); });
   settle_down();
   EXPECT_THAT(on_disk().settled->gtids, IsEmpty());
   acknowledge_all();
@@ -578,8 +576,8 @@ TEST_F(LedgerTest, BeginsAHistoryWhenTheLogsAreOthers) {
   EXPECT_EQ(to_string(on_disk().history.earlier), "0-1-100001");
 }
 
-/* With init_rpl_role=SLAVE recovery cuts off what the engine had not flushed, though
-   a replica has it. */
+/* With init_rpl_role=SLAVE recovery cuts off what the engine had not flushed,
+   though a replica has it. */
 TEST_F(LedgerTest, MustNotBeThePrimaryWhenRecoveryCutOffWhatAReplicaHas) {
   binlog.set_serves(true);
   write_and_settle();
@@ -590,7 +588,8 @@ TEST_F(LedgerTest, MustNotBeThePrimaryWhenRecoveryCutOffWhatAReplicaHas) {
   crash();
   start();
   EXPECT_EQ(gate->snapshot().state, GateState::CLOSED_UNPROVABLE);
-  EXPECT_THAT(journal.warnings(), Contains(tells("cut", "0-1-2", "must not be the primary")));
+  EXPECT_THAT(journal.warnings(),
+              Contains(tells("cut", "0-1-2", "must not be the primary")));
   // Its number will be used again.
   EXPECT_EQ(to_string(on_disk().history.earlier), "0-1-100002");
   EXPECT_EQ(to_string(on_disk().history.common), "0-1-1");
@@ -970,8 +969,8 @@ TEST_F(LedgerTest, CanProveNothingOnceTheBinaryLogIsBegunAnew) {
 }
 
 TEST_F(LedgerTest, TakesNoAcknowledgementOfTheNewLogForOneOfTheOld) {
-  // The log was begun anew, filled and acknowledged between two looks, under the
-  // name of the log that was to be acknowledged.
+  // The log was begun anew, filled and acknowledged between two looks, under
+  // the name of the log that was to be acknowledged.
   binlog.write_own();
   crash();
   start(Mode::OFF);
@@ -1334,9 +1333,8 @@ TEST_F(LedgerTest, OwesWhatAShutdownLeftUnacknowledged) {
   binlog.write_own();
   const BinlogSample last = binlog.now();
   shut_down();
-  EXPECT_EQ(on_disk().obligation,
-            (Obligation{Debt::SHUTDOWN, true, last.end, last.identity,
-                        "0-1-2"}));
+  EXPECT_EQ(on_disk().obligation, (Obligation{Debt::SHUTDOWN, true, last.end,
+                                              last.identity, "0-1-2"}));
   EXPECT_TRUE(on_disk().running_since.empty());
   EXPECT_THAT(journal.warnings(),
               ElementsAre(tells("shutting down", "no replica", "GTID 0-1-2",
@@ -1868,15 +1866,16 @@ TEST(Ledger, NeverSaysOnDiskThatLessIsOwedThanIs) {
 /* -------------------------------------------------------------------------
    Anything, in any order. */
 
-/* Knows the truth: which of the server's own transactions nobody acknowledged. */
+/* Knows the truth: which of the server's own transactions nobody acknowledged.
+ */
 class Truth {
  public:
   explicit Truth(std::uint32_t seed) : random_(seed), seed_(seed) {}
 
   void run(int steps) {
     for (int i = 0; i < steps && !testing::Test::HasFailure(); ++i) {
-      SCOPED_TRACE(testing::Message() << "seed " << seed_ << ", step " << i
-                                      << ": " << story_);
+      SCOPED_TRACE(testing::Message()
+                   << "seed " << seed_ << ", step " << i << ": " << story_);
       step();
     }
   }
@@ -1900,7 +1899,8 @@ class Truth {
         break;
       case 3:
         tell("old-session");
-        write(ids_[static_cast<std::size_t>(draw(static_cast<int>(ids_.size())))]);
+        write(ids_[static_cast<std::size_t>(
+            draw(static_cast<int>(ids_.size())))]);
         break;
       case 4:
         tell("foreign");
@@ -1915,8 +1915,8 @@ class Truth {
         tell("ack-some");
         if (!unacknowledged_.empty())
           acknowledge(
-              unacknowledged_[static_cast<std::size_t>(
-                                  draw(static_cast<int>(unacknowledged_.size())))]
+              unacknowledged_[static_cast<std::size_t>(draw(
+                                  static_cast<int>(unacknowledged_.size())))]
                   .end);
         break;
       case 8:
@@ -2019,9 +2019,9 @@ class Truth {
         all_acknowledged && !lost_ &&
         (settled || (!by_crash && server_.binlog.acknowledged() ==
                                       server_.binlog.position()));
-    const std::uint32_t next_id =
-        draw(4) == 0 ? static_cast<std::uint32_t>(1 + draw(3))
-                     : server_.binlog.server_id();
+    const std::uint32_t next_id = draw(4) == 0
+                                      ? static_cast<std::uint32_t>(1 + draw(3))
+                                      : server_.binlog.server_id();
     if (by_crash)
       server_.files.come_back(draw(2) == 0);
     else
@@ -2048,8 +2048,8 @@ class Truth {
     }
     if (must_open && mode != Mode::OFF) {
       EXPECT_TRUE(server_.gate->is_open()) << story_;
-      EXPECT_EQ(to_string(server_.found.unsettled.gtids), "")
-          << story_ << "\n" << encode(before);
+      EXPECT_EQ(to_string(server_.found.unsettled.gtids), "") << story_ << "\n"
+                                                              << encode(before);
     }
   }
 

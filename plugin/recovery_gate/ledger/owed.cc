@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/owed.h"
 
 #include <algorithm>
@@ -14,7 +15,9 @@ constexpr std::uint64_t asks_every = 4096;  // transactions
 /* Would reading it again find the same? */
 bool is_same(const ReadOwed &known, const OwedSearch &search,
              const Stretch &stretch, const GtidState &before) {
-  const auto is_own = [&](std::uint32_t id) { return search.own.count(id) != 0; };
+  const auto is_own = [&](std::uint32_t id) {
+    return search.own.count(id) != 0;
+  };
   return known.stretch.from == stretch.from && known.before == before &&
          has_reached(stretch.to, known.stretch.to) &&
          std::all_of(known.own.begin(), known.own.end(), is_own) &&
@@ -139,9 +142,8 @@ class Reader {
 }  // namespace
 
 bool Owed::marked() const {
-  return std::any_of(domains.begin(), domains.end(), [](const auto &domain) {
-    return domain.second.marked;
-  });
+  return std::any_of(domains.begin(), domains.end(),
+                     [](const auto &domain) { return domain.second.marked; });
 }
 
 GtidState Owed::gtids() const {
@@ -197,8 +199,8 @@ void OwedCollector::add(const Transaction &transaction, bool is_own,
       breaks("the numbers of domain " + std::to_string(gtid.domain) +
              " go back to GTID " + to_string(gtid) + " in this binary log");
     else if (gtid != domain.first && gtid.sequence > highest + 1)
-      // What this server applied there, and did not log, made its numbers go on; and
-      // who has that is served from there.
+      // What this server applied there, and did not log, made its numbers go
+      // on; and who has that is served from there.
       breaks("numbers before GTID " + to_string(gtid) +
              " are not in this binary log, and a replica that has those from "
              "elsewhere need not have what comes before them");

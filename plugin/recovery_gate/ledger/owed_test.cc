@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/owed.h"
 
 #include <gmock/gmock.h>
@@ -102,7 +103,8 @@ TEST_F(OwedCollectorTest, DoesNotCountWhatRecoveryDiscarded) {
 TEST_F(OwedCollectorTest, SeesWhereSomethingWasAppliedAndNotLogged) {
   add({0, 1, 5}, true);
   add({0, 1, 9}, true);
-  EXPECT_THAT(collector.take().domains.at(0).broken, HasSubstr("before GTID 0-1-9"));
+  EXPECT_THAT(collector.take().domains.at(0).broken,
+              HasSubstr("before GTID 0-1-9"));
 }
 
 TEST_F(OwedCollectorTest, TakesTheFirstNumberAsItComes) {
@@ -151,8 +153,9 @@ TEST_F(ReadOwedTest, ReadsAStretchOverSeveralLogs) {
 }
 
 TEST_F(ReadOwedTest, BeginsInsideALogAndEndsInsideAnother) {
-  const Owed owed = read_owed(search, {{"bin.000001", first.offset(5)},
-                              {"bin.000002", second.offset(5)}}, {});
+  const Owed owed = read_owed(
+      search,
+      {{"bin.000001", first.offset(5)}, {"bin.000002", second.offset(5)}}, {});
   EXPECT_EQ(to_string(owed.domains.at(0).first), "0-1-2");
   EXPECT_EQ(to_string(owed.domains.at(0).last), "0-1-4");
 }
@@ -185,7 +188,8 @@ TEST_F(ReadOwedTest, DoesNotCountATransactionWithoutItsEnd) {
 
 TEST_F(ReadOwedTest, KnowsNothingOfWhatIsNotThere) {
   const BinlogPosition end{"bin.000002", second.size() + 100};
-  EXPECT_THAT(read_owed(search, {{}, end}, {}).unknown, HasSubstr("bin.000002"));
+  EXPECT_THAT(read_owed(search, {{}, end}, {}).unknown,
+              HasSubstr("bin.000002"));
   std::filesystem::remove(search.logs[0]);
   EXPECT_THAT(read({}).unknown, HasSubstr("bin.000001"));
 }
@@ -234,9 +238,10 @@ TEST_F(ReadOnTest, KnowsNothingOfAnotherStretch) {
   delete_first();
   EXPECT_THAT(read({"bin.000001", first.offset(2)}).unknown,
               HasSubstr("bin.000001 no longer exists"));
-  EXPECT_THAT(read_owed(search, {from, {"bin.000002", second.size()}},
-                        {{{0, 1}, 1}}).unknown,
-              HasSubstr("bin.000001 no longer exists"));
+  EXPECT_THAT(
+      read_owed(search, {from, {"bin.000002", second.size()}}, {{{0, 1}, 1}})
+          .unknown,
+      HasSubstr("bin.000001 no longer exists"));
 }
 
 TEST_F(ReadOnTest, KnowsNothingWhenTheNextLogHasGoneToo) {
@@ -274,8 +279,9 @@ TEST_F(ReadOnTest, KeepsNothingThatCouldNotBeRead) {
 TEST(ReadOwed, SaysThatItKnowsNothingWhenALogIsMissing) {
   OwedSearch search;
   search.logs = {"folder/bin.000002"};
-  EXPECT_THAT(read_owed(search, {{"bin.000001", 4}, {"bin.000002", 4}}, {}).unknown,
-              HasSubstr("bin.000001 no longer exists"));
+  EXPECT_THAT(
+      read_owed(search, {{"bin.000001", 4}, {"bin.000002", 4}}, {}).unknown,
+      HasSubstr("bin.000001 no longer exists"));
   EXPECT_THAT(read_owed(search, {{}, {"bin.000003", 4}}, {}).unknown,
               HasSubstr("bin.000003"));
   EXPECT_FALSE(read_owed(search, {{}, {"bin.000002", 4}}, {}).empty());

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/proof.h"
 
 #include <algorithm>
@@ -18,10 +19,10 @@ bool contains(const GtidState &state, const Gtid &gtid) {
 }
 
 /*
-  Will a replica that has named it be sent all from the first owed one on? The server
-  begins behind the first event of that source with that number or a higher one, in
-  the last log whose list has not reached it; or at the start of a log, when it is the
-  last in the list. `gtids` is what the whole log holds.
+  Will a replica that has named it be sent all from the first owed one on? The
+  server begins behind the first event of that source with that number or a
+  higher one, in the last log whose list has not reached it; or at the start of
+  a log, when it is the last in the list. `gtids` is what the whole log holds.
 */
 bool is_before_the_first(const Gtid &gtid, const OwedDomain &owed,
                          const GtidState &gtids) {
@@ -58,8 +59,10 @@ const char reset_advice[] =
 
 std::string advice_to_compare(const OwedDomain &owed) {
   return "Check whether it has " + owed_text(owed) +
-         ". If not, rebuild it from a backup of this server, or set it back to a "
-         "position before " + to_string(owed.first) +
+         ". If not, rebuild it from a backup of this server, or set it back to "
+         "a "
+         "position before " +
+         to_string(owed.first) +
          ". If it has, open the gate with SET GLOBAL recovery_gate_open_now=ON";
 }
 
@@ -80,9 +83,12 @@ bool parse(std::string_view text, GtidPosition *position) {
 
 const char *to_string(Standing standing) {
   switch (standing) {
-    case Standing::PROVEN: return "PROVEN";
-    case Standing::NOT_YET: return "NOT YET";
-    case Standing::NEVER: return "NEVER";
+    case Standing::PROVEN:
+      return "PROVEN";
+    case Standing::NOT_YET:
+      return "NOT YET";
+    case Standing::NEVER:
+      return "NEVER";
   }
   return "";
 }
@@ -111,8 +117,8 @@ bool Proof::knows_all(std::uint64_t resets,
 
 void Proof::observe(const ReplicaObservation &seen) {
   Lock lock(mutex_);
-  // Until it is known who sent the reply that was new at the last observation, it
-  // may be one that was gone by then.
+  // Until it is known who sent the reply that was new at the last observation,
+  // it may be one that was gone by then.
   if (!is_undecided_) gone_.clear();
   if (seen.resets != resets_) begin_anew(seen);
   for (const ReplicaConnection &connection : seen.connections) {
@@ -134,8 +140,8 @@ void Proof::observe(const ReplicaObservation &seen) {
   note_reply(seen);
 }
 
-/* What was known of connections and replies was about another binary log. One that
-   was there before may still acknowledge that. */
+/* What was known of connections and replies was about another binary log. One
+   that was there before may still acknowledge that. */
 void Proof::begin_anew(const ReplicaObservation &seen) {
   resets_ = seen.resets;
   gone_.merge(known_);
@@ -153,8 +159,8 @@ void Proof::begin_anew(const ReplicaObservation &seen) {
   reply_ = {};
 }
 
-/* From known_ to gone_: those that are not there any more, but for those of which
-   it is certain that the last reply came after they had gone. */
+/* From known_ to gone_: those that are not there any more, but for those of
+   which it is certain that the last reply came after they had gone. */
 void Proof::take_gone(const ReplicaObservation &seen) {
   for (auto known = known_.begin(); known != known_.end();) {
     const bool is_here = std::any_of(
@@ -186,7 +192,8 @@ void Proof::meet(const ReplicaConnection &connection,
   for (const auto &[domain, gtid] : connection.position) {
     domains.insert(domain);
     const auto applied = seen.applied.find(domain);
-    // A server that has not logged what it applied serves from there all the same.
+    // A server that has not logged what it applied serves from there all the
+    // same.
     const bool is_own_place =
         applied != seen.applied.end() && applied->second == gtid;
     if (contains(seen.gtids, gtid)) continue;
@@ -208,11 +215,12 @@ void Proof::meet(const ReplicaConnection &connection,
     const auto named = connection.position.find(domain);
     // Where a file and a position are in GTIDs nobody says: not after the end.
     arrived.replicas[{domain, connection.server_id}] =
-        !connection.uses_gtid                  ? highest_in(seen.gtids, domain)
+        !connection.uses_gtid                ? highest_in(seen.gtids, domain)
         : named == connection.position.end() ? 0
-                                               : named->second.sequence;
+                                             : named->second.sequence;
   }
-  // What it named before the log was begun anew says nothing of what it has since.
+  // What it named before the log was begun anew says nothing of what it has
+  // since.
   if (connection.of_this_log) add_arrivals(arrived, &arrivals_);
   known_.emplace(connection.id, std::move(replica));
 }
@@ -291,10 +299,9 @@ Answer Proof::ask(const Demand &demand, const History &history,
   for (auto &[id, replica] : known_) {
     if (!replica.now.semisync) continue;
     ReplicaStanding standing = this->standing(replica);
-    const bool has_named_all =
-        proves[id] && replica.named_all &&
-        (demand.stretch.to == replica.met ||
-         has_reached(replica.met, demand.stretch.to));
+    const bool has_named_all = proves[id] && replica.named_all &&
+                               (demand.stretch.to == replica.met ||
+                                has_reached(replica.met, demand.stretch.to));
     const bool has_acknowledged =
         acknowledged && authors_.size() == 1 && authors_.front() == id;
     if (has_named_all || has_acknowledged) {
@@ -317,18 +324,19 @@ Answer Proof::ask(const Demand &demand, const History &history,
     const Known &author = here != known_.end()
                               ? here->second
                               : gone_authors_.at(authors_.front());
-    answer.by = name_of(author.now) +
-                (authors_.size() > 1 ? ", or another one that has the same," : "") +
-                " has acknowledged " + to_string(reply_) +
-                ", and has or was sent everything before that";
+    answer.by =
+        name_of(author.now) +
+        (authors_.size() > 1 ? ", or another one that has the same," : "") +
+        " has acknowledged " + to_string(reply_) +
+        ", and has or was sent everything before that";
   }
   answer.proven |= acknowledged;
   answer.reply_is_void = is_reply_known && !acknowledged;
   return answer;
 }
 
-/* Has it, or is it sent, everything of the stretch that was there when it was seen
-   first? */
+/* Has it, or is it sent, everything of the stretch that was there when it was
+   seen first? */
 void Proof::judge(Known *replica, const Demand &demand, const History &history,
                   OwedReader &reader) {
   const BinlogPosition &from = demand.stretch.from;
@@ -343,20 +351,19 @@ void Proof::judge(Known *replica, const Demand &demand, const History &history,
   const Owed &owed = read({from, replica->met}, demand.before, reader);
   bool named_all = true;
   if (!owed.unknown.empty()) {
-    replica->why = "what is in doubt cannot be read from this server's binary log (" +
-                   owed.unknown + ")";
+    replica->why =
+        "what is in doubt cannot be read from this server's binary log (" +
+        owed.unknown + ")";
     replica->advice =
         "Compare it with this server, then open the gate with SET GLOBAL "
         "recovery_gate_open_now=ON";
     replica->lacks_since = from;
-    if (replica->now.uses_gtid)
-      arrivals_.behind.insert(replica->now.server_id);
+    if (replica->now.uses_gtid) arrivals_.behind.insert(replica->now.server_id);
     return;
   }
   if (!has_or_gets(replica, owed, history, reader, &named_all)) {
     replica->lacks_since = from;
-    if (replica->now.uses_gtid)
-      arrivals_.behind.insert(replica->now.server_id);
+    if (replica->now.uses_gtid) arrivals_.behind.insert(replica->now.server_id);
     return;
   }
   replica->lacks_since.reset();
@@ -397,12 +404,15 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
   };
   const bool can_be_sent = reader.is_there(owed.begin.file);
   const auto lacks_sent = [&] {
-    return lacks("the binary log " + owed.begin.file + " no longer exists, "
-                     "so nobody is sent " + owed_text(owed) +
-                     ", and its position does not show that it has that",
-                 "Have a replica that has it connect with MASTER_USE_GTID. When "
-                 "there is none, rebuild this one from a backup of this server, "
-                 "and open the gate with SET GLOBAL recovery_gate_open_now=ON");
+    return lacks(
+        "the binary log " + owed.begin.file +
+            " no longer exists, "
+            "so nobody is sent " +
+            owed_text(owed) +
+            ", and its position does not show that it has that",
+        "Have a replica that has it connect with MASTER_USE_GTID. When "
+        "there is none, rebuild this one from a backup of this server, "
+        "and open the gate with SET GLOBAL recovery_gate_open_now=ON");
   };
   const auto is_sent_all = [&] {
     *named_all = false;
@@ -422,13 +432,15 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
     if (highest == owed.highest.end() || highest->second < gtid.sequence) {
       const auto applied = replica->applied.find(domain);
       if (applied == replica->applied.end() || applied->second != gtid)
-        return lacks("its position, GTID " + to_string(gtid) +
-                         ", is not in this server's binary log, so it is not "
-                         "sent " + owed_text(owed),
-                     "If it has transactions that this server lacks, make it "
-                     "the primary. Otherwise set it back to a position before " +
-                         to_string(owed.first) +
-                         ", or rebuild it from a backup of this server");
+        return lacks(
+            "its position, GTID " + to_string(gtid) +
+                ", is not in this server's binary log, so it is not "
+                "sent " +
+                owed_text(owed),
+            "If it has transactions that this server lacks, make it "
+            "the primary. Otherwise set it back to a position before " +
+                to_string(owed.first) +
+                ", or rebuild it from a backup of this server");
       // Served from the first number that this server wrote after it.
       if (owed.broken.empty() &&
           owed.writers == ServerIds{replica->own_server_id} &&
@@ -437,46 +449,53 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
       return lacks("its position, GTID " + to_string(gtid) +
                        ", is what this server applied as a replica and has not "
                        "in its binary log; it is served from the end of the "
-                       "log, behind " + owed_text(owed),
+                       "log, behind " +
+                       owed_text(owed),
                    advice_to_compare(owed));
     }
     if (owed.writers.size() > 1 && gtid != owed.last && owed.broken.empty())
-      return lacks(owed_text(owed) + " were written under several server ids, "
-                       "and GTID " + to_string(gtid) +
-                       " does not show which of them it has",
+      return lacks(owed_text(owed) +
+                       " were written under several server ids, "
+                       "and GTID " +
+                       to_string(gtid) + " does not show which of them it has",
                    advice_to_compare(owed));
     if (gtid.sequence < owed.last.sequence) *named_all = false;
   }
-  // Behind some of them: what it has of those, it has to show by what it named. In
-  // a file there is nothing that could hide another, unless it began with GTIDs; and
-  // it may have another server id since. And of a file in another history it is only
-  // told by numbers that go up.
+  // Behind some of them: what it has of those, it has to show by what it named.
+  // In a file there is nothing that could hide another, unless it began with
+  // GTIDs; and it may have another server id since. And of a file in another
+  // history it is only told by numbers that go up.
   const bool may_have_skipped =
       now.uses_gtid || !history.behind.empty() || !history.earlier.empty();
   if (!owed.broken.empty() && may_have_skipped)
     return lacks(shows_not(now, domain, owed) + ": " + owed.broken,
                  advice_to_compare(owed));
-  if (!is_believed(history, {domain, owed.first.sequence, owed.last.sequence}, now.server_id))
-    return lacks(shows_not(now, domain, owed) +
-                     (history.known
-                          ? ": this server's binary log was begun anew, and the "
-                            "same numbers were in use before"
-                          : ": it is not known whether this server's binary log "
-                            "was begun anew, with numbers that were in use "
-                            "before"),
-                 advice_to_compare(owed));
-  std::uint64_t passed_over = std::max(highest_in(history.passed_over, domain),
-                                       highest_in(arrivals_.passed_over, domain));
+  if (!is_believed(history, {domain, owed.first.sequence, owed.last.sequence},
+                   now.server_id))
+    return lacks(
+        shows_not(now, domain, owed) +
+            (history.known
+                 ? ": this server's binary log was begun anew, and the "
+                   "same numbers were in use before"
+                 : ": it is not known whether this server's binary log "
+                   "was begun anew, with numbers that were in use "
+                   "before"),
+        advice_to_compare(owed));
+  std::uint64_t passed_over =
+      std::max(highest_in(history.passed_over, domain),
+               highest_in(arrivals_.passed_over, domain));
   const auto applied = replica->applied.find(domain);
   if (applied != replica->applied.end() &&
       !contains(replica->gtids, applied->second))
     passed_over = std::max(passed_over, applied->second.sequence);
   if (may_have_skipped && owed.first.sequence <= passed_over)
-    return lacks(shows_not(now, domain, owed) + ": a replica may have been served "
-                     "from behind that, when it named what this server had applied "
-                     "and has not in its binary log, up to number " +
-                     std::to_string(passed_over),
-                 advice_to_compare(owed));
+    return lacks(
+        shows_not(now, domain, owed) +
+            ": a replica may have been served "
+            "from behind that, when it named what this server had applied "
+            "and has not in its binary log, up to number " +
+            std::to_string(passed_over),
+        advice_to_compare(owed));
   return true;
 }
 
@@ -500,13 +519,15 @@ bool Proof::covers(Known *replica, const Demand &demand, OwedReader &reader) {
   };
   const ReplicaConnection &now = replica->now;
   if (!now.of_this_log)
-    return lacks("it was connected before the binary log was begun anew by "
-                 "RESET MASTER, and may still be acknowledging the old one",
-                 reset_advice);
+    return lacks(
+        "it was connected before the binary log was begun anew by "
+        "RESET MASTER, and may still be acknowledging the old one",
+        reset_advice);
   if (now.stops_early && !replica->named_all)
-    return lacks("it stops early (START SLAVE UNTIL), and need not be sent "
-                 "everything before what it acknowledges",
-                 "STOP SLAVE and START SLAVE there, without UNTIL");
+    return lacks(
+        "it stops early (START SLAVE UNTIL), and need not be sent "
+        "everything before what it acknowledges",
+        "STOP SLAVE and START SLAVE there, without UNTIL");
   for (const auto &[source, number] : demand.written) {
     const std::string gtid =
         to_string(Gtid{source.domain, source.server_id, number});
@@ -516,34 +537,39 @@ bool Proof::covers(Known *replica, const Demand &demand, OwedReader &reader) {
                        ", which is this replica's own: it drops what has that",
                    "Have another replica connect");
     if (replica->unserved.count(source.domain) != 0)
-      return lacks("its position in domain " + std::to_string(source.domain) +
-                       " is not in this server's binary log, so it is not sent "
-                       "GTID " + gtid,
-                   "If it has transactions that this server lacks, make it the "
-                   "primary. Otherwise set its position back, or rebuild it from a "
-                   "backup of this server");
+      return lacks(
+          "its position in domain " + std::to_string(source.domain) +
+              " is not in this server's binary log, so it is not sent "
+              "GTID " +
+              gtid,
+          "If it has transactions that this server lacks, make it the "
+          "primary. Otherwise set its position back, or rebuild it from a "
+          "backup of this server");
   }
   // The same number once more is not among those.
   for (const auto &[source, number] : demand.before) {
     if (replica->unserved.count(source.domain) == 0) continue;
     const Owed &owed = read(demand.stretch, demand.before, reader);
-    if (owed.unknown.empty() && owed.domains.count(source.domain) == 0) continue;
-    return lacks("its position in domain " + std::to_string(source.domain) +
-                     " is not in this server's binary log, so it is not sent what "
-                     "this server writes there",
-                 "If it has transactions that this server lacks, make it the "
-                 "primary. Otherwise set its position back, or rebuild it from a "
-                 "backup of this server");
+    if (owed.unknown.empty() && owed.domains.count(source.domain) == 0)
+      continue;
+    return lacks(
+        "its position in domain " + std::to_string(source.domain) +
+            " is not in this server's binary log, so it is not sent what "
+            "this server writes there",
+        "If it has transactions that this server lacks, make it the "
+        "primary. Otherwise set its position back, or rebuild it from a "
+        "backup of this server");
   }
   if (now.leaves_out_marked) {
     const Owed &owed = read(demand.stretch, demand.before, reader);
     if (!owed.unknown.empty() || owed.marked())
-      return lacks("it has replicate_events_marked_for_skip=FILTER_ON_MASTER, "
-                   "and something that it would have to have is marked with "
-                   "skip_replication: it was not sent that",
-                   "Set replicate_events_marked_for_skip=REPLICATE there, set "
-                   "it back to a position before the transaction, and START "
-                   "SLAVE");
+      return lacks(
+          "it has replicate_events_marked_for_skip=FILTER_ON_MASTER, "
+          "and something that it would have to have is marked with "
+          "skip_replication: it was not sent that",
+          "Set replicate_events_marked_for_skip=REPLICATE there, set "
+          "it back to a position before the transaction, and START "
+          "SLAVE");
   }
   replica->why.clear();
   replica->advice.clear();

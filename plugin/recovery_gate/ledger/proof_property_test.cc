@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  Random histories of a primary and its replicas, against a model that knows which
-  transactions each of them really has. The model serves as the server does
-  (check_slave_start_position(), contains_all_slave_gtid(), gtid_find_binlog_file()
-  and send_event_to_slave() in sql/sql_repl.cc), keeps one last reply for all as
-  semi-sync does, sees what the adapter sees, and asks what the ledger asks.
+  Random histories of a primary and its replicas, against a model that knows
+  which transactions each of them really has. The model serves as the server
+  does (check_slave_start_position(), contains_all_slave_gtid(),
+  gtid_find_binlog_file() and send_event_to_slave() in sql/sql_repl.cc), keeps
+  one last reply for all as semi-sync does, sees what the adapter sees, and asks
+  what the ledger asks.
 */
 #include <gtest/gtest.h>
 
@@ -30,7 +32,8 @@ struct Event {
   int identity = 0;
 };
 
-/* As the Gtid_list at the start of a log: of each domain the last one comes last. */
+/* As the Gtid_list at the start of a log: of each domain the last one comes
+ * last. */
 using GtidList = std::vector<Gtid>;
 
 /* What the server's binary log state is, whatever numbers it was given. */
@@ -64,9 +67,10 @@ struct BinlogState {
     GtidList list;
     for (const auto &[number, domain] : domains) {
       for (const auto &[server, sequence] : domain.last)
-        if (server != domain.last_writer) list.push_back({number, server, sequence});
-      list.push_back({number, domain.last_writer,
-                      domain.last.at(domain.last_writer)});
+        if (server != domain.last_writer)
+          list.push_back({number, server, sequence});
+      list.push_back(
+          {number, domain.last_writer, domain.last.at(domain.last_writer)});
     }
     return list;
   }
@@ -126,22 +130,58 @@ class RandomHistory {
   bool run(int steps) {
     for (int step = 0; step < steps && sound_; ++step) {
       switch (pick(20)) {
-        case 0: case 1: case 2: write(); break;
-        case 3: write_again(); break;
-        case 4: case 5: upstream_writes(); break;
-        case 6: case 7: receive(); break;
-        case 8: switch_roles(); break;
-        case 9: case 10: connect(any()); break;
-        case 11: disconnect(any()); break;
-        case 12: case 13: case 14: serve(any()); break;
-        case 15: follow_upstream(any()); break;
-        case 16: if (one_in(2)) rotate(); else purge(); break;
-        case 17:
-          if (one_in(3)) reset();
-          else if (one_in(2)) crash();
-          else if (one_in(2)) switch_off();
+        case 0:
+        case 1:
+        case 2:
+          write();
           break;
-        case 18: case 19: look(); break;
+        case 3:
+          write_again();
+          break;
+        case 4:
+        case 5:
+          upstream_writes();
+          break;
+        case 6:
+        case 7:
+          receive();
+          break;
+        case 8:
+          switch_roles();
+          break;
+        case 9:
+        case 10:
+          connect(any());
+          break;
+        case 11:
+          disconnect(any());
+          break;
+        case 12:
+        case 13:
+        case 14:
+          serve(any());
+          break;
+        case 15:
+          follow_upstream(any());
+          break;
+        case 16:
+          if (one_in(2))
+            rotate();
+          else
+            purge();
+          break;
+        case 17:
+          if (one_in(3))
+            reset();
+          else if (one_in(2))
+            crash();
+          else if (one_in(2))
+            switch_off();
+          break;
+        case 18:
+        case 19:
+          look();
+          break;
       }
       if (rules_.prompt) look();
     }
@@ -183,11 +223,12 @@ class RandomHistory {
   };
   struct Replica {
     std::uint32_t server_id = 0;
-    bool uses_gtid = true, ignores_duplicates = false, leaves_out_marked = false;
+    bool uses_gtid = true, ignores_duplicates = false,
+         leaves_out_marked = false;
     bool semisync = true;
     std::set<int> has;
-    GtidPosition position;       // gtid_slave_pos
-    BinlogPosition file;         // by file and position: where it is
+    GtidPosition position;  // gtid_slave_pos
+    BinlogPosition file;    // by file and position: where it is
     // From upstream: per domain the place in its stream from which on it reads.
     std::size_t upstream = 0;
     std::map<std::uint32_t, std::size_t> upstream_from;
@@ -196,15 +237,17 @@ class RandomHistory {
     bool connected = false, of_this_log = true;
     ReplicaConnection connection;
     std::map<std::uint32_t, Entry> skips;
-    unsigned log = 0;            // number
-    std::size_t next = 0;        // event of it
-    BinlogPosition sent;         // the last that was not left out
-    BinlogPosition acknowledged; // on this connection
+    unsigned log = 0;             // number
+    std::size_t next = 0;         // event of it
+    BinlogPosition sent;          // the last that was not left out
+    BinlogPosition acknowledged;  // on this connection
   };
 
   std::uint32_t pick(std::uint32_t below) { return random_() % below; }
   bool one_in(std::uint32_t many) { return pick(many) == 0; }
-  Replica &any() { return replicas_[pick(static_cast<std::uint32_t>(replicas_.size()))]; }
+  Replica &any() {
+    return replicas_[pick(static_cast<std::uint32_t>(replicas_.size()))];
+  }
   Replica &upstream() { return replicas_[0]; }
   std::uint32_t domain() {
     return pick(4) == 0 ? pick(static_cast<std::uint32_t>(rules_.domains)) : 0;
@@ -237,8 +280,8 @@ class RandomHistory {
     event.marked = rules_.marks && one_in(12);
     event.identity = identities_++;
     append(event);
-    tell() << "primary writes " << to_string(event.gtid) << " #" << event.identity
-           << (event.marked ? " marked" : "");
+    tell() << "primary writes " << to_string(event.gtid) << " #"
+           << event.identity << (event.marked ? " marked" : "");
   }
   /* SET gtid_seq_no, not in strict mode. */
   void write_again() {
@@ -252,8 +295,8 @@ class RandomHistory {
     event.own = true;
     event.identity = identities_++;
     append(event);
-    tell() << "primary writes, by gtid_seq_no, " << to_string(event.gtid) << " #"
-           << event.identity;
+    tell() << "primary writes, by gtid_seq_no, " << to_string(event.gtid)
+           << " #" << event.identity;
   }
   void rotate() {
     const Log next{logs_.back().number + 1, state_.list(), {}};
@@ -323,7 +366,8 @@ class RandomHistory {
     upstream_stream_.push_back(event);
     upstream().has.insert(event.identity);
     upstream().position[event.gtid.domain] = event.gtid;
-    tell() << "upstream writes " << to_string(event.gtid) << " #" << event.identity;
+    tell() << "upstream writes " << to_string(event.gtid) << " #"
+           << event.identity;
   }
   /* Where each domain of upstream's stream begins for who names this. */
   bool find_upstream(const GtidPosition &position,
@@ -334,11 +378,11 @@ class RandomHistory {
           upstream_stream_.begin(), upstream_stream_.end(),
           [&gtid = gtid](const Event &event) { return event.gtid == gtid; });
       if (here == upstream_stream_.end()) {
-        const bool has_domain = std::any_of(
-            upstream_stream_.begin(), upstream_stream_.end(),
-            [&domain = domain](const Event &event) {
-              return event.gtid.domain == domain;
-            });
+        const bool has_domain =
+            std::any_of(upstream_stream_.begin(), upstream_stream_.end(),
+                        [&domain = domain](const Event &event) {
+                          return event.gtid.domain == domain;
+                        });
         if (has_domain) return false;
         continue;
       }
@@ -361,8 +405,8 @@ class RandomHistory {
   }
   void receive() {
     if (!is_replica_) return;
-    // What this server had applied when a replica came is seen a moment later: that
-    // it moves on meanwhile is not in the model.
+    // What this server had applied when a replica came is seen a moment later:
+    // that it moves on meanwhile is not in the model.
     look();
     for (std::uint32_t many = 1 + pick(3); many > 0; --many) {
       if (received_ == upstream_stream_.size()) return;
@@ -381,8 +425,8 @@ class RandomHistory {
   }
   void follow_upstream(Replica &replica) {
     if (&replica == &upstream() || !rules_.receives) return;
-    // Upstream may have what was in the primary's log before it was begun anew: who
-    // gets that from there, names it as if it had it from the primary.
+    // Upstream may have what was in the primary's log before it was begun anew:
+    // who gets that from there, names it as if it had it from the primary.
     if (was_reset_) return;
     if (replica.connected && !replica.ignores_duplicates) return;
     if (!replica.follows_upstream) {
@@ -396,8 +440,8 @@ class RandomHistory {
     if (from != replica.upstream_from.end() && replica.upstream <= from->second)
       return;
     take(replica, event);
-    tell() << "replica " << replica.server_id << " gets " << to_string(event.gtid)
-           << " from upstream";
+    tell() << "replica " << replica.server_id << " gets "
+           << to_string(event.gtid) << " from upstream";
   }
   void take(Replica &replica, const Event &event) {
     // It drops what has its own id; but it takes note of the GTID.
@@ -433,8 +477,7 @@ class RandomHistory {
             logs_.begin(), logs_.end(),
             [&](const Log &one) { return one.name() == replica.file.file; });
         if (found == logs_.end() ||
-            replica.file.offset >
-                found->place(found->events.size()).offset)
+            replica.file.offset > found->place(found->events.size()).offset)
           return;
         log = &*found;
         replica.next = (replica.file.offset - header_size) / event_size;
@@ -458,8 +501,8 @@ class RandomHistory {
     connection.sent = replica.sent;
     acknowledge(replica);  // where it begins counts as a reply
     auto &out = tell();
-    out << "replica " << replica.server_id << " connects ("
-        << connection.id << (replica.semisync ? ", semi-sync" : "")
+    out << "replica " << replica.server_id << " connects (" << connection.id
+        << (replica.semisync ? ", semi-sync" : "")
         << (replica.ignores_duplicates ? ", ignores duplicates" : "")
         << (replica.leaves_out_marked ? ", leaves out marked" : "") << ") at";
     if (!replica.uses_gtid) out << " " << to_string(replica.file);
@@ -501,7 +544,8 @@ class RandomHistory {
       const auto skip = replica.skips.find(list[i].domain);
       if (skip == replica.skips.end()) return false;
       const Gtid &gtid = skip->second.gtid;
-      if (gtid.server_id != list[i].server_id || gtid.sequence > list[i].sequence)
+      if (gtid.server_id != list[i].server_id ||
+          gtid.sequence > list[i].sequence)
         continue;
       if (gtid.sequence < list[i].sequence) return false;
       if (i + 1 < list.size() && list[i + 1].domain == list[i].domain)
@@ -542,8 +586,7 @@ class RandomHistory {
     }
     for (std::uint32_t many = 1 + pick(8); many > 0; --many)
       if (!send_one(replica)) break;
-    replica.connection.sent =
-        find(replica.log)->place(replica.next);
+    replica.connection.sent = find(replica.log)->place(replica.next);
     tell() << "replica " << replica.server_id << " was sent up to "
            << to_string(replica.connection.sent);
     if (!replica.connected || one_in(3)) return;
@@ -795,8 +838,8 @@ class RandomHistory {
         return;
     sound_ = false;
     auto &out = tell();
-    out << "PROVEN by " << answer.by << ", from " << to_string(settled_) << " to "
-        << to_string(sample.end) << ", owed:";
+    out << "PROVEN by " << answer.by << ", from " << to_string(settled_)
+        << " to " << to_string(sample.end) << ", owed:";
     for (const int identity : owed) out << " #" << identity;
     for (const Replica &replica : replicas_) {
       out << "\n  replica " << replica.server_id << " lacks";
@@ -843,7 +886,8 @@ unsigned number_from(const char *variable, unsigned otherwise) {
   return text == nullptr ? otherwise : static_cast<unsigned>(std::atoi(text));
 }
 
-void expect_sound(const Rules &rules, unsigned first, unsigned many, int steps) {
+void expect_sound(const Rules &rules, unsigned first, unsigned many,
+                  int steps) {
   first = number_from("PROOF_SEED", first);
   many = number_from("PROOF_HISTORIES", many);
   steps = static_cast<int>(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/proof.h"
 
 #include <gmock/gmock.h>
@@ -35,8 +36,9 @@ GtidPosition at(const char *text) {
   return position;
 }
 
-/* A primary with server id 1 owes 0-1-4 and 0-1-5, which are in bin.000001 behind
-   offset 400; bin.000002 was opened at this start, and its header ends at 300. */
+/* A primary with server id 1 owes 0-1-4 and 0-1-5, which are in bin.000001
+   behind offset 400; bin.000002 was opened at this start, and its header ends
+   at 300. */
 class ProofTest : public testing::Test {
  protected:
   ProofTest() {
@@ -140,7 +142,8 @@ TEST_F(ProofTest, ReadsTheLogOnceForAReplica) {
   EXPECT_EQ(reader.reads, 1);
 }
 
-/* Whoever was there before the stretch began is sent all of it: nothing is read. */
+/* Whoever was there before the stretch began is sent all of it: nothing is
+ * read. */
 TEST_F(ProofTest, ReadsNothingForWhoWasThereBefore) {
   connect(2, "0-1-3");
   seen.end = {"bin.000001", 400};
@@ -492,7 +495,8 @@ TEST_F(ProofTest, IsGivenByWhoLeavesOutWhatIsMarkedWhenNothingIs) {
   EXPECT_TRUE(ask_after(header).proven);
 }
 
-/* A replica of two primaries: what it has of the other's domain is no matter. */
+/* A replica of two primaries: what it has of the other's domain is no matter.
+ */
 TEST_F(ProofTest, IsGivenWhateverAReplicaHasInADomainThatThisLogLacks) {
   connect(2, "0-1-3,7-9-100");
   EXPECT_TRUE(ask_after(header).proven);
@@ -584,8 +588,8 @@ TEST_F(ProofTest, SaysWhenTheLogCannotBeRead) {
 
 /*
   A primary whose log is made at random, and replicas that are served it as the
-  server does (sql/sql_repl.cc), against a model that knows what each has. Whatever
-  is proven, some replica has.
+  server does (sql/sql_repl.cc), against a model that knows what each has.
+  Whatever is proven, some replica has.
 */
 class RandomHistory {
  public:
@@ -596,13 +600,27 @@ class RandomHistory {
       switch (pick(9)) {
         case 0:
         case 1:
-        case 2: write(1); break;
-        case 3: if (receives_) write(9); break;
-        case 4: write_again(); break;
-        case 5: connect(); break;
-        case 6: disconnect(); break;
-        case 7: serve(); break;
-        case 8: settle_or_ask(); break;
+        case 2:
+          write(1);
+          break;
+        case 3:
+          if (receives_) write(9);
+          break;
+        case 4:
+          write_again();
+          break;
+        case 5:
+          connect();
+          break;
+        case 6:
+          disconnect();
+          break;
+        case 7:
+          serve();
+          break;
+        case 8:
+          settle_or_ask();
+          break;
       }
     }
     serve();
@@ -621,7 +639,7 @@ class RandomHistory {
     ReplicaConnection connection;
     GtidPosition position;  // what it will name next
     std::set<int> has;
-    std::size_t next = 0;   // of the log, to be sent
+    std::size_t next = 0;  // of the log, to be sent
     std::map<std::uint32_t, Gtid> skip_until;
     bool connected = false;
   };
@@ -681,8 +699,7 @@ class RandomHistory {
     for (Replica &replica : replicas_) {
       if (!replica.connected || pick(3) == 0) continue;
       const std::size_t to =
-          replica.next +
-          random_() % (log_.size() - replica.next + 1);
+          replica.next + random_() % (log_.size() - replica.next + 1);
       for (; replica.next < to; ++replica.next) {
         const Event &event = log_[replica.next];
         const auto skip = replica.skip_until.find(event.gtid.domain);
@@ -760,13 +777,12 @@ class RandomHistory {
     Reader reader(*this);
     if (!proof_.ask(demand, {}, reader).proven) return;
     proven_once |= !owed.empty();
-    const bool some_has_all =
-        std::any_of(std::begin(replicas_), std::end(replicas_),
-                    [&](const Replica &replica) {
-                      return std::includes(replica.has.begin(),
-                                           replica.has.end(), owed.begin(),
-                                           owed.end());
-                    });
+    const bool some_has_all = std::any_of(
+        std::begin(replicas_), std::end(replicas_),
+        [&](const Replica &replica) {
+          return std::includes(replica.has.begin(), replica.has.end(),
+                               owed.begin(), owed.end());
+        });
     if (!some_has_all) unsound = true;
     settled_ = log_.size();
     before_ = state_;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/record.h"
 
 namespace recovery_gate {
@@ -12,9 +13,8 @@ bool operator==(const Record &a, const Record &b) {
   return a.obligation == b.obligation && a.running_since == b.running_since &&
          a.running_identity == b.running_identity &&
          a.acknowledged == b.acknowledged && a.settled == b.settled &&
-         a.other_server_ids == b.other_server_ids &&
-         a.received == b.received && a.served == b.served &&
-         a.history == b.history;
+         a.other_server_ids == b.other_server_ids && a.received == b.received &&
+         a.served == b.served && a.history == b.history;
 }
 
 }  // namespace recovery_gate

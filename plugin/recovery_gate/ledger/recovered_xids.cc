@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/recovered_xids.h"
 
 #include <fmt/format.h>
@@ -11,9 +12,12 @@ namespace recovery_gate {
 
 const char *resolution_name(Resolution resolution) {
   switch (resolution) {
-    case Resolution::PREPARED: return "PREPARED";
-    case Resolution::COMMITTED: return "COMMITTED";
-    case Resolution::ROLLED_BACK: return "ROLLED BACK";
+    case Resolution::PREPARED:
+      return "PREPARED";
+    case Resolution::COMMITTED:
+      return "COMMITTED";
+    case Resolution::ROLLED_BACK:
+      return "ROLLED BACK";
   }
   return "PREPARED";
 }
@@ -104,11 +108,12 @@ std::vector<std::string> RecoveredXids::contradictions() const {
         to_sql(row.xid.id);
     lines.push_back(
         "recovery has left an XA transaction prepared of which the binary log "
-        "has the end, up to " + to_string(row.place->end) +
+        "has the end, up to " +
+        to_string(row.place->end) +
         (row.place->gtid ? " (GTID " + to_string(*row.place->gtid) + ")" : "") +
         ": replicas execute it. To bring this server in line with them, once "
-        "the gate is open: SET SESSION sql_log_bin=0; " + statement +
-        "; if it is logged a second time, replication stops");
+        "the gate is open: SET SESSION sql_log_bin=0; " +
+        statement + "; if it is logged a second time, replication stops");
   }
   return lines;
 }
@@ -179,8 +184,8 @@ Failure find_in_binlog(const std::vector<std::string> &logs,
   if (logs.empty()) return problem;
   const std::string checkpoint =
       look_in(logs.back(), decryptor, xids, &problem);
-  const auto first = std::find_if(
-      logs.begin(), logs.end() - 1, [&](const std::string &path) {
+  const auto first =
+      std::find_if(logs.begin(), logs.end() - 1, [&](const std::string &path) {
         return without_folder(path) == checkpoint;
       });
   for (auto log = first; log != logs.end() - 1; ++log)

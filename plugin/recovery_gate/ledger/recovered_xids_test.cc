@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/recovered_xids.h"
 
-#include "testing/test_log.h"
 #include "testing/fakes.h"
+#include "testing/test_log.h"
 
 namespace recovery_gate {
 namespace {
@@ -130,7 +131,8 @@ TEST(RecoveredXids, AreNotMadeByResolvingAnUnknownOne) {
 
 TEST(RecoveredXids, AreShownInTheOrderOfTheirNumbers) {
   RecoveredXids xids;
-  for (const unsigned number : {10, 9, 11}) xids.prepared(own(number), "InnoDB");
+  for (const unsigned number : {10, 9, 11})
+    xids.prepared(own(number), "InnoDB");
   xids.prepared(external("a"), "InnoDB");
   std::vector<std::string> shown;
   for (const RecoveredXid &row : xids.rows()) shown.push_back(row.text());
@@ -233,7 +235,8 @@ TEST(RecoveredXids, DoNotContradictTheBinaryLogOtherwise) {
   xids.prepared(own(18), "InnoDB");
   xids.logged(committed(17), "bin.000001");
   xids.prepared(external("prepared"), "InnoDB");
-  xids.logged(about(external("prepared"), TransactionKind::XA_PREPARE), "bin.1");
+  xids.logged(about(external("prepared"), TransactionKind::XA_PREPARE),
+              "bin.1");
   xids.prepared(external("resolved"), "InnoDB");
   xids.resolved(external("resolved").id, Resolution::COMMITTED);
   xids.logged(about(external("resolved"), TransactionKind::XA_COMMIT), "bin.1");
@@ -295,13 +298,13 @@ TEST_F(FindInBinlog, ReadsFromTheLastCheckpointOn) {
   EXPECT_THAT(
       find_in_binlog({write("bin.000001", first), write("bin.000002", second),
                       write("bin.000003", third)},
-                     nullptr, &xids).text(),
+                     nullptr, &xids)
+          .text(),
       IsEmpty());
-  EXPECT_THAT(places(),
-              ElementsAre("nowhere",
-                          "bin.000002:" + std::to_string(second.size()),
-                          "bin.000003:" + std::to_string(third.size()),
-                          "nowhere"));
+  EXPECT_THAT(
+      places(),
+      ElementsAre("nowhere", "bin.000002:" + std::to_string(second.size()),
+                  "bin.000003:" + std::to_string(third.size()), "nowhere"));
 }
 
 TEST_F(FindInBinlog, TakesTheLastOfTwoWithTheSameNumber) {
@@ -309,8 +312,9 @@ TEST_F(FindInBinlog, TakesTheLastOfTwoWithTheSameNumber) {
   first.transaction(1);
   second.checkpoint("bin.000001").transaction(1);
   xids.prepared(own(1001), "InnoDB");
-  EXPECT_FALSE(find_in_binlog(
-      {write("bin.000001", first), write("bin.000002", second)}, nullptr, &xids));
+  EXPECT_FALSE(
+      find_in_binlog({write("bin.000001", first), write("bin.000002", second)},
+                     nullptr, &xids));
   EXPECT_THAT(places(),
               ElementsAre("bin.000002:" + std::to_string(second.size())));
 }
@@ -323,8 +327,9 @@ TEST_F(FindInBinlog, SaysNothingOfATransactionOfWhichABitIsWrong) {
   bytes[begin + 200] ^= 1;  // in a row
   xids.prepared(own(1001), "InnoDB");
   EXPECT_THAT(
-      find_in_binlog({folder.write("bin.000001", bytes)}, nullptr, &xids).text(),
-              tells("bin.000001", "checksum"));
+      find_in_binlog({folder.write("bin.000001", bytes)}, nullptr, &xids)
+          .text(),
+      tells("bin.000001", "checksum"));
   EXPECT_THAT(places(), ElementsAre("nowhere"));
 }
 
@@ -336,15 +341,18 @@ TEST_F(FindInBinlog, DoesNotMindWhatNobodyAskedFor) {
   bytes[begin + 200] ^= 1;  // in a row
   xids.prepared(own(1002), "InnoDB");
   EXPECT_THAT(
-      find_in_binlog({folder.write("bin.000001", bytes)}, nullptr, &xids).text(),
-              IsEmpty());
-  EXPECT_THAT(places(), ElementsAre("bin.000001:" + std::to_string(log.size())));
+      find_in_binlog({folder.write("bin.000001", bytes)}, nullptr, &xids)
+          .text(),
+      IsEmpty());
+  EXPECT_THAT(places(),
+              ElementsAre("bin.000001:" + std::to_string(log.size())));
 }
 
 TEST_F(FindInBinlog, SaysWhichLogIsNotThere) {
   xids.prepared(own(1001), "InnoDB");
-  EXPECT_THAT(find_in_binlog({folder.file("bin.000001")}, nullptr, &xids).text(),
-              tells("bin.000001"));
+  EXPECT_THAT(
+      find_in_binlog({folder.file("bin.000001")}, nullptr, &xids).text(),
+      tells("bin.000001"));
 }
 
 TEST_F(FindInBinlog, TakesTheKeyOfAnEncryptedLog) {
@@ -356,7 +364,8 @@ TEST_F(FindInBinlog, TakesTheKeyOfAnEncryptedLog) {
   EXPECT_THAT(places(), ElementsAre("nowhere"));
   ToyDecryptor decryptor;
   EXPECT_THAT(find_in_binlog(logs, &decryptor, &xids).text(), IsEmpty());
-  EXPECT_THAT(places(), ElementsAre("bin.000001:" + std::to_string(log.size())));
+  EXPECT_THAT(places(),
+              ElementsAre("bin.000001:" + std::to_string(log.size())));
 }
 
 }  // namespace

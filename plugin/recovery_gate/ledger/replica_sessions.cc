@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/replica_sessions.h"
 
 #include <boost/thread/lock_guard.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/replica_sessions.h"
 
 #include <gmock/gmock.h>
@@ -82,11 +83,10 @@ TEST_F(ReplicaSessionsTest, LosesNobodyWhenALookFails) {
   sessions.logged_in(7, 0);
   ends(7);
   ReplicaObservation seen;
-  EXPECT_THROW(sessions.show(&seen,
-                             []() -> bool {
-                               throw std::runtime_error("no GTIDs");
-                             }),
-               std::runtime_error);
+  EXPECT_THROW(
+      sessions.show(&seen,
+                    []() -> bool { throw std::runtime_error("no GTIDs"); }),
+      std::runtime_error);
   EXPECT_THAT(ended(), ElementsAre(7));
 }
 

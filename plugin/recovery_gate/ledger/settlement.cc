@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/settlement.h"
 
 #include <algorithm>
@@ -12,8 +13,7 @@ using Logs = std::vector<LogStart>;
 bool was_purged(const Settled &settled, const Logs &logs) {
   const BinlogPosition first{without_folder(logs.front().path), 0};
   return first.file != settled.position.file &&
-         has_reached(first, settled.position) &&
-         logs.front().gtids_before &&
+         has_reached(first, settled.position) && logs.front().gtids_before &&
          continues(*logs.front().gtids_before, settled.gtids);
 }
 
@@ -67,8 +67,7 @@ bool operator==(const Settled &a, const Settled &b) {
 
 bool is_inside(const Settled &settled, const std::string &log_path) {
   return without_folder(log_path) == settled.position.file &&
-         binlog_identity(log_path, settled.position.offset) ==
-             settled.identity;
+         binlog_identity(log_path, settled.position.offset) == settled.identity;
 }
 
 std::vector<LogStart> read_log_starts(const std::vector<std::string> &paths,

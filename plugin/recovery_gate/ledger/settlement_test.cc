@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/settlement.h"
 
 #include "testing/fake_binlog.h"
@@ -175,8 +176,7 @@ TEST(Settlement, CountsTheOtherIdsFromTheSettledPlaceOn) {
   binlog.rotate();
   binlog.write(6);
   binlog.rotate();
-  EXPECT_EQ(to_string(unsettled(binlog, settled, {5, 6}).gtids),
-            "0-5-2,0-6-3");
+  EXPECT_EQ(to_string(unsettled(binlog, settled, {5, 6}).gtids), "0-5-2,0-6-3");
 }
 
 /* -------------------------------------------------------------------------

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/start.h"
 
 #include <algorithm>
@@ -10,12 +11,12 @@
 namespace recovery_gate {
 namespace {
 
-/* The start's own log need not be read, and before the start it is not there. */
+/* The start's own log need not be read, and before the start it is not there.
+ */
 std::vector<LogStart> starts_of(std::vector<std::string> paths,
-                                const BinlogSample &start,
-                                Failure *doubt) {
-  const bool has_own = !paths.empty() &&
-                       without_folder(paths.back()) == start.end.file;
+                                const BinlogSample &start, Failure *doubt) {
+  const bool has_own =
+      !paths.empty() && without_folder(paths.back()) == start.end.file;
   if (has_own) paths.pop_back();
   std::vector<LogStart> starts = read_log_starts(paths, doubt);
   if (has_own) starts.push_back(start.log);
@@ -41,7 +42,8 @@ Owed read_unsettled(const std::vector<std::string> &logs,
   search.most = most_read_at_start;
   GtidState before = facts->settled_gtids;
   if (facts->settled_place.empty() && !logs.empty())
-    before = read_binlog_header(logs.front()).gtids_before.value_or(GtidState());
+    before =
+        read_binlog_header(logs.front()).gtids_before.value_or(GtidState());
   return read_owed(search, {facts->settled_place, facts->recovered_end}, before,
                    &facts->read_owed);
 }
@@ -105,12 +107,15 @@ Ledger::Inheritance inherit(const Ledger &ledger, const Failure &unknown,
   if (!found.cut_off.empty()) {
     facts->cut_off = found.cut_off;
     const std::string lost = to_string(found.cut_off);
-    doubt = "recovery has cut transactions off the binary log that a replica had "
-            "acknowledged, up to GTID " + lost;
+    doubt =
+        "recovery has cut transactions off the binary log that a replica had "
+        "acknowledged, up to GTID " +
+        lost;
     facts->unprovable =
-        "this server lacks them, and must not be the primary: it would use their "
-        "GTIDs once more. Make a server that has GTID " + lost +
-        " the primary, and rebuild this one as its replica";
+        "this server lacks them, and must not be the primary: it would use "
+        "their "
+        "GTIDs once more. Make a server that has GTID " +
+        lost + " the primary, and rebuild this one as its replica";
   }
   add_doubt(doubt, facts);
   // What a server had before it ran with the plugin, its clients saw long ago.
@@ -126,15 +131,16 @@ Ledger::Inheritance inherit(const Ledger &ledger, const Failure &unknown,
   const bool is_unreadable =
       std::any_of(starts.begin(), starts.end(),
                   [](const LogStart &log) { return !log.gtids_before; });
-  // In an encrypted log nothing but its events shows a GTID that was written twice.
+  // In an encrypted log nothing but its events shows a GTID that was written
+  // twice.
   const bool may_be_less =
       facts->crashed && (!facts->unsettled.empty() ||
                          (is_unreadable && found.since && decryptor));
   if (may_be_less || !found.settled || found.obligation.open()) {
     const Owed owed = read_unsettled(logs, decryptor, facts);
-    // The lists at the start of logs count what recovery discarded: the server reads
-    // its GTID, and the transaction has no end. What is there as a whole the log
-    // itself says; when it cannot be read, the lists have to do.
+    // The lists at the start of logs count what recovery discarded: the server
+    // reads its GTID, and the transaction has no end. What is there as a whole
+    // the log itself says; when it cannot be read, the lists have to do.
     if (may_be_less && owed.unknown.empty()) facts->unsettled = owed.gtids();
     if (may_be_less) found.settled = facts->unsettled.empty();
   }
@@ -145,32 +151,36 @@ Ledger::Inheritance inherit(const Ledger &ledger, const Failure &unknown,
 std::string follow_up(const std::vector<std::string> &recovered,
                       const GtidState &gtids,
                       const std::vector<std::string> &logs,
-                      const Failure &index_failure,
-                      const BinlogSample &start, Ledger::Inheritance *found,
-                      StartFacts *facts) {
+                      const Failure &index_failure, const BinlogSample &start,
+                      Ledger::Inheritance *found, StartFacts *facts) {
   add_doubt(index_failure, facts);
   ServerIds own = found->own;
   own.insert(start.log.server_id);
   const GtidState written = written_since(gtids, start.gtids, own);
-  for (const auto &[source, number] : written) facts->unsettled[source] = number;
+  for (const auto &[source, number] : written)
+    facts->unsettled[source] = number;
   found->settled &= written.empty() && !index_failure;
   if (found->settled && !found->obligation.open()) return {};
 
   const auto has_expired = [&](const std::string &file) {
     return is_among(file, recovered) && !is_among(file, logs);
   };
-  const std::string first =
-      facts->settled_place.empty() && !recovered.empty()
-          ? without_folder(recovered.front())
-          : facts->settled_place.file;
+  const std::string first = facts->settled_place.empty() && !recovered.empty()
+                                ? without_folder(recovered.front())
+                                : facts->settled_place.file;
   if (has_expired(first) && !facts->read_owed && facts->unprovable.empty())
-    facts->unprovable = "the binary log " + first + " has expired and was deleted at "
-                        "this start, and what is in doubt could not be read before";
+    facts->unprovable =
+        "the binary log " + first +
+        " has expired and was deleted at "
+        "this start, and what is in doubt could not be read before";
   const std::string holds_owed = without_folder(facts->first_unsettled_log);
   return has_expired(holds_owed) && facts->unprovable.empty()
-             ? "the binary log " + holds_owed + " has expired and was deleted at this "
-                   "start, and holds what is in doubt. A replica that lacks that "
-                   "cannot be sent it any more. One that names its last GTID has it"
+             ? "the binary log " + holds_owed +
+                   " has expired and was deleted at this "
+                   "start, and holds what is in doubt. A replica that lacks "
+                   "that "
+                   "cannot be sent it any more. One that names its last GTID "
+                   "has it"
              : std::string();
 }
 

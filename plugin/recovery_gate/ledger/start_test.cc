@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/start.h"
 
 #include <fstream>
@@ -98,8 +99,8 @@ TEST_F(StartFactsTest, ForetellsAStartWhoseLogIsNotThereYet) {
   std::vector<std::string> logs = binlog.paths();
   BinlogSample start = binlog.now();
   start.end = {"bin.000002", 400};
-  start.log.path = logs.back().substr(0, logs.back().rfind('/')) +
-                   "/bin.000002";
+  start.log.path =
+      logs.back().substr(0, logs.back().rfind('/')) + "/bin.000002";
   start.log.gtids_before = start.gtids;
   logs.push_back(start.log.path);
   facts.crashed = true;
@@ -192,8 +193,8 @@ TEST_F(FollowUpTest, DoubtsWhenTheIndexCannotBeRead) {
 
 TEST_F(StartFactsTest, IsNotSettledInDoubt) {
   binlog.start(1);
-  EXPECT_FALSE(is_settled(binlog.paths(), binlog.now(), "",
-                          "the index is gone"));
+  EXPECT_FALSE(
+      is_settled(binlog.paths(), binlog.now(), "", "the index is gone"));
   EXPECT_EQ(facts.doubt, "the index is gone");
   facts = {};
   facts.doubt = "first";

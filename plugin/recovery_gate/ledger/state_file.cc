@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/state_file.h"
 
 #include <fcntl.h>
@@ -149,7 +150,8 @@ int kind_of(mode_t mode) {
   }
 }
 
-/* Looked at before anything is opened: that alone may block, or do something. */
+/* Looked at before anything is opened: that alone may block, or do something.
+ */
 int look_at(const std::string &path) {
   struct stat status;
   return ::lstat(path.c_str(), &status) == 0 ? kind_of(status.st_mode) : errno;
@@ -200,10 +202,9 @@ std::string encode(const Record &record) {
   const std::string content =
       std::string(first_line) + "obligation " +
       debt_names[static_cast<int>(owed.debt)] + "\nprovable " +
-      yes_or_no(owed.provable) + "\n" +
-      position_lines("", owed.recovered_end) + "identity " +
-      (owed.identity ? hexadecimal(*owed.identity) : "") + "\ngtid " +
-      owed.recovered_gtid + "\n" +
+      yes_or_no(owed.provable) + "\n" + position_lines("", owed.recovered_end) +
+      "identity " + (owed.identity ? hexadecimal(*owed.identity) : "") +
+      "\ngtid " + owed.recovered_gtid + "\n" +
       position_lines("running-", record.running_since) + "running-identity " +
       hexadecimal(record.running_identity) + "\n" +
       position_lines("acknowledged-", record.acknowledged) +
@@ -213,13 +214,13 @@ std::string encode(const Record &record) {
       to_string(settled.gtids) + "\nother-server-ids " +
       ids_text(record.other_server_ids) + "\nreceived " +
       yes_or_no(record.received) + "\nserved " + yes_or_no(record.served) +
-      "\nhistory-known " + yes_or_no(record.history.known) +
-      "\nearlier-gtid " + to_string(record.history.earlier) +
-      "\ncommon-gtid " + to_string(record.history.common) +
-      "\nreplica-ids " + ids_text(record.history.replica_ids) +
-      "\nreplica-gtid " + to_string(record.history.replicas) +
-      "\nbehind-ids " + ids_text(record.history.behind) +
-      "\npassed-gtid " + to_string(record.history.passed_over) + "\n";
+      "\nhistory-known " + yes_or_no(record.history.known) + "\nearlier-gtid " +
+      to_string(record.history.earlier) + "\ncommon-gtid " +
+      to_string(record.history.common) + "\nreplica-ids " +
+      ids_text(record.history.replica_ids) + "\nreplica-gtid " +
+      to_string(record.history.replicas) + "\nbehind-ids " +
+      ids_text(record.history.behind) + "\npassed-gtid " +
+      to_string(record.history.passed_over) + "\n";
   return content + checksum_line(content);
 }
 
@@ -343,8 +344,8 @@ Failure StateFile::load(std::optional<Record> *record) {
   if (error == ENOENT) return {};
   if (error != 0) {
     if (error == EFBIG) damaged_ = content;
-    return "the state file " + path_ + " cannot be read: " +
-           reason(error, "it");
+    return "the state file " + path_ +
+           " cannot be read: " + reason(error, "it");
   }
   Record read;
   if (const Failure wrong = decode(content, &read)) {

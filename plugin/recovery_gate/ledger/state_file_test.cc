@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/state_file.h"
 
 #include <sys/socket.h>
@@ -28,8 +29,8 @@ constexpr Debt all_debts[] = {Debt::NONE, Debt::CRASH, Debt::SHUTDOWN,
 /* Everything that a record can hold. */
 Record full() {
   Record record;
-  record.obligation = {Debt::CARRIED_OVER, true, {"bin.000002", 662},
-                       0x44cae1ed, "0-1-24"};
+  record.obligation = {
+      Debt::CARRIED_OVER, true, {"bin.000002", 662}, 0x44cae1ed, "0-1-24"};
   record.running_since = {"bin.000003", 367};
   record.running_identity = 0x9b0f6e2c;
   record.acknowledged = {"bin.000001", 3824};
@@ -138,11 +139,15 @@ TEST(StateFileBytes, AreReadAsTheyWereWritten) {
       },
       [](Record &record) { record.other_server_ids.clear(); },
       [](Record &record) { record.other_server_ids = {0}; },
-      [](Record &record) { record.other_server_ids = {1, 2, 4294967295u}; },
+      [](Record &record) {
+        record.other_server_ids = {1, 2, 4294967295u};
+      },
       [](Record &record) { record.received = true; },
       [](Record &record) { record.served = false; },
       [](Record &record) { record.history.known = false; },
-      [](Record &record) { record.history.earlier = {{{0, 1}, 100042}}; },
+      [](Record &record) {
+        record.history.earlier = {{{0, 1}, 100042}};
+      },
       [](Record &record) {
         record.history.replica_ids = {2, 3};
         record.history.replicas = {{{0, 2}, 41}, {{7, 2}, 1}};
@@ -204,34 +209,33 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
-  EXPECT_EQ(encode(Record()),
-            with_checksum("recovery-gate-state 3\n"
-                          "obligation none\n"
-                          "provable yes\n"
-                          "file \n"
-                          "offset 0\n"
-                          "identity \n"
-                          "gtid \n"
-                          "running-file \n"
-                          "running-offset 0\n"
-                          "running-identity 00000000\n"
-                          "acknowledged-file \n"
-                          "acknowledged-offset 0\n"
-                          "settled-file \n"
-                          "settled-offset 0\n"
-                          "settled-identity 00000000\n"
-                          "settled-server-id 0\n"
-                          "settled-gtid \n"
-                          "other-server-ids \n"
-                          "received no\n"
-                          "served yes\n"
-                          "history-known yes\n"
-                          "earlier-gtid \n"
-                          "common-gtid \n"
-                          "replica-ids \n"
-                          "replica-gtid \n"
-                          "behind-ids \n"
-                          "passed-gtid \n"));
+  EXPECT_EQ(encode(Record()), with_checksum("recovery-gate-state 3\n"
+                                            "obligation none\n"
+                                            "provable yes\n"
+                                            "file \n"
+                                            "offset 0\n"
+                                            "identity \n"
+                                            "gtid \n"
+                                            "running-file \n"
+                                            "running-offset 0\n"
+                                            "running-identity 00000000\n"
+                                            "acknowledged-file \n"
+                                            "acknowledged-offset 0\n"
+                                            "settled-file \n"
+                                            "settled-offset 0\n"
+                                            "settled-identity 00000000\n"
+                                            "settled-server-id 0\n"
+                                            "settled-gtid \n"
+                                            "other-server-ids \n"
+                                            "received no\n"
+                                            "served yes\n"
+                                            "history-known yes\n"
+                                            "earlier-gtid \n"
+                                            "common-gtid \n"
+                                            "replica-ids \n"
+                                            "replica-gtid \n"
+                                            "behind-ids \n"
+                                            "passed-gtid \n"));
 }
 
 /* What the version before did not say is in doubt. */
@@ -492,7 +496,8 @@ TEST(StateFile, KeepsTheOldContentWhenTheDiskIsFullOrReadOnly) {
     StateFile state(files, "data");
     ASSERT_THAT(state.save(owing).text(), IsEmpty());
     files.write_error = error.error;
-    EXPECT_THAT(state.save(settled()).text(), tells("cannot write", error.text));
+    EXPECT_THAT(state.save(settled()).text(),
+                tells("cannot write", error.text));
     EXPECT_EQ(loaded(files), owing);
     files.come_back(false);
     EXPECT_EQ(loaded(files), owing);
@@ -520,16 +525,17 @@ TEST(StateFile, SaysWhyItCannotBeRead) {
   FaultyFiles files;
   files.fault = Fault::ERROR;
   files.faulty_call = 0;
-  EXPECT_THAT(why_not_loaded(files),
-              tells("data/recovery_gate.state cannot be read",
-                    "Input/output error"));
+  EXPECT_THAT(
+      why_not_loaded(files),
+      tells("data/recovery_gate.state cannot be read", "Input/output error"));
 }
 
 TEST(StateFile, SaysWhyItCannotBeTrusted) {
   FaultyFiles files;
   const std::string whole = encode(owing);
   for (const std::string &content :
-       {std::string(), std::string("garbage"), whole.substr(0, whole.size() / 2),
+       {std::string(), std::string("garbage"),
+        whole.substr(0, whole.size() / 2),
         with_checksum("recovery-gate-state 1\nobligation none\n")}) {
     files.put(state_path, content);
     EXPECT_THAT(why_not_loaded(files),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   All three plugins of this file load, or none does and the server does not
   start.

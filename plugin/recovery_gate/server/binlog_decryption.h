@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /* The server's keys, for reading encrypted binary logs. */
 #ifndef RECOVERY_GATE_BINLOG_DECRYPTION_H
 #define RECOVERY_GATE_BINLOG_DECRYPTION_H

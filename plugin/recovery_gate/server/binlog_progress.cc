@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
-#include <my_global.h>
 #include <fcntl.h>
 #include <log.h>
+#include <my_global.h>
 #include <rpl_mi.h>
 #include <slave.h>
 #include <sql_class.h>
@@ -113,8 +114,8 @@ bool has_primary() {
 
 /* Only its replication's SQL threads write what the server receives. */
 bool ServerBinlog::receives() {
-  // Whoever holds it may wait for those who wait for the ledger, which waits for
-  // this; and a STOP SLAVE may take long. The next look is soon.
+  // Whoever holds it may wait for those who wait for the ledger, which waits
+  // for this; and a STOP SLAVE may take long. The next look is soon.
   if (mysql_mutex_trylock(&LOCK_active_mi) != 0) return receives_;
   if (master_info_index == nullptr) {
     if (!abort_loop) receives_ = !opt_skip_slave_start && has_primary();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The seam to the binary log while it is being written: how far it has come, and
   which GTIDs it holds.
@@ -15,8 +16,8 @@ namespace recovery_gate {
 
 /* As far as replicas may be sent it. */
 BinlogPosition binlog_end();
-/* The end of the binary log and the last GTIDs in it. May wait for a commit that is
-   being written. Throws std::runtime_error when they cannot be read. */
+/* The end of the binary log and the last GTIDs in it. May wait for a commit
+   that is being written. Throws std::runtime_error when they cannot be read. */
 void read_binlog_state(BinlogPosition *end, GtidState *gtids);
 
 /* Not for two threads at once. */
@@ -36,8 +37,8 @@ class ServerBinlog final : public BinlogProgress {
   std::uint32_t server_id() override;
   bool receives() override;
   BinlogSample sample() override;
-  /* While the server starts, and has not opened its log yet: what is known of that;
-     it has no name. */
+  /* While the server starts, and has not opened its log yet: what is known of
+     that; it has no name. */
   BinlogSample next_sample();
 
  private:

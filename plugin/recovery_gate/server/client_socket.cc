@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
-#include <my_global.h>
 #include <fcntl.h>
+#include <my_global.h>
 #include <mysqld.h>
 #include <scheduler.h>
 #include <sql_class.h>
@@ -35,8 +36,8 @@ SSL *tls_of(const Vio *vio) {
   return vio->type == VIO_TYPE_SSL ? static_cast<SSL *>(vio->ssl_arg) : nullptr;
 }
 
-/* OpenSSL otherwise reads on for as long as there are records without data, such
-   as updates of keys, and whoever sends them keeps the thread. */
+/* OpenSSL otherwise reads on for as long as there are records without data,
+   such as updates of keys, and whoever sends them keeps the thread. */
 class OneRecordAtATime {
  public:
   explicit OneRecordAtATime(SSL *tls)
@@ -126,8 +127,7 @@ FirstCommand ClientSocket::peek() const {
     const OneRecordAtATime one_record(tls);
     length = SSL_peek(tls, start, sizeof start);
   } else {
-    length =
-        ::recv(descriptor(), start, sizeof start, MSG_PEEK | MSG_DONTWAIT);
+    length = ::recv(descriptor(), start, sizeof start, MSG_PEEK | MSG_DONTWAIT);
   }
   if (length <= 0) return FirstCommand::INCOMPLETE;
   return first_command({start, static_cast<std::size_t>(length)}, compresses());

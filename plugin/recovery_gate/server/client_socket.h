@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The seam to the socket of a client's session, with or without TLS.
 */
@@ -22,12 +23,13 @@ class ClientSocket {
   int descriptor() const;
   /* Its protocol is compressed from its first command on. */
   bool compresses() const;
-  /* Something has arrived: what is it? Takes nothing out, and does not block. */
+  /* Something has arrived: what is it? Takes nothing out, and does not block.
+   */
   FirstCommand peek() const;
 
-  /* Takes the connection out of the session, which is left with a dead socket: it
-     can neither read nor write, and the server's closing it closes nothing else.
-     Null, and nothing has changed, when that is not possible. */
+  /* Takes the connection out of the session, which is left with a dead socket:
+     it can neither read nor write, and the server's closing it closes nothing
+     else. Null, and nothing has changed, when that is not possible. */
   std::unique_ptr<ClientStream> detach();
 
  private:

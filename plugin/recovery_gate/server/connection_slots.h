@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The seam to the number of connections that the server can serve.
 */
@@ -14,8 +15,8 @@ namespace recovery_gate {
    any to be held. */
 std::uint32_t connection_slots(const THD *thd);
 
-/* Hardly an eighth of the server's connections is free, be the others logged in,
-   held, or about to log in. Any thread, once the server has started. */
+/* Hardly an eighth of the server's connections is free, be the others logged
+   in, held, or about to log in. Any thread, once the server has started. */
 bool connection_slots_are_scarce();
 
 }  // namespace recovery_gate

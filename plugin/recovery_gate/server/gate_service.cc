@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "gate_service.h"
 
 #include <sys/resource.h>
@@ -9,8 +10,8 @@
 #include "connection_slots.h"
 #include "plugin_list.h"
 #include "recovery_gate/ledger/start.h"
-#include "server_shutdown.h"
 #include "server_facts.h"
+#include "server_shutdown.h"
 #include "server_start.h"
 #include "systemd.h"
 
@@ -22,8 +23,8 @@ Refuser::Limits refuser_limits() {
   Refuser::Limits limits;
   rlimit descriptors;
   if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0)
-    limits.clients = std::clamp<rlim_t>(descriptors.rlim_cur / 4, 1,
-                                        limits.clients);
+    limits.clients =
+        std::clamp<rlim_t>(descriptors.rlim_cur / 4, 1, limits.clients);
   return limits;
 }
 
@@ -35,10 +36,10 @@ GateService &GateService::instance() {
 }
 
 GateService::GateService()
-    : refuser(clock,
-              {start_server_thread, end_server_thread,
-               connection_slots_are_scarce},
-              refuser_limits()) {}
+    : refuser(
+          clock,
+          {start_server_thread, end_server_thread, connection_slots_are_scarce},
+          refuser_limits()) {}
 
 void GateService::stop() noexcept {
   keeper_.stop();
@@ -90,7 +91,8 @@ void GateService::decide(Mode mode, StartFacts facts) {
                                  ? facts.recovered_path
                                  : facts.first_unsettled_log;
   const bool is_read_and_gone =
-      facts.read_owed && std::find(logs.begin(), logs.end(), first) == logs.end();
+      facts.read_owed &&
+      std::find(logs.begin(), logs.end(), first) == logs.end();
   if (!found.settled && !first.empty() && !is_read_and_gone)
     needed.push_back(first);
   replicas_.remember(facts.read_owed);
@@ -106,24 +108,26 @@ void GateService::decide(Mode mode, StartFacts facts) {
   if (!has_expired.empty()) log.warning(has_expired);
   xids.seal();
   const Obligation owed = gate.obligation();
-  ledger_.decided(owed, start,
-                  found.settled && !owed.open() && gate.is_open(), found);
+  ledger_.decided(owed, start, found.settled && !owed.open() && gate.is_open(),
+                  found);
   if (gate.is_open()) {
     semisync_.withdraw();
   } else {
     awaiting_ = true;
     pin_plugins(true);
-    // What is in doubt in the logs of the last run was written in its history, also
-    // if another one begins behind it.
+    // What is in doubt in the logs of the last run was written in its history,
+    // also if another one begins behind it.
     const History history =
         found.unsettled.since_settled ? recorded : ledger_.record().history;
     // Before RESET MASTER can delete it; most of it has been read already.
     std::optional<Owed> read;
-    if (facts.read_owed) read = replicas_.read_owed(demand, longest_owed_stretch);
+    if (facts.read_owed)
+      read = replicas_.read_owed(demand, longest_owed_stretch);
     // Before the waiting thread, which ends it when the gate opens.
     upstream_watch_.start([this, facts, demand, recorded, history, read] {
       return claims_of(
-          facts, read ? *read : replicas_.read_owed(demand, longest_owed_stretch),
+          facts,
+          read ? *read : replicas_.read_owed(demand, longest_owed_stretch),
           recorded, history);
     });
     waiter_.start();
@@ -144,8 +148,9 @@ void GateService::keep() try {
   keeper_.start();
 } catch (const boost::thread_resource_error &failure) {
   log.error(std::string("no thread for keeping recovery_gate.state (") +
-            failure.what() + "): after a crash, the gate will close even if "
-                             "everything was acknowledged");
+            failure.what() +
+            "): after a crash, the gate will close even if "
+            "everything was acknowledged");
 }
 
 void GateService::shutting_down() {
@@ -220,15 +225,17 @@ bool GateService::open_manually(const std::string &who) {
     return true;
   }
   if (!gate.is_open() || !ledger_.owes()) return false;
-  log.warning(who + " has given up what is in doubt according to "
-                    "recovery_gate.state; the gate was open already");
+  log.warning(who +
+              " has given up what is in doubt according to "
+              "recovery_gate.state; the gate was open already");
   ledger_.give_up();
   return true;
 }
 
 void GateService::replica_arrived(const THD *thd) {
   replicas_.logged_in(thd);
-  // Where it begins has to be on record before it can name what it got from here.
+  // Where it begins has to be on record before it can name what it got from
+  // here.
   if (ledger_.wants_arrivals() || replicas_.is_new_log()) keeper_.hurry();
   if (!awaiting_) return;
   gate.replica_arrived();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The one gate of this server, with all that it works with.
 
@@ -16,15 +17,15 @@
 #include <vector>
 
 #include "binlog_progress.h"
+#include "recovery_gate/door/refuser.h"
 #include "recovery_gate/gate/gate.h"
+#include "recovery_gate/gate/report.h"
+#include "recovery_gate/gate/upstream.h"
+#include "recovery_gate/gate/waiter.h"
 #include "recovery_gate/ledger/keeper.h"
 #include "recovery_gate/ledger/ledger.h"
 #include "recovery_gate/ledger/recovered_xids.h"
-#include "recovery_gate/door/refuser.h"
-#include "recovery_gate/gate/report.h"
 #include "replicas.h"
-#include "recovery_gate/gate/upstream.h"
-#include "recovery_gate/gate/waiter.h"
 #include "semisync.h"
 #include "server_log.h"
 #include "upstream.h"
@@ -48,12 +49,12 @@ class GateService final : public Host, private Kept {
      crash, puts that on record. */
   void take_over(bool crashed, const BinlogPosition &newest_log);
 
-  /* Recovery is over, and this start's log is not open yet; when it is, the server
-     deletes the logs that have expired. Of the facts, those that the ledger knows are
-     filled in here. */
+  /* Recovery is over, and this start's log is not open yet; when it is, the
+     server deletes the logs that have expired. Of the facts, those that the
+     ledger knows are filled in here. */
   void look_at_logs(StartFacts *facts);
-  /* This start's log is open: decides, keeps on disk what is owed, starts to wait where
-     there is something to wait for, and to keep the ledger. */
+  /* This start's log is open: decides, keeps on disk what is owed, starts to
+     wait where there is something to wait for, and to keep the ledger. */
   void decide(Mode mode, StartFacts facts);
   /* --bootstrap: there is nobody to guard anything from. */
   void let_be(const std::string &why);
@@ -63,8 +64,8 @@ class GateService final : public Host, private Kept {
 
   /* A snapshot of which everything is true now. */
   GateSnapshot snapshot();
-  /* The same with more to it, for a person. May read binary logs; asks `cancelled`
-     while it does. */
+  /* The same with more to it, for a person. May read binary logs; asks
+     `cancelled` while it does. */
   Report report(const std::function<bool()> &cancelled);
 
   void configure(const Settings &settings);

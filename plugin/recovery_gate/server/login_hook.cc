@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
 #include <my_global.h>
 #include <mysql/plugin_audit.h>
@@ -158,7 +159,9 @@ void notify(THD *thd, unsigned int event_class, const void *event) try {
 
 }  // namespace
 
-st_mysql_audit door = {MYSQL_AUDIT_INTERFACE_VERSION, nullptr, notify,
+st_mysql_audit door = {MYSQL_AUDIT_INTERFACE_VERSION,
+                       nullptr,
+                       notify,
                        {MYSQL_AUDIT_CONNECTION_CLASSMASK}};
 
 int init_door(void *) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The seam to the server's connections: an audit plugin that is told of each
   login and each change of user.

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  Binary logs without which an acknowledgement would prove nothing: are they still
-  there?
+  Binary logs without which an acknowledgement would prove nothing: are they
+  still there?
 */
 #ifndef RECOVERY_GATE_NEEDED_LOGS_H
 #define RECOVERY_GATE_NEEDED_LOGS_H
@@ -25,8 +26,8 @@ class NeededLogs {
 
   /* Are they still there? */
   void look();
-  /* Not empty: one was not when it was looked at, and this says why. It never becomes
-     empty again. */
+  /* Not empty: one was not when it was looked at, and this says why. It never
+     becomes empty again. */
   const std::string &loss() const { return loss_; }
 
  private:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /* The engine's tables: there are none. */
 #ifndef RECOVERY_GATE_NO_TABLES_H
 #define RECOVERY_GATE_NO_TABLES_H

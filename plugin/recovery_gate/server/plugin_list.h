@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /* The three plugins in the server's list of all. */
 #ifndef RECOVERY_GATE_PLUGIN_LIST_H
 #define RECOVERY_GATE_PLUGIN_LIST_H

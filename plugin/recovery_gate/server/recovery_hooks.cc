@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
+#include <handler.h>
 #include <my_global.h>
 #include <mysql_version.h>
-#include <handler.h>
 #include <sql_class.h>
 #include <sql_plugin.h>
 
@@ -9,8 +10,8 @@
 
 #include "all_or_none.h"
 #include "binlog_decryption.h"
-#include "login_hook.h"
 #include "gate_service.h"
+#include "login_hook.h"
 #include "no_tables.h"
 #include "recovery_gate/gate/report.h"
 #include "recovery_gate/ledger/start.h"
@@ -74,7 +75,8 @@ my_bool collect_prepared(THD *, plugin_ref plugin, void *) {
   return 0;
 }
 
-/* The server has just read the same logs: what it met is in them, or nowhere. */
+/* The server has just read the same logs: what it met is in them, or nowhere.
+ */
 void find_places() {
   RecoveredXids &xids = GateService::instance().xids;
   if (!xids.may_be_logged()) return;
@@ -147,15 +149,17 @@ int recovery_done(handlerton *) try {
   GateService &service = GateService::instance();
   service.configure(configured_settings());
   if (is_bootstrap()) {
-    service.let_be("the server was started with --bootstrap, and has no "
-                   "clients to keep out");
+    service.let_be(
+        "the server was started with --bootstrap, and has no "
+        "clients to keep out");
     return 0;
   }
   if (!start.looked_at_outcome) look_at_outcome();
   if (start.places_unknown)
-    service.log.warning("INFORMATION_SCHEMA.RECOVERY_GATE_XIDS does not say "
-                        "where the binary log has some transactions: " +
-                        start.places_unknown.text());
+    service.log.warning(
+        "INFORMATION_SCHEMA.RECOVERY_GATE_XIDS does not say "
+        "where the binary log has some transactions: " +
+        start.places_unknown.text());
   for (const std::string &line : service.xids.contradictions())
     service.log.warning(line);
   service.decide(configured_mode(), start.facts);
@@ -177,8 +181,9 @@ void shutting_down() try {
 } catch (const std::exception &failure) {
   GateService::instance().log.error(
       std::string("recovery_gate.state was not brought up to date (") +
-      failure.what() + "); the next start may be closed although nothing is "
-                       "in doubt");
+      failure.what() +
+      "); the next start may be closed although nothing is "
+      "in doubt");
 }
 
 bool show_status(handlerton *, THD *thd, stat_print_fn *print,
@@ -213,8 +218,7 @@ int init_recovery_hooks(void *server_handlerton) try {
 
   start = Start();
   if (!is_bootstrap()) {
-    if (const Failure obstacle = cannot_guard())
-      return refuse(obstacle.text());
+    if (const Failure obstacle = cannot_guard()) return refuse(obstacle.text());
     // The server initialises audit plugins after storage engines, and this
     // one again when all others are done.
     if (!has_door() && is_initialising() && !waited_for_door) {

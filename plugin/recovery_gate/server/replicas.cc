@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
+#include <log.h>
 #include <my_global.h>
 #include <mysqld.h>
-#include <sql_class.h>
-#include <log.h>
 #include <rpl_gtid.h>
 #include <rpl_rli.h>
+#include <sql_class.h>
 
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
@@ -32,9 +33,10 @@ bool is_on(const user_var_entry *variable) {
   return variable != nullptr && variable->val_int(&is_null) != 0 && !is_null;
 }
 
-/* Replicas say what they are and want in variables of their session, before they
-   ask for the binary log; while they are served they run no statement. THD has a
-   flag for semi-sync too, which is not initialised for those that are no replicas. */
+/* Replicas say what they are and want in variables of their session, before
+   they ask for the binary log; while they are served they run no statement. THD
+   has a flag for semi-sync too, which is not initialised for those that are no
+   replicas. */
 bool asks_for_semisync(THD *thd) {
   return is_on(user_variable(thd, "rpl_semi_sync_slave"));
 }
@@ -97,8 +99,9 @@ GtidPosition applied_in(const ReplicaObservation &seen) {
 
 class BinlogReaderOfServer final : public OwedReader {
  public:
-  BinlogReaderOfServer(const std::optional<ReadOwed> &known, const ServerIds &own,
-                       std::function<bool()> cancelled, std::uint64_t most) {
+  BinlogReaderOfServer(const std::optional<ReadOwed> &known,
+                       const ServerIds &own, std::function<bool()> cancelled,
+                       std::uint64_t most) {
     // In a log that was begun anew, another one has the same place.
     if (known && mysql_bin_log.get_reset_master_count() == 0)
       search_.known = &*known;
@@ -120,8 +123,7 @@ class BinlogReaderOfServer final : public OwedReader {
 
   bool is_end_of_event(const BinlogPosition &position) override {
     const auto log = std::find_if(
-        search_.logs.begin(), search_.logs.end(),
-        [&](const std::string &path) {
+        search_.logs.begin(), search_.logs.end(), [&](const std::string &path) {
           return without_folder(path) == position.file;
         });
     return log != search_.logs.end() &&
@@ -130,10 +132,9 @@ class BinlogReaderOfServer final : public OwedReader {
   }
 
   bool is_there(const std::string &file) override {
-    return std::any_of(search_.logs.begin(), search_.logs.end(),
-                       [&](const std::string &path) {
-                         return without_folder(path) == file;
-                       });
+    return std::any_of(
+        search_.logs.begin(), search_.logs.end(),
+        [&](const std::string &path) { return without_folder(path) == file; });
   }
 
  private:
@@ -180,8 +181,8 @@ BinlogPosition Replicas::observe() {
   seen.own_server_id =
       static_cast<std::uint32_t>(global_system_variables.server_id);
   seen.reply = last_reply();
-  // What nobody can have been sent of this log was sent of another, before it was
-  // begun anew. It would hide all that is acknowledged from now on.
+  // What nobody can have been sent of this log was sent of another, before it
+  // was begun anew. It would hide all that is acknowledged from now on.
   const BinlogPosition end = binlog_end();
   if (!seen.reply.empty() && !has_reached(end, seen.reply)) {
     forget_reply(seen.reply);

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  The seam to the server's replicas: who is being served the binary log, what each
-  asked for, how far it was sent, and the last reply of all.
+  The seam to the server's replicas: who is being served the binary log, what
+  each asked for, how far it was sent, and the last reply of all.
 */
 #ifndef RECOVERY_GATE_REPLICAS_H
 #define RECOVERY_GATE_REPLICAS_H
@@ -25,9 +26,9 @@ class THD;
 
 namespace recovery_gate {
 
-/* All members may be called from any thread, once the server has started. None is
-   called with LOCK_binlog of semi-sync held: the server takes that with its list of
-   threads locked. */
+/* All members may be called from any thread, once the server has started. None
+   is called with LOCK_binlog of semi-sync held: the server takes that with its
+   list of threads locked. */
 class Replicas {
  public:
   Replicas(const Clock &clock, Journal &journal)
@@ -36,20 +37,20 @@ class Replicas {
   /* What was read while the logs were there that hold it. Before all else. */
   void remember(std::optional<ReadOwed> known) { known_ = std::move(known); }
 
-  /* An account that may replicate has logged in, in its own thread; nothing says
-     whether it will. */
+  /* An account that may replicate has logged in, in its own thread; nothing
+     says whether it will. */
   void logged_in(const THD *thd);
-  /* Its session ends. Returns whether it was a replica of which nothing is known
-     yet. */
+  /* Its session ends. Returns whether it was a replica of which nothing is
+     known yet. */
   bool left(THD *thd);
 
-  /* Tells the proof what there is now. Returns the last reply; empty when there is
-     none. */
+  /* Tells the proof what there is now. Returns the last reply; empty when there
+     is none. */
   BinlogPosition observe();
 
-  /* Of what was observed last. `cancelled`, if there is one, is asked whether to
-     give up reading binary logs; of more than `most` bytes nothing is read, 0:
-     however many there are. */
+  /* Of what was observed last. `cancelled`, if there is one, is asked whether
+     to give up reading binary logs; of more than `most` bytes nothing is read,
+     0: however many there are. */
   Answer ask(const Demand &demand, const History &history,
              std::function<bool()> cancelled, std::uint64_t most);
 
@@ -76,7 +77,8 @@ class Replicas {
   const Clock &clock_;
   Journal &journal_;
   Proof proof_;
-  boost::mutex observing_;  // observations come in the order in which they are made
+  boost::mutex
+      observing_;  // observations come in the order in which they are made
   std::atomic<bool> serves_{false};
   std::atomic<std::uint64_t> resets_{0};  // as observed last
 

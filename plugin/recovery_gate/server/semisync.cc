@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
 #include <my_global.h>
 #include <mysqld.h>
@@ -115,8 +116,9 @@ void Semisync::judge_replicas(SemisyncView *view,
   } catch (const std::runtime_error &failure) {
     if (cannot_find_out_ != failure.what())
       journal_.error(std::string("what replicas have cannot be found out (") +
-                     failure.what() + "): the gate stays closed, and it is tried "
-                                      "again");
+                     failure.what() +
+                     "): the gate stays closed, and it is tried "
+                     "again");
     cannot_find_out_ = failure.what();
   }
   add_findings(view);
@@ -219,8 +221,7 @@ SemisyncView Semisync::wait_once(const SemisyncView &seen,
     Instant next = until ? *until : Instant::max();
     if (!position_.is_entered() && !proven_)
       next = std::min(next, now + unregistered_look_interval);
-    if (view.replicas > 0)
-      next = std::min(next, silent_replicas_.next_look());
+    if (view.replicas > 0) next = std::min(next, silent_replicas_.next_look());
     if (next <= now) break;
     wait_for_wakeup(thd, &semisync_mutex(),
                     next == Instant::max()

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  The seam to the server's semi-synchronous replication: has a position acknowledged
-  that no transaction waits for, and waits until it is.
+  The seam to the server's semi-synchronous replication: has a position
+  acknowledged that no transaction waits for, and waits until it is.
 */
 #ifndef RECOVERY_GATE_SEMISYNC_H
 #define RECOVERY_GATE_SEMISYNC_H
@@ -12,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "recovery_gate/gate/acknowledgements.h"
-#include "recovery_gate/base/journal.h"
-#include "recovery_gate/ledger/proof.h"
 #include "needed_logs.h"
+#include "recovery_gate/base/journal.h"
+#include "recovery_gate/gate/acknowledgements.h"
+#include "recovery_gate/ledger/proof.h"
 #include "replicas.h"
 #include "semisync_list.h"
 #include "silent_replicas.h"
@@ -28,16 +29,18 @@ namespace recovery_gate {
 struct Awaited {
   /* The end of the header of the log that was opened at this start. */
   BinlogPosition position;
-  /* Paths of the log it is in and of those without which it would prove nothing;
-     should one be deleted, the proof is lost. */
+  /* Paths of the log it is in and of those without which it would prove
+     nothing; should one be deleted, the proof is lost. */
   std::vector<std::string> needed_logs;
-  /* Up to that position, with what is owed; `acknowledged` means nothing here. */
+  /* Up to that position, with what is owed; `acknowledged` means nothing here.
+   */
   Demand demand;
 };
 
 class Semisync final : public Acknowledgements {
  public:
-  /* `history` and `upstream` may be called from any thread, but not while await() is. */
+  /* `history` and `upstream` may be called from any thread, but not while
+   * await() is. */
   Semisync(const Clock &clock, Journal &journal, Replicas &replicas,
            std::function<History()> history,
            std::function<UpstreamView()> upstream);
@@ -50,16 +53,16 @@ class Semisync final : public Acknowledgements {
   /* It does not after all. Only before anything else was called. */
   void withdraw();
 
-  /* Makes sure that semi-sync asks for the position; or no longer does, when the
-     proof is lost. For the moment before a replica is served. Any thread, once
-     await() was called, as with the next two. */
+  /* Makes sure that semi-sync asks for the position; or no longer does, when
+     the proof is lost. For the moment before a replica is served. Any thread,
+     once await() was called, as with the next two. */
   void ask();
-  /* The view, with what was found out of the replicas so far, and whether the proof
-     was lost when ask() was called last. */
+  /* The view, with what was found out of the replicas so far, and whether the
+     proof was lost when ask() was called last. */
   SemisyncView look();
-  /* The same, when all that is connected now was looked at and is asked. May read
-     binary logs, until `cancelled` says to stop. Not once the thread that waits has
-     ended. */
+  /* The same, when all that is connected now was looked at and is asked. May
+     read binary logs, until `cancelled` says to stop. Not once the thread that
+     waits has ended. */
   SemisyncView judge_replicas(std::function<bool()> cancelled);
 
   bool attach() override;
@@ -75,8 +78,8 @@ class Semisync final : public Acknowledgements {
   void add_findings(SemisyncView *view);
   void judge_replicas(SemisyncView *view, std::function<bool()> cancelled);
   void find_out(SemisyncView *view, std::function<bool()> cancelled);
-  SemisyncView wait_once(const SemisyncView &seen,
-                         std::optional<Instant> until, bool *killed);
+  SemisyncView wait_once(const SemisyncView &seen, std::optional<Instant> until,
+                         bool *killed);
 
   const Clock &clock_;
   Journal &journal_;
@@ -92,9 +95,9 @@ class Semisync final : public Acknowledgements {
   NeededLogs needed_logs_;
   THD *waiting_ = nullptr;
 
-  boost::mutex judging_mutex_;  // guards the next two
+  boost::mutex judging_mutex_;     // guards the next two
   bool was_acknowledged_ = false;  // by whomever
-  std::string cannot_find_out_;  // why; empty when it can
+  std::string cannot_find_out_;    // why; empty when it can
   std::atomic<bool> proven_{false};
   boost::mutex findings_mutex_;  // guards the next two
   std::string proven_by_;

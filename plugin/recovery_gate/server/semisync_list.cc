@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
+#include <log.h>
 #include <my_global.h>
 #include <sql_class.h>
-#include <log.h>
 
 #include "semisync_list.h"
 #include "server_private.h"
@@ -40,9 +41,10 @@ mysql_mutex_t &semisync_mutex() { return LOCK_binlog(semisync()); }
 SemisyncLock::SemisyncLock() { mysql_mutex_lock(&semisync_mutex()); }
 SemisyncLock::~SemisyncLock() { mysql_mutex_unlock(&semisync_mutex()); }
 
-/* The reply stays in its place when semi-sync is switched off, and only the flag
-   beside it says that it does not count any more. It counts here: what a replica
-   once acknowledged, it has. After RESET MASTER it is of another log. */
+/* The reply stays in its place when semi-sync is switched off, and only the
+   flag beside it says that it does not count any more. It counts here: what a
+   replica once acknowledged, it has. After RESET MASTER it is of another log.
+ */
 BinlogPosition last_reply() {
   SemisyncLock lock;
   if (m_reply_file_name(semisync())[0] == '\0' ||

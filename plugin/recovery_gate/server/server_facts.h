@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What the gate has to know of the server around it, and which binary logs there
   are.
@@ -12,14 +13,14 @@
 
 namespace recovery_gate {
 
-/* Why no gate can keep its guarantee in this server, if so, with what to do. Call it
-   while plugins are initialised. */
+/* Why no gate can keep its guarantee in this server, if so, with what to do.
+   Call it while plugins are initialised. */
 Failure cannot_guard();
 
 /* mysqld --bootstrap: one session, from standard input, no network. */
 bool is_bootstrap();
-/* The server itself initialises its plugins, at its start; not INSTALL, which is
-   a session's, even when it is in init_file. In a server of any release. */
+/* The server itself initialises its plugins, at its start; not INSTALL, which
+   is a session's, even when it is in init_file. In a server of any release. */
 bool is_initialising();
 /* --skip-grant-tables: nobody can be told from an administrator. */
 bool has_no_accounts();

@@ -1,12 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1  // dladdr1
 #endif
 #define MYSQL_SERVER 1
-#include <my_global.h>
-#include <mysql_version.h>
 #include <dlfcn.h>
 #include <link.h>
 #include <log.h>
+#include <my_global.h>
+#include <mysql_version.h>
 #include <semisync_master.h>
 #include <sql_class.h>
 
@@ -46,17 +47,16 @@ LayoutProbe probe_thd() {
   static const char mark[] = "recovery gate";
   set_thd_proc_info(thd, mark, __func__, __FILE__, __LINE__);
   const char *const front = reinterpret_cast<const char *>(thd);
-  const auto *diagnostics =
-      reinterpret_cast<const char *>(thd->get_stmt_da());
-  const bool same =
-      thd->protocol == &thd->protocol_text &&
-      thd->security_ctx == &thd->main_security_ctx &&
-      thd->stmt_arena == static_cast<Query_arena *>(thd) &&
-      thd->lex == &server_private::main_lex(*thd) && thd->proc_info == mark &&
-      thd_get_thread_id(thd) == thd->thread_id &&
-      thd->get_command() == COM_DAEMON &&
-      thd->system_thread == SYSTEM_THREAD_GENERIC &&
-      diagnostics > front && diagnostics < front + sizeof(THD);
+  const auto *diagnostics = reinterpret_cast<const char *>(thd->get_stmt_da());
+  const bool same = thd->protocol == &thd->protocol_text &&
+                    thd->security_ctx == &thd->main_security_ctx &&
+                    thd->stmt_arena == static_cast<Query_arena *>(thd) &&
+                    thd->lex == &server_private::main_lex(*thd) &&
+                    thd->proc_info == mark &&
+                    thd_get_thread_id(thd) == thd->thread_id &&
+                    thd->get_command() == COM_DAEMON &&
+                    thd->system_thread == SYSTEM_THREAD_GENERIC &&
+                    diagnostics > front && diagnostics < front + sizeof(THD);
   // It expects a thread without a THD, and leaves one; the thread that runs
   // INSTALL SONAME has its own.
   THD *const own = current_thd;

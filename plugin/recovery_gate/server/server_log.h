@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /* The gate's lines in the server's error log, and the server's clock. */
 #ifndef RECOVERY_GATE_SERVER_LOG_H
 #define RECOVERY_GATE_SERVER_LOG_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The private members of the server's classes that the gate needs, and the
   only place that names them.
@@ -21,13 +22,13 @@ struct Expose {
   friend Type Class::*expose(Tag) { return member; }
 };
 
-#define RECOVERY_GATE_EXPOSE(Class, Type, member)                       \
-  struct Class##_##member {                                             \
-    friend Type Class::*expose(Class##_##member);                       \
-  };                                                                    \
+#define RECOVERY_GATE_EXPOSE(Class, Type, member)                        \
+  struct Class##_##member {                                              \
+    friend Type Class::*expose(Class##_##member);                        \
+  };                                                                     \
   template struct Expose<Class, Type, &Class::member, Class##_##member>; \
-  inline Type &member(Class &object) {                                  \
-    return object.*expose(Class##_##member{});                          \
+  inline Type &member(Class &object) {                                   \
+    return object.*expose(Class##_##member{});                           \
   }
 
 using FileName = char[FN_REFLEN];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
 #include <my_global.h>
 #include <mysqld.h>
@@ -18,8 +19,9 @@ void shut_server_down() {
   kill_mysql(current_thd);
 }
 
-/* Nothing is recovered yet, so to the next start it is as if this one had not been.
-   The server's own way out, unireg_abort(), can wait for a Galera provider for ever. */
+/* Nothing is recovered yet, so to the next start it is as if this one had not
+   been. The server's own way out, unireg_abort(), can wait for a Galera
+   provider for ever. */
 void give_up_start() {
   std::fflush(stderr);
   ::_exit(1);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /* How the gate ends the server. */
 #ifndef RECOVERY_GATE_SERVER_SHUTDOWN_H
 #define RECOVERY_GATE_SERVER_SHUTDOWN_H
@@ -8,9 +9,9 @@ namespace recovery_gate {
    once. The calling thread must have a THD. */
 void shut_server_down();
 
-/* While the server initialises its plugins: ends its start, as when a plugin that
-   was loaded with FORCE fails. Nothing is recovered yet, and a crash is left for
-   the next start to find. In a server of any release. */
+/* While the server initialises its plugins: ends its start, as when a plugin
+   that was loaded with FORCE fails. Nothing is recovered yet, and a crash is
+   left for the next start to find. In a server of any release. */
 [[noreturn]] void give_up_start();
 
 }  // namespace recovery_gate

@@ -1,4 +1,6 @@
-/* The seam to the end of the server's start, and to what it demands of threads. */
+// SPDX-License-Identifier: GPL-2.0-only
+/* The seam to the end of the server's start, and to what it demands of threads.
+ */
 #ifndef RECOVERY_GATE_SERVER_START_H
 #define RECOVERY_GATE_SERVER_START_H
 

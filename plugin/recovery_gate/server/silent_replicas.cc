@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
 #include <my_global.h>
 #include <mysqld.h>
@@ -12,8 +13,8 @@
 namespace recovery_gate {
 namespace {
 
-// The time that a replica is given to acknowledge what it was sent. A slow one must
-// not be thrown out for ever, so it grows.
+// The time that a replica is given to acknowledge what it was sent. A slow one
+// must not be thrown out for ever, so it grows.
 constexpr milliseconds shortest_interval{2000};
 constexpr milliseconds longest_interval{60 * 1000};
 
@@ -53,11 +54,11 @@ void SilentReplicas::look(const std::vector<ReplicaStanding> &replicas,
   passed_ = std::move(passed);
   if (!silent.empty()) {
     server_threads.iterate(end_if_among, &silent);
-    journal_.note("had " + std::to_string(silent.size()) +
-                  " semi-sync replica connection(s) reconnect: " +
-                  to_string(position) + " was sent there " +
-                  std::to_string(interval_.count()) +
-                  " ms ago or earlier and was not acknowledged");
+    journal_.note(
+        "had " + std::to_string(silent.size()) +
+        " semi-sync replica connection(s) reconnect: " + to_string(position) +
+        " was sent there " + std::to_string(interval_.count()) +
+        " ms ago or earlier and was not acknowledged");
     interval_ = std::min(interval_ * 2, longest_interval);
   }
   next_look_ = clock_.now() + interval_;

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   Has replicas reconnect that were sent the awaited position and stay silent.
 
-  A replica that was sent it when nobody asked for its acknowledgement will never
-  give it: semi-sync may have been switched off and on, or have asked for something
-  else. It is asked when it connects again.
+  A replica that was sent it when nobody asked for its acknowledgement will
+  never give it: semi-sync may have been switched off and on, or have asked for
+  something else. It is asked when it connects again.
 */
 #ifndef RECOVERY_GATE_SILENT_REPLICAS_H
 #define RECOVERY_GATE_SILENT_REPLICAS_H
@@ -27,8 +28,8 @@ class SilentReplicas {
   /* When to look again. */
   Instant next_look() const { return next_look_; }
 
-  /* Does nothing before that. A connection that was sent `position` and was already
-     seen so the last time is closed. */
+  /* Does nothing before that. A connection that was sent `position` and was
+     already seen so the last time is closed. */
   void look(const std::vector<ReplicaStanding> &replicas,
             const BinlogPosition &position);
   /* In its stead: not now. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /* The gate's status variables. */
 #ifndef RECOVERY_GATE_STATUS_VARIABLES_H
 #define RECOVERY_GATE_STATUS_VARIABLES_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
 #include <my_global.h>
 #include <mysql/plugin.h>
@@ -79,8 +80,7 @@ void update_open_now(THD *thd, st_mysql_sys_var *, void *,
                      const void *value) try {
   if (!*static_cast<const my_bool *>(value)) return;
   const Security_context &who = *thd->security_ctx;
-  const std::string account =
-      std::string(who.priv_user) + "@" + who.priv_host;
+  const std::string account = std::string(who.priv_user) + "@" + who.priv_host;
   if (!GateService::instance().open_manually(account))
     push_warning(thd, Sql_condition::WARN_LEVEL_NOTE, ER_UNKNOWN_ERROR,
                  "The recovery gate is open already");
@@ -95,11 +95,10 @@ MYSQL_SYSVAR_ENUM(
     "start; OFF: never",
     nullptr, nullptr, static_cast<ulong>(Mode::AUTO), &mode_typelib);
 
-MYSQL_SYSVAR_UINT(
-    timeout, timeout_seconds, PLUGIN_VAR_RQCMDARG,
-    "Seconds that the gate may stay closed before "
-    "recovery_gate_timeout_action is taken; 0 for no limit",
-    nullptr, update<uint>, 0, 0, UINT_MAX32, 0);
+MYSQL_SYSVAR_UINT(timeout, timeout_seconds, PLUGIN_VAR_RQCMDARG,
+                  "Seconds that the gate may stay closed before "
+                  "recovery_gate_timeout_action is taken; 0 for no limit",
+                  nullptr, update<uint>, 0, 0, UINT_MAX32, 0);
 
 MYSQL_SYSVAR_ENUM(
     timeout_action, timeout_action, PLUGIN_VAR_RQCMDARG,
@@ -123,8 +122,7 @@ MYSQL_SYSVAR_UINT(
     nullptr, update<uint>, 0, 0, UINT_MAX32, 0);
 
 MYSQL_SYSVAR_STR(
-    admit_users, admit_users,
-    PLUGIN_VAR_RQCMDARG | PLUGIN_VAR_MEMALLOC,
+    admit_users, admit_users, PLUGIN_VAR_RQCMDARG | PLUGIN_VAR_MEMALLOC,
     "User names, separated by commas, of accounts that are admitted while the "
     "gate is closed, besides administrators and replicas",
     nullptr, update_admit_users, "");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /* The gate's system variables: their declaration and their values. */
 #ifndef RECOVERY_GATE_SYSTEM_VARIABLES_H
 #define RECOVERY_GATE_SYSTEM_VARIABLES_H

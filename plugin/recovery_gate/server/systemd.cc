@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
 #include <my_global.h>
 #include <mysqld.h>
@@ -15,8 +16,8 @@
 namespace recovery_gate {
 namespace {
 
-/* sd_notify() would block when systemd's queue is full, and then nothing would notice
-   that the gate can open. */
+/* sd_notify() would block when systemd's queue is full, and then nothing would
+   notice that the gate can open. */
 void send_or_forget(const std::string &message) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -36,8 +37,9 @@ void send_or_forget(const std::string &message) {
 
 }  // namespace
 
-/* The main thread takes this lock when a shutdown has had it leave its loop, and only
-   then tells that the server is stopping: what is sent here comes before that. */
+/* The main thread takes this lock when a shutdown has had it leave its loop,
+   and only then tells that the server is stopping: what is sent here comes
+   before that. */
 void tell_systemd(std::string line) {
   // A line ends what systemd takes for the text; the rest would be commands.
   std::replace(line.begin(), line.end(), '\n', ' ');

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
-#include <my_global.h>
 #include <log.h>
+#include <my_global.h>
 #include <mysql.h>
 #include <mysql/plugin.h>
 #include <mysql/services.h>
@@ -23,7 +24,8 @@
 namespace recovery_gate {
 namespace {
 
-// Of a connection and of each answer. A server that takes longer is asked again soon.
+// Of a connection and of each answer. A server that takes longer is asked again
+// soon.
 constexpr uint seconds_to_answer = 3;
 
 class ActiveLinksLock {
@@ -41,9 +43,9 @@ class ActiveLinksLock {
   const bool locked_;
 };
 
-/* When a connection breaks, the server's client library takes the message's language
-   from the session of the thread, and has to find one. A shutdown kills it, and so ends
-   what it waits for. */
+/* When a connection breaks, the server's client library takes the message's
+   language from the session of the thread, and has to find one. A shutdown
+   kills it, and so ends what it waits for. */
 class Session {
  public:
   Session() : thd_(create_waiting_thd()) {}
@@ -103,8 +105,8 @@ Link link_of(Master_info *info) {
   return link;
 }
 
-/* The one row that a query gives; a NULL is empty. Empty, and `*trouble` is set, when
-   it fails. */
+/* The one row that a query gives; a NULL is empty. Empty, and `*trouble` is
+   set, when it fails. */
 std::vector<std::string> row_of(MYSQL *connection, const std::string &query,
                                 std::string *trouble) {
   if (mysql_real_query(connection, query.data(), query.size()) != 0) {
@@ -129,26 +131,27 @@ std::string read_answer(const Link &link, ServerGtids *server) {
                          0) == nullptr)
     return "cannot connect to " + link.name() + ": " + mysql_error(connection);
   std::string trouble;
-  const std::vector<std::string> said = row_of(
-      connection,
-      "SELECT @@global.server_id, @@global.gtid_binlog_state, "
-      "@@global.gtid_slave_pos",
-      &trouble);
+  const std::vector<std::string> said =
+      row_of(connection,
+             "SELECT @@global.server_id, @@global.gtid_binlog_state, "
+             "@@global.gtid_slave_pos",
+             &trouble);
   if (said.size() != 3)
     return link.name() + " does not say which GTIDs it has: " + trouble;
-  server->server_id = static_cast<std::uint32_t>(
-      std::strtoul(said[0].c_str(), nullptr, 10));
+  server->server_id =
+      static_cast<std::uint32_t>(std::strtoul(said[0].c_str(), nullptr, 10));
   server->name = link.name() + " (server_id " + said[0] + ")";
   if (server->server_id == global_system_variables.server_id)
     return server->name + " is this server itself, or has its server_id";
   if (link.primary_id != 0 && link.primary_id != server->server_id)
-    return server->name + " is not the server that replication is connected to "
-           "(server_id " + std::to_string(link.primary_id) + ")";
+    return server->name +
+           " is not the server that replication is connected to "
+           "(server_id " +
+           std::to_string(link.primary_id) + ")";
   if (!parse(said[1], &server->logged) || !parse(said[2], &server->applied))
     return server->name + " names GTIDs that cannot be read";
-  const std::vector<std::string> gate =
-      row_of(connection, "SHOW GLOBAL STATUS LIKE 'Recovery\\_gate\\_open'",
-             &trouble);
+  const std::vector<std::string> gate = row_of(
+      connection, "SHOW GLOBAL STATUS LIKE 'Recovery\\_gate\\_open'", &trouble);
   if (!trouble.empty()) return server->name + " gives no answer: " + trouble;
   if (gate.size() == 2 && gate[1] != "ON")
     return "the recovery gate of " + server->name + " is closed itself";
@@ -200,29 +203,35 @@ std::vector<UpstreamAnswer> ServerUpstreams::ask() {
     session.emplace();
   for (const Link &link : links) {
     UpstreamAnswer answer;
-    answer.trouble = cancelled_ ? "cancelled" : read_answer(link, &answer.server);
+    answer.trouble =
+        cancelled_ ? "cancelled" : read_answer(link, &answer.server);
     if (answer.trouble.empty() && was_written_after_reset())
-      answer.trouble = "after RESET MASTER something was written here, so GTIDs of " +
-                       answer.server.name + " need not be those in doubt";
+      answer.trouble =
+          "after RESET MASTER something was written here, so GTIDs of " +
+          answer.server.name + " need not be those in doubt";
     answers.push_back(std::move(answer));
   }
   if (!answers.empty()) mention_waiting_sessions();
   return last_ = answers;
 }
 
-/* A replica whose semi-sync is on as a primary's waits for its own replicas with each
-   transaction that it applies. */
+/* A replica whose semi-sync is on as a primary's waits for its own replicas
+   with each transaction that it applies. */
 void ServerUpstreams::mention_waiting_sessions() {
   if (mentioned_ || !repl_semisync_master.get_master_enabled() ||
-      rpl_semi_sync_master_clients != 0 || rpl_semi_sync_master_wait_sessions == 0)
+      rpl_semi_sync_master_clients != 0 ||
+      rpl_semi_sync_master_wait_sessions == 0)
     return;
   mentioned_ = true;
   journal_.warning(
-      "replication waits for a semi-sync acknowledgement with each transaction that "
+      "replication waits for a semi-sync acknowledgement with each transaction "
+      "that "
       "it applies, for up to " +
       std::to_string(rpl_semi_sync_master_timeout) +
-      " ms (rpl_semi_sync_master_timeout), and no semi-sync replica of this server is "
-      "connected. While it is a replica: SET GLOBAL rpl_semi_sync_master_enabled=OFF");
+      " ms (rpl_semi_sync_master_timeout), and no semi-sync replica of this "
+      "server is "
+      "connected. While it is a replica: SET GLOBAL "
+      "rpl_semi_sync_master_enabled=OFF");
 }
 
 }  // namespace recovery_gate

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The seam to this server's replication connections, as the side that receives.
 
-  Each server that this one replicates from is asked with a short connection of its
-  own: the host, account and TLS settings are those of the replication connection, as
-  the server's own I/O thread uses them. It is asked for its GTIDs, which say what it
-  has; that it let this server's position pass says less, since it lets positions pass
-  in domains that it does not know, and with a file and a position checks nothing.
+  Each server that this one replicates from is asked with a short connection of
+  its own: the host, account and TLS settings are those of the replication
+  connection, as the server's own I/O thread uses them. It is asked for its
+  GTIDs, which say what it has; that it let this server's position pass says
+  less, since it lets positions pass in domains that it does not know, and with
+  a file and a position checks nothing.
 */
 #ifndef RECOVERY_GATE_SERVER_UPSTREAM_H
 #define RECOVERY_GATE_SERVER_UPSTREAM_H

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  The THD of the thread that waits: it is in the process list, and a shutdown kills
-  it like any session and waits until it is gone.
+  The THD of the thread that waits: it is in the process list, and a shutdown
+  kills it like any session and waits until it is gone.
 */
 #ifndef RECOVERY_GATE_WAITING_THD_H
 #define RECOVERY_GATE_WAITING_THD_H
@@ -18,8 +19,8 @@ namespace recovery_gate {
 THD *create_waiting_thd();
 void destroy_waiting_thd(THD *thd);
 
-/* Waits until its COND_wakeup_ready is signalled, for `time` at most; by a clock
-   that nobody can set. */
+/* Waits until its COND_wakeup_ready is signalled, for `time` at most; by a
+   clock that nobody can set. */
 void wait_for_wakeup(THD *thd, st_mysql_mutex *mutex,
                      std::optional<milliseconds> time);
 

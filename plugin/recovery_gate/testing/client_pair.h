@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /* A client and the server's end of its connection, for tests. */
 #ifndef RECOVERY_GATE_CLIENT_PAIR_H
 #define RECOVERY_GATE_CLIENT_PAIR_H

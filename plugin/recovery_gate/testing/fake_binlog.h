@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  Binary logs as a server writes them, in a folder of the test's own: small files
-  with a format description, a list of GTIDs and events behind it, with the
-  checksums right.
+  Binary logs as a server writes them, in a folder of the test's own: small
+  files with a format description, a list of GTIDs and events behind it, with
+  the checksums right.
 */
 #ifndef RECOVERY_GATE_FAKE_BINLOG_H
 #define RECOVERY_GATE_FAKE_BINLOG_H
@@ -15,18 +16,19 @@
 #include <string>
 #include <vector>
 
-#include "testing/test_folder.h"
-#include "testing/fakes.h"
 #include "recovery_gate/binlog/binlog_file.h"
 #include "recovery_gate/ledger/ledger.h"
+#include "testing/fakes.h"
+#include "testing/test_folder.h"
 
 namespace recovery_gate {
 
 namespace binlog_bytes {
 
 constexpr unsigned char query_event = 2, rotate_event = 4,
-                        format_description_event = 15, checkpoint_event = 161, gtid_event = 162,
-                        gtid_list_event = 163, start_encryption_event = 164;
+                        format_description_event = 15, checkpoint_event = 161,
+                        gtid_event = 162, gtid_list_event = 163,
+                        start_encryption_event = 164;
 constexpr unsigned in_use = 1;
 inline const std::string magic =
     "\xfe"
@@ -136,7 +138,8 @@ class FakeBinlog final : public BinlogProgress {
   void write_own() { write(server_id_); }
   void append_checkpoint() {
     append(binlog_bytes::with_checksum(
-        {binlog_bytes::checkpoint_event, server_id_, 0, ++time_}, "checkpoint"));
+        {binlog_bytes::checkpoint_event, server_id_, 0, ++time_},
+        "checkpoint"));
   }
   void rotate() {
     append(binlog_bytes::with_checksum(
@@ -273,8 +276,8 @@ class FakeBinlog final : public BinlogProgress {
     header.server_id = server_id_;
     header.time = ++time_;
     header.flags = binlog_bytes::in_use;
-    std::string content = binlog_bytes::magic +
-                          binlog_bytes::format_description(header);
+    std::string content =
+        binlog_bytes::magic + binlog_bytes::format_description(header);
     header.flags = 0;
     if (encrypted_) {
       header.type = binlog_bytes::start_encryption_event;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   Stand-ins for what surrounds the core: a clock that tests move, a
   journal that remembers, a semi-sync and a server that do what a test says, and
@@ -27,16 +28,16 @@
 #include <utility>
 #include <vector>
 
-#include "recovery_gate/gate/acknowledgements.h"
-#include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/base/clock.h"
+#include "recovery_gate/base/journal.h"
+#include "recovery_gate/binlog/binlog_position.h"
+#include "recovery_gate/binlog/gtid_state.h"
+#include "recovery_gate/gate/acknowledgements.h"
 #include "recovery_gate/gate/gate.h"
 #include "recovery_gate/gate/gate_state.h"
-#include "recovery_gate/binlog/gtid_state.h"
-#include "recovery_gate/base/journal.h"
+#include "recovery_gate/gate/waiter.h"
 #include "recovery_gate/ledger/settlement.h"
 #include "recovery_gate/ledger/state_file.h"
-#include "recovery_gate/gate/waiter.h"
 
 namespace recovery_gate {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /* A folder for a test's files. */
 #ifndef RECOVERY_GATE_TEST_FOLDER_H
 #define RECOVERY_GATE_TEST_FOLDER_H

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  Binary logs as a server writes them, in memory, with lengths, end positions and
-  checksums right, so that a test can make one of them wrong. Encrypted ones have a
-  cipher of the tests' own.
+  Binary logs as a server writes them, in memory, with lengths, end positions
+  and checksums right, so that a test can make one of them wrong. Encrypted ones
+  have a cipher of the tests' own.
 */
 #ifndef RECOVERY_GATE_TEST_LOG_H
 #define RECOVERY_GATE_TEST_LOG_H
@@ -62,8 +63,9 @@ class TestLog {
  public:
   explicit TestLog(bool has_checksums = true, std::uint16_t flags = 0)
       : has_checksums_(has_checksums) {
-    bytes_ = "\xfe"
-             "bin";
+    bytes_ =
+        "\xfe"
+        "bin";
     add_format_description(flags);
   }
 
@@ -168,9 +170,9 @@ class TestLog {
                              (has_checksums_ ? '\1' : '\0');
     const std::size_t length =
         event_header_size + body.size() + event_checksum_size;
-    std::string event = header(EventType::FORMAT_DESCRIPTION, length,
-                               flags & ~in_use_flag) +
-                        body;
+    std::string event =
+        header(EventType::FORMAT_DESCRIPTION, length, flags & ~in_use_flag) +
+        body;
     event += checksum(event);
     event.replace(17, 2, little_endian(flags, 2));
     append(std::move(event));

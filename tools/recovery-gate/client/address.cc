@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "client/address.h"
 
 #include <ifaddrs.h>
@@ -60,8 +61,7 @@ bool are_of_this_machine(const Addresses &addresses) {
 
 }  // namespace
 
-bool split_address(const std::string &text, std::string *host,
-                   unsigned *port) {
+bool split_address(const std::string &text, std::string *host, unsigned *port) {
   *port = 3306;
   std::string number;
   if (!text.empty() && text[0] == '[') {

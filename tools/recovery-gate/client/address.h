@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   Other servers, as they are named in options: HOST or HOST:PORT.
 */
@@ -17,8 +18,8 @@ bool split_address(const std::string &text, std::string *host, unsigned *port);
    `name` is one that can be split. */
 ConnectionOptions options_to(const std::string &name, ConnectionOptions common);
 
-/* As the system resolves their names, which may take as long as it likes. False for
-   a name that is not known. */
+/* As the system resolves their names, which may take as long as it likes. False
+   for a name that is not known. */
 bool is_of_this_machine(const std::string &host);
 bool is_same_host(const std::string &one, const std::string &other);
 

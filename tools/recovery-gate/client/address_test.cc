@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "client/address.h"
 
 #include <gmock/gmock.h>
@@ -19,8 +20,8 @@ TEST(Address, IsAHostAndPerhapsAPort) {
   EXPECT_TRUE(split("[fd00::2]:3308"));
   EXPECT_EQ(host, "fd00::2");
   EXPECT_EQ(port, 3308u);
-  for (const char *nonsense : {"", ":3306", "db2:", "db2:x", "db2:0", "db2:65536",
-                               "[fd00::2", "[]", "[fd00::2]3306"})
+  for (const char *nonsense : {"", ":3306", "db2:", "db2:x", "db2:0",
+                               "db2:65536", "[fd00::2", "[]", "[fd00::2]3306"})
     EXPECT_FALSE(split(nonsense)) << nonsense;
 }
 

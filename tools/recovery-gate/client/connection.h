@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   One client connection, a thin layer over Connector/C.
 
@@ -64,8 +65,7 @@ class Session {
 };
 
 /* Makes a session, not connected yet, to a server named HOST or HOST:PORT. */
-using Reach =
-    std::function<std::unique_ptr<Session>(const std::string &name)>;
+using Reach = std::function<std::unique_ptr<Session>(const std::string &name)>;
 
 class Connection final : public Session {
  public:

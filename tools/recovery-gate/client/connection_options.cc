@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "client/connection_options.h"
 
 #include <fmt/format.h>
@@ -149,8 +150,8 @@ void add_connection_options(CLI::App &app, ConnectionOptions *options) {
   text("--password", &options->password,
        "The password; also -pTEXT. Safer in an option file", "=TEXT");
   text("--protocol", &options->protocol, "tcp or socket", "NAME")
-      ->check(CLI::IsMember({"tcp", "socket"}, CLI::ignore_case)
-                  .description(""));
+      ->check(
+          CLI::IsMember({"tcp", "socket"}, CLI::ignore_case).description(""));
   text("--connect-timeout", &options->connect_timeout,
        "Give up on a server that is silent for this long [10]", "SECONDS")
       ->check(number_between(1, 31536000));
@@ -166,7 +167,8 @@ void add_connection_options(CLI::App &app, ConnectionOptions *options) {
 
   const auto on_off = [&](const std::string &name, std::optional<bool> *target,
                           const char *what) {
-    app.add_flag_callback("--" + name, [target] { *target = true; }, what)
+    app.add_flag_callback(
+           "--" + name, [target] { *target = true; }, what)
         ->group(group);
     app.add_flag_callback("--skip-" + name, [target] { *target = false; })
         ->group("");
@@ -219,8 +221,8 @@ std::vector<std::string> with_password_options(
 
 Failure complete(ConnectionOptions *options) {
   // A port that a person types is wanted, also where there is a socket.
-  const bool wants_tcp = options->port && !options->socket &&
-                         !options->protocol && !options->host;
+  const bool wants_tcp =
+      options->port && !options->socket && !options->protocol && !options->host;
   if (Failure failure = fill_from_files(options)) return failure;
   if (wants_tcp) options->protocol = "tcp";
   if (options->password || !options->ask_for_password) return {};
@@ -232,8 +234,7 @@ Failure complete(ConnectionOptions *options) {
 }
 
 bool set_from_file(ConnectionOptions *options, const std::string &name,
-                   const std::optional<std::string> &value,
-                   Failure *wrong) {
+                   const std::optional<std::string> &value, Failure *wrong) {
   if (name == "password") {
     options->password = value;
     options->ask_for_password = !value;

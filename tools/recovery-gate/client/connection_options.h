@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The options that say how to reach a server, as all MariaDB client programs
   have them: on the command line, and in the same option files.
@@ -70,8 +71,7 @@ Failure complete(ConnectionOptions *options);
    `value` is nothing for an option without "=". What is wrong with the value is
    left in *wrong. */
 bool set_from_file(ConnectionOptions *options, const std::string &name,
-                   const std::optional<std::string> &value,
-                   Failure *wrong);
+                   const std::optional<std::string> &value, Failure *wrong);
 
 /* "host:port" or "socket", for messages. */
 std::string where(const ConnectionOptions &options);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "client/connection_options.h"
 
 #include <gmock/gmock.h>
@@ -28,8 +29,8 @@ ConnectionOptions parsed(Words words) {
 TEST(ConnectionOptions, AsAllClientsHaveThem) {
   const ConnectionOptions o =
       parsed({"-h", "db1", "-P3307", "-u", "ops", "--socket=/s", "--ssl",
-              "--ssl-ca=/ca", "--skip-ssl-verify-server-cert",
-              "--protocol=TCP", "--connect-timeout=3"});
+              "--ssl-ca=/ca", "--skip-ssl-verify-server-cert", "--protocol=TCP",
+              "--connect-timeout=3"});
   EXPECT_EQ(o.host, "db1");
   EXPECT_EQ(o.port, 3307u);
   EXPECT_EQ(o.user, "ops");
@@ -81,11 +82,11 @@ class FromFiles : public testing::Test {
 };
 
 TEST_F(FromFiles, TheCommandLineCountsMoreAndTheLastLineCounts) {
-  const ConnectionOptions o = completed(
-      {"-u", "ops", "--skip-ssl"},
-      "[client]\nuser=root\nport=1\npassword='a#b'\nssl\nhost=x\n"
-      "[recovery-gate]\nport=2\nconnect_timeout=4\n"
-      "skip-ssl-verify-server-cert\n");
+  const ConnectionOptions o =
+      completed({"-u", "ops", "--skip-ssl"},
+                "[client]\nuser=root\nport=1\npassword='a#b'\nssl\nhost=x\n"
+                "[recovery-gate]\nport=2\nconnect_timeout=4\n"
+                "skip-ssl-verify-server-cert\n");
   EXPECT_EQ(error_, "");
   EXPECT_EQ(o.user, "ops");
   EXPECT_EQ(o.ssl, false);

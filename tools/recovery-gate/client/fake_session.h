@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   A server for the tool's tests: what it answers is a script.
 */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "client/gate_status.h"
 
 #include <charconv>
@@ -48,8 +49,7 @@ bool set(GateStatus *gate, const std::string &name, const std::string &value) {
       {"recovered_pos",
        [](G &g, const std::string &v) { g.recovered.offset = number(v); }},
       {"recovered_gtid", text(&G::recovered_gtid)},
-      {"ack_file",
-       [](G &g, const std::string &v) { g.awaited.file = v; }},
+      {"ack_file", [](G &g, const std::string &v) { g.awaited.file = v; }},
       {"ack_pos",
        [](G &g, const std::string &v) { g.awaited.offset = number(v); }},
       {"xids_found", count(&G::xids_found)},

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What a server says of its gate: the Recovery_gate_* status variables, typed.
 */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "client/gate_status.h"
 
 #include <gmock/gmock.h>

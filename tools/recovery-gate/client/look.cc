@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "client/look.h"
 
 #include <errmsg.h>
@@ -12,8 +13,8 @@ const char *const no_plugin_text =
     "the server has no recovery gate: plugin-load-add=ha_recovery_gate is "
     "missing in its configuration";
 
-/* The one thing that makes an account wait after its login. Should it be another
-   one, the server is of as little use. */
+/* The one thing that makes an account wait after its login. Should it be
+   another one, the server is of as little use. */
 constexpr const char *held_text =
     "logged in, and had no answer to the first statement: the gate is closed, "
     "and holds accounts that it does not admit";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   One look at a server's gate from outside, even at one that shows itself only
   in not admitting this account.
@@ -15,18 +16,18 @@ namespace recovery_gate::tool {
 
 struct Look {
   enum class Kind {
-    GATE,         // `gate` is what the server says
+    GATE,          // `gate` is what the server says
     NOT_ADMITTED,  // closed: `error` is the gate's own, or that it held this
                    // account for longer than this program waits
-    NO_PLUGIN,    // a server without a gate
-    UNREACHABLE,  // `error` is why
+    NO_PLUGIN,     // a server without a gate
+    UNREACHABLE,   // `error` is why
   };
 
   Kind kind = Kind::UNREACHABLE;
   GateStatus gate;
   ServerError error;
-  /* Of the server's own page, see add_replicas(): a line for each semi-sync replica
-     that is connected, and what can be done. */
+  /* Of the server's own page, see add_replicas(): a line for each semi-sync
+     replica that is connected, and what can be done. */
   std::vector<std::string> replicas = {};
   std::string advice = {};
 
@@ -60,8 +61,9 @@ class Observer {
   bool connected_ = false;
 };
 
-/* Asks a closed gate that waits for replicas which are connected what it knows of
-   them. An account that may not see the server's page learns nothing more. */
+/* Asks a closed gate that waits for replicas which are connected what it knows
+   of them. An account that may not see the server's page learns nothing more.
+ */
 void add_replicas(Session &session, Look *look);
 
 /* {"gate": ...} or {"error": ...}, to be added to a result. */

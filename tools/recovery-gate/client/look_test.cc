@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "client/look.h"
 
 #include <gmock/gmock.h>
@@ -82,9 +83,8 @@ TEST(Look, WhatMayPassByItself) {
 TEST(Look, AsJson) {
   Json json;
   add_look(&json, {Kind::NOT_ADMITTED, {}, {1047, "closed"}});
-  EXPECT_EQ(json.dump(),
-            R"({"gate":{"open":false,"state":"CLOSED"},)"
-            R"("error":{"message":"closed","code":1047}})");
+  EXPECT_EQ(json.dump(), R"({"gate":{"open":false,"state":"CLOSED"},)"
+                         R"("error":{"message":"closed","code":1047}})");
   json = Json();
   add_look(&json, {Kind::UNREACHABLE, {}, {2002, "no"}});
   EXPECT_EQ(json.dump(), R"({"error":{"message":"no","code":2002}})");

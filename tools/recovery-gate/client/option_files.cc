@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "client/option_files.h"
 
 #include <fmt/format.h>
@@ -54,15 +55,28 @@ std::string unescaped(const std::string &text) {
       continue;
     }
     switch (const char c = text[++i]) {
-      case 'n': result += '\n'; break;
-      case 't': result += '\t'; break;
-      case 'r': result += '\r'; break;
-      case 'b': result += '\b'; break;
-      case 's': result += ' '; break;
+      case 'n':
+        result += '\n';
+        break;
+      case 't':
+        result += '\t';
+        break;
+      case 'r':
+        result += '\r';
+        break;
+      case 'b':
+        result += '\b';
+        break;
+      case 's':
+        result += ' ';
+        break;
       case '"':
       case '\'':
-      case '\\': result += c; break;
-      default: result += {'\\', c};
+      case '\\':
+        result += c;
+        break;
+      default:
+        result += {'\\', c};
     }
   }
   return result;
@@ -103,9 +117,10 @@ class Reader {
  private:
   Failure read(const std::string &path, int depth) {
     if (anybody_may_write(path)) {
-      std::fprintf(stderr,
-                   "recovery-gate: %s is writable by everybody, and is ignored\n",
-                   path.c_str());
+      std::fprintf(
+          stderr,
+          "recovery-gate: %s is writable by everybody, and is ignored\n",
+          path.c_str());
       return {};
     }
     std::ifstream file(path);
@@ -182,7 +197,8 @@ class Reader {
     return {};
   }
 
-  /* What is mounted read-only may have any mode, as volumes of containers do. */
+  /* What is mounted read-only may have any mode, as volumes of containers do.
+   */
   static bool anybody_may_write(const std::string &path) {
     struct stat about;
     if (::stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode) ||

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   MariaDB's option files (my.cnf), as its client programs read them.
 
@@ -19,10 +20,10 @@ namespace recovery_gate::tool {
 
 /* Which files and groups to read. */
 struct OptionFiles {
-  bool none = false;                  // --no-defaults
-  std::optional<std::string> only;    // --defaults-file
-  std::optional<std::string> extra;   // --defaults-extra-file
-  std::string group_suffix;           // --defaults-group-suffix
+  bool none = false;                 // --no-defaults
+  std::optional<std::string> only;   // --defaults-file
+  std::optional<std::string> extra;  // --defaults-extra-file
+  std::string group_suffix;          // --defaults-group-suffix
 };
 
 struct OptionLine {
@@ -37,9 +38,9 @@ struct OptionLine {
 extern const std::vector<std::string> client_groups;
 
 /*
-  All lines of these groups, in the order in which they were read: the last one of
-  a name is what counts. Fails with what is wrong. A file that is not there is that
-  only when it was asked for by name.
+  All lines of these groups, in the order in which they were read: the last one
+  of a name is what counts. Fails with what is wrong. A file that is not there
+  is that only when it was asked for by name.
 */
 Failure read_option_files(const OptionFiles &files,
                           const std::vector<std::string> &groups,

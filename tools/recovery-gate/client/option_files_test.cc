@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "client/option_files.h"
 
 #include <gmock/gmock.h>
@@ -64,8 +65,9 @@ TEST_F(OptionFilesTest, ReadsTheClientsGroups) {
 
 TEST_F(OptionFilesTest, ReadsGroupsWithASuffix) {
   OptionFiles files;
-  files.only = write("my.cnf", "[client]\nport=1\n[client_two]\nport=2\n"
-                               "[recovery-gate_two]\nport=3\n");
+  files.only = write("my.cnf",
+                     "[client]\nport=1\n[client_two]\nport=2\n"
+                     "[recovery-gate_two]\nport=3\n");
   EXPECT_THAT(read(files), ElementsAre("port=1"));
   files.group_suffix = "_two";
   EXPECT_THAT(read(files), ElementsAre("port=1", "port=2", "port=3"));
@@ -82,10 +84,9 @@ TEST_F(OptionFilesTest, QuotesEscapesAndComments) {
       "ssl\n"
       "loose-colour=red\r\n"
       "ssl_cipher='a\"b'");
-  EXPECT_THAT(lines,
-              ElementsAre("user=a b", "host=x#y", "socket=/a b\\c\\x",
-                          "ssl-ca=", "ssl-key=", "ssl", "colour=red",
-                          "ssl-cipher=a\"b"));
+  EXPECT_THAT(lines, ElementsAre("user=a b", "host=x#y", "socket=/a b\\c\\x",
+                                 "ssl-ca=", "ssl-key=", "ssl", "colour=red",
+                                 "ssl-cipher=a\"b"));
 }
 
 /* The server's own program reads the same out of it. */
@@ -97,13 +98,18 @@ TEST_F(OptionFilesTest, AgreesWithTheServersReader) {
   write("conf.d/c.txt", "[client]\nport=3\n");
   OptionFiles files;
   files.group_suffix = "_two";
-  files.only = write(
-      "my.cnf", "[client]\nuser='a b' # c\nhost = \"x\\\"y\"\nssl\n"
-                "socket=/\\s\\t\\\\\\q\ndefault-auth='\nssl-ca=''\n"
-                "ssl-key = a'b'c \nssl-cert=\"a\" \"b\"\nssl-crl='a#b'#c\n"
-                "!includedir " + folder_ + "/conf.d\n"
-                "protocol=tcp\n! include " + folder_ + "/nowhere.cnf\n"
-                "!include " + folder_ + "/conf.d/b.cnf\n[other]\nport=9\n");
+  files.only = write("my.cnf",
+                     "[client]\nuser='a b' # c\nhost = \"x\\\"y\"\nssl\n"
+                     "socket=/\\s\\t\\\\\\q\ndefault-auth='\nssl-ca=''\n"
+                     "ssl-key = a'b'c \nssl-cert=\"a\" \"b\"\nssl-crl='a#b'#c\n"
+                     "!includedir " +
+                         folder_ +
+                         "/conf.d\n"
+                         "protocol=tcp\n! include " +
+                         folder_ +
+                         "/nowhere.cnf\n"
+                         "!include " +
+                         folder_ + "/conf.d/b.cnf\n[other]\nport=9\n");
   const std::vector<std::string> lines = read(files);
   EXPECT_EQ(error_, "");
 

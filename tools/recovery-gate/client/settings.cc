@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "client/settings.h"
 
 #include <fmt/format.h>
@@ -61,9 +62,8 @@ std::string set_policy(Settings *settings, const std::string &value) {
       settings->*target = policy;
       return {};
     }
-  return fmt::format("it is {}{}stop, and not '{}'",
-                     may_start ? "start, " : "", may_read ? "read-only, " : "",
-                     value);
+  return fmt::format("it is {}{}stop, and not '{}'", may_start ? "start, " : "",
+                     may_read ? "read-only, " : "", value);
 }
 
 template <auto target>
@@ -92,7 +92,8 @@ struct Row {
 
 constexpr Row rows[] = {
     {"peers", "HOST[:PORT],...",
-     "The other servers of the group. This server may be among them", set_peers},
+     "The other servers of the group. This server may be among them",
+     set_peers},
     {"peer-user", "NAME", "Account on the peers [that of the connection]",
      set_text<&Settings::peer_user>},
     {"peer-password", "TEXT", "Its password. Safer in an option file",

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  Options of single subcommands that may also be in the group [recovery-gate] of an
-  option file: the other servers of the group, and what is done before a start.
+  Options of single subcommands that may also be in the group [recovery-gate] of
+  an option file: the other servers of the group, and what is done before a
+  start.
 */
 #ifndef RECOVERY_GATE_TOOL_SETTINGS_H
 #define RECOVERY_GATE_TOOL_SETTINGS_H
@@ -48,8 +50,8 @@ class GivenSettings {
   /* Declares them, by name; must live as long as `app`. */
   void declare(CLI::App &app, const std::vector<std::string> &names);
 
-  /* What the option files say, then the command line. Returns an empty string, or
-     what is wrong. Call it after complete(). */
+  /* What the option files say, then the command line. Returns an empty string,
+     or what is wrong. Call it after complete(). */
   std::string read(const ConnectionOptions &options, Settings *settings) const;
 
  private:

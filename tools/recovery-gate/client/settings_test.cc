@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "client/settings.h"
 
 #include <gmock/gmock.h>
@@ -61,7 +62,8 @@ TEST_F(SettingsTest, NonsenseIsRefusedWhereverItStands) {
   EXPECT_THAT(read({}, {"--peers=db1:x"}), HasSubstr("--peers: "));
   EXPECT_THAT(read({{"peer-timeout", "soon"}}), HasSubstr("number"));
   EXPECT_THAT(read({{"peer-timeout", "86401"}}), HasSubstr("number"));
-  EXPECT_THAT(read({{"ask-peers", "never"}}), HasSubstr("owed, crash or always"));
+  EXPECT_THAT(read({{"ask-peers", "never"}}),
+              HasSubstr("owed, crash or always"));
   EXPECT_THAT(read({{"on-unknown", ""}}), HasSubstr("read-only, stop"));
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/datadir.h"
 
 #include <fcntl.h>
@@ -23,8 +24,8 @@ namespace recovery_gate::tool {
 
 /* Those of mariadbd 10.11 (sql/mysqld.cc, load_default_groups). */
 const std::vector<std::string> server_groups = {
-    "mysqld",         "server",   "mysqld-10.11", "mariadb",
-    "mariadb-10.11",  "mariadbd", "mariadbd-10.11", "client-server"};
+    "mysqld",        "server",   "mysqld-10.11",   "mariadb",
+    "mariadb-10.11", "mariadbd", "mariadbd-10.11", "client-server"};
 
 namespace {
 
@@ -85,8 +86,8 @@ void check_lock(const std::string &path, Occupant *found) {
   const Descriptor file(open_quietly(path));
   if (file.number() < 0) {
     if (errno != ENOENT)
-      found->unknown = fmt::format("cannot open {}: {}", path,
-                                   std::strerror(errno));
+      found->unknown =
+          fmt::format("cannot open {}: {}", path, std::strerror(errno));
     return;
   }
   struct flock lock = {};
@@ -96,10 +97,9 @@ void check_lock(const std::string &path, Occupant *found) {
     found->unknown = fmt::format("cannot ask for locks on {}: {}", path,
                                  std::strerror(errno));
   else if (lock.l_type != F_UNLCK && found->who.empty())
-    found->who =
-        lock.l_pid > 0
-            ? fmt::format("process {} has locked {}", lock.l_pid, path)
-            : fmt::format("a process elsewhere has locked {}", path);
+    found->who = lock.l_pid > 0
+                     ? fmt::format("process {} has locked {}", lock.l_pid, path)
+                     : fmt::format("a process elsewhere has locked {}", path);
 }
 
 Mode mode_of(const std::string &value) {
@@ -127,8 +127,7 @@ bool is_set(const std::optional<std::string> &value) {
 Failure take_index(const std::string &log_bin,
                    const std::optional<std::string> &log_bin_index,
                    DataDirectory *directory) {
-  directory->log_base =
-      absolute(directory->path, without_extension(log_bin));
+  directory->log_base = absolute(directory->path, without_extension(log_bin));
   directory->index_path =
       log_bin_index
           ? absolute(directory->path,
@@ -137,8 +136,8 @@ Failure take_index(const std::string &log_bin,
                          : without_extension(*log_bin_index) + ".index")
           : directory->log_base + ".index";
   directory->has_index = exists(directory->index_path);
-  if (Failure failure = read_binlog_index(
-          directory->index_path, directory->path, &directory->index))
+  if (Failure failure = read_binlog_index(directory->index_path,
+                                          directory->path, &directory->index))
     return failure;
   if (directory->index.logs.empty())
     return directory->index_path + " names no binary log";
@@ -170,9 +169,10 @@ Failure search_index(DataDirectory *directory) {
     std::string all;
     for (const std::string &path : candidates)
       all += (all.empty() ? "" : ", ") + path;
-    return fmt::format("more than one index of binary logs: {}. Say which one "
-                       "is the server's with --log-bin=BASE",
-                       all);
+    return fmt::format(
+        "more than one index of binary logs: {}. Say which one "
+        "is the server's with --log-bin=BASE",
+        all);
   }
   BinlogIndex index;
   if (Failure failure =
@@ -227,8 +227,7 @@ Failure read_server_options(const std::string &file, ServerOptions *options) {
   return {};
 }
 
-Failure open_data_directory(const std::string &path,
-                            DataDirectory *directory) {
+Failure open_data_directory(const std::string &path, DataDirectory *directory) {
   char resolved[PATH_MAX];
   struct stat about;
   if (::realpath(path.c_str(), resolved) == nullptr ||
@@ -274,8 +273,7 @@ Failure find_binlogs(const std::optional<std::string> &log_bin,
        (::stat((directory->path + "/multi-master.info").c_str(),
                &connections) == 0 &&
         connections.st_size > 0));
-  if (log_bin)
-    return take_index(*log_bin, options.log_bin_index, directory);
+  if (log_bin) return take_index(*log_bin, options.log_bin_index, directory);
   if (options.log_bin)
     return take_index(*options.log_bin, options.log_bin_index, directory);
   return search_index(directory);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   A data directory without its server: is it really without, and where are its
   binary logs?
@@ -49,9 +50,9 @@ struct DataDirectory {
   std::string index_path;  // of the binary log index
   std::string log_base;    // "/data/bin" of "/data/bin.000001"
   BinlogIndex index;
-  bool has_index = true;   // false: find_binlogs() has looked, and there is none
-  /* The next start will start replication, as far as files and options show: the
-     plugin's rule for a start, in which no replica thread runs yet. */
+  bool has_index = true;  // false: find_binlogs() has looked, and there is none
+  /* The next start will start replication, as far as files and options show:
+     the plugin's rule for a start, in which no replica thread runs yet. */
   bool receives = false;
   std::string owner;  // name of the user that the server runs as
 };
@@ -77,8 +78,8 @@ Occupant find_occupant(const DataDirectory &directory,
 /*
   Finds the binary log index: that of `log_bin`, as the server's option of this
   name, when given; else as the option file says; else the one index in the data
-  directory whose logs are binary logs, not relay logs. Fails when there is none,
-  and says what to do.
+  directory whose logs are binary logs, not relay logs. Fails when there is
+  none, and says what to do.
 */
 Failure find_binlogs(const std::optional<std::string> &log_bin,
                      const ServerOptions &options, DataDirectory *directory);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/datadir.h"
 
 #include <fcntl.h>
@@ -90,7 +91,8 @@ TEST_F(DataDirectoryTest, DoesNotWaitForTheOtherEndOfANamedPipe) {
 
 TEST_F(DataDirectoryTest, LooksForTheLocksWhereTheServerHasItsFiles) {
   std::filesystem::create_directory(folder.file("innodb"));
-  std::filesystem::rename(folder.file("ibdata1"), folder.file("innodb/ibdata1"));
+  std::filesystem::rename(folder.file("ibdata1"),
+                          folder.file("innodb/ibdata1"));
   options.innodb_data_home_dir = folder.file("innodb");
   const Locker server(folder.file("innodb/ibdata1"));
   EXPECT_NE(find_occupant(directory, options).who, "");
@@ -125,7 +127,8 @@ TEST_F(DataDirectoryTest, AsksWhenThereIsMoreThanOneIndexOrNone) {
   folder.write("old.index", "./old.000001\n");
   EXPECT_THAT(find(), HasSubstr("more than one"));
   EXPECT_EQ(find("bin"), "");
-  EXPECT_EQ(find(folder.file("bin.log")), "") << "what follows the '.' is dropped";
+  EXPECT_EQ(find(folder.file("bin.log")), "")
+      << "what follows the '.' is dropped";
 }
 
 TEST_F(DataDirectoryTest, TakesNoRelayLogsForBinaryLogs) {
@@ -141,7 +144,8 @@ TEST_F(DataDirectoryTest, GoesByTheServersOptionFile) {
   folder.write("old.index", "./old.000001\n");
   folder.write("my.cnf",
                "[client]\nuser=nobody\n[mysqld]\nlog_bin=old\n"
-               "[mariadb]\nlog-bin=" + folder.file("bin") +
+               "[mariadb]\nlog-bin=" +
+                   folder.file("bin") +
                    "\nserver-id=7\nrecovery_gate_mode=always\n");
   ASSERT_EQ(read_server_options(folder.file("my.cnf"), &options).text(), "");
   EXPECT_EQ(options.server_id, 7u);

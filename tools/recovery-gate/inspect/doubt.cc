@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/doubt.h"
 
 #include <algorithm>
@@ -83,13 +84,12 @@ void DoubtCounter::add(const Transaction &transaction, const LogFacts &log) {
   listed.transaction = transaction;
   listed.own = is_own(transaction, log);
   listed.after_settled = listed.own && is_after_settled(listed);
-  listed.after_acknowledged =
-      !has_reached(places_.acknowledged, listed.end());
+  listed.after_acknowledged = !has_reached(places_.acknowledged, listed.end());
   for (const Replica &replica : replicas_)
-    listed.has.push_back(transaction.gtid
-                             ? has_transaction(replica, *transaction.gtid,
-                                               listed.end(), server_)
-                             : Has::UNKNOWN);
+    listed.has.push_back(
+        transaction.gtid
+            ? has_transaction(replica, *transaction.gtid, listed.end(), server_)
+            : Has::UNKNOWN);
   if (log.recovery_reads) {
     doubt_.recovery.add(listed);
     const bool can_be = can_be_cut_off(transaction);
@@ -100,8 +100,8 @@ void DoubtCounter::add(const Transaction &transaction, const LogFacts &log) {
     if (can_be) doubt_.cuttable.add(listed);
     if (can_be || is_overlooked) {
       doubt_.at_most.add(listed);
-      const bool acknowledged = listed.own && !(listed.after_settled &&
-                                                listed.after_acknowledged);
+      const bool acknowledged =
+          listed.own && !(listed.after_settled && listed.after_acknowledged);
       if (acknowledged) doubt_.cut_acknowledged.add(listed);
       if (acknowledged && !is_kept_elsewhere(listed))
         doubt_.cut_for_good.add(listed);
@@ -169,10 +169,18 @@ void DoubtCounter::count_replicas(const ListedTransaction &listed) {
   for (std::size_t i = 0; i < replicas_.size(); ++i) {
     ReplicaCount &count = doubt_.replicas[i];
     switch (listed.has[i]) {
-      case Has::APPLIED: ++count.applied; break;
-      case Has::RECEIVED: ++count.received; break;
-      case Has::NO: ++count.lacking; break;
-      case Has::UNKNOWN: ++count.unknown; break;
+      case Has::APPLIED:
+        ++count.applied;
+        break;
+      case Has::RECEIVED:
+        ++count.received;
+        break;
+      case Has::NO:
+        ++count.lacking;
+        break;
+      case Has::UNKNOWN:
+        ++count.unknown;
+        break;
     }
     somebody |= listed.has[i] == Has::APPLIED || listed.has[i] == Has::RECEIVED;
     perhaps |= listed.has[i] == Has::UNKNOWN;

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The transactions at the end of the binary log, each under the questions that
-  matter: may it be on this server only, who has it, and could crash recovery cut
-  it off?
+  matter: may it be on this server only, who has it, and could crash recovery
+  cut it off?
 
-  Memory does not depend on how many there are: they are counted, and the last ones
-  kept.
+  Memory does not depend on how many there are: they are counted, and the last
+  ones kept.
 */
 #ifndef RECOVERY_GATE_TOOL_INSPECT_DOUBT_H
 #define RECOVERY_GATE_TOOL_INSPECT_DOUBT_H
@@ -59,17 +60,19 @@ struct Doubt {
   Stretch unacknowledged;
   /* All that crash recovery reads: after the last checkpoint. */
   Stretch recovery;
-  /* What recovery with init_rpl_role=SLAVE can cut off for good: transactions with
-     an XID after the last checkpoint, with nothing after them that cannot be
-     rolled back (sql/log.cc, Recovery_context). It cuts off those at the end that
-     all engines still have prepared, which only the engines know. */
+  /* What recovery with init_rpl_role=SLAVE can cut off for good: transactions
+     with an XID after the last checkpoint, with nothing after them that cannot
+     be rolled back (sql/log.cc, Recovery_context). It cuts off those at the end
+     that all engines still have prepared, which only the engines know. */
   Stretch cuttable;
-  /* The most that it cuts off. It reads the last log first, and then does not know
-     yet that something in an earlier one is to be cut off: what cannot be rolled
-     back in the last log is then cut off with it, though its tables keep it. */
+  /* The most that it cuts off. It reads the last log first, and then does not
+     know yet that something in an earlier one is to be cut off: what cannot be
+     rolled back in the last log is then cut off with it, though its tables keep
+     it. */
   Stretch at_most;
-  /* Of these, the server's own that the state file counts as acknowledged. Cut off
-     here, they are on a replica: this server must not be the primary then. */
+  /* Of these, the server's own that the state file counts as acknowledged. Cut
+     off here, they are on a replica: this server must not be the primary then.
+   */
   Stretch cut_acknowledged;
   /* Of those, what no server that was asked is known to have applied, or to be
      about to apply. */
@@ -112,8 +115,9 @@ class DoubtCounter {
 
   void add(const Transaction &transaction, const LogFacts &log);
 
-  /* Of a server that was closed properly nothing is cut off. One that owes nothing
-     may have settled more than the state file says: nothing is in doubt then. */
+  /* Of a server that was closed properly nothing is cut off. One that owes
+     nothing may have settled more than the state file says: nothing is in doubt
+     then. */
   Doubt result(bool crashed, bool owes) const;
 
  private:
@@ -130,8 +134,8 @@ class DoubtCounter {
   Doubt doubt_;
 };
 
-/* Can it be rolled back where an engine still has it prepared? Also what touched
-   no engine that recovers does not hinder that. */
+/* Can it be rolled back where an engine still has it prepared? Also what
+   touched no engine that recovers does not hinder that. */
 bool can_be_cut_off(const Transaction &transaction);
 
 }  // namespace recovery_gate::tool

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/doubt.h"
 
 #include "inspect/fakes.h"
@@ -114,7 +115,8 @@ TEST_F(DoubtTest, RecoveryCanCutOffWhatComesAfterTheLastThatItCannot) {
   }
 }
 
-TEST_F(DoubtTest, RecoveryOverlooksInTheLastLogWhatForbidsToCutOffAnEarlierOne) {
+TEST_F(DoubtTest,
+       RecoveryOverlooksInTheLastLogWhatForbidsToCutOffAnEarlierOne) {
   LogFacts last = log_facts("bin.000004");
   last.is_last = true;
   const auto counted = [&](TransactionKind kind) {
@@ -135,8 +137,10 @@ TEST_F(DoubtTest, KnowsWhatThatAReplicaAcknowledgedCanBeCutOff) {
   for (const char *text : {"0-1-9", "0-1-10", "0-1-11", "0-1-12"}) add(text);
   Doubt doubt = count();
   EXPECT_EQ(doubt.at_most.count, 4u);
-  EXPECT_EQ(doubt.cut_acknowledged.count, 3u) << "two settled, one acknowledged";
-  EXPECT_EQ(to_string(*doubt.cut_acknowledged.last->transaction.gtid), "0-1-11");
+  EXPECT_EQ(doubt.cut_acknowledged.count, 3u)
+      << "two settled, one acknowledged";
+  EXPECT_EQ(to_string(*doubt.cut_acknowledged.last->transaction.gtid),
+            "0-1-11");
   EXPECT_EQ(doubt.cut_for_good.count, 3u);
   EXPECT_EQ(count(false).cut_acknowledged.count, 0u) << "nothing is cut off";
   EXPECT_EQ(count(false).cut_for_good.count, 0u);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What inspect meets, made up: transactions, replicas at several points of
   their lives, and findings around them.
@@ -11,8 +12,8 @@
 #include <filesystem>
 #include <string>
 
-#include "testing/test_folder.h"
 #include "inspect/verdict.h"
+#include "testing/test_folder.h"
 
 namespace recovery_gate::tool {
 
@@ -53,8 +54,8 @@ inline LogFacts log_facts(const std::string &name = "bin.000003") {
   return log;
 }
 
-/* Server 2 has received and applied up to there by GTID, and tries to connect to
-   server 1. */
+/* Server 2 has received and applied up to there by GTID, and tries to connect
+   to server 1. */
 inline Replica follower(const std::string &position) {
   Replica replica;
   replica.name = "db2:3306";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/forecast.h"
 
 #include "inspect/quiet_files.h"
@@ -28,12 +29,12 @@ class FirstLine final : public Journal {
   }
 };
 
-// Its header and its own 19 bytes. A transaction begins with one; what ends a log
-// that is closed is shorter.
+// Its header and its own 19 bytes. A transaction begins with one; what ends a
+// log that is closed is shorter.
 constexpr std::uint64_t smallest_gtid_event = event_header_size + 19;
 
-/* Does nothing of which GTIDs could tell come after the settled position? Known also
-   where events cannot be read. */
+/* Does nothing of which GTIDs could tell come after the settled position? Known
+   also where events cannot be read. */
 bool is_at_end(const Record &record, const Survey &survey) {
   if (!record.settled || survey.logs.empty()) return false;
   const BinlogPosition &settled = record.settled->position;
@@ -60,7 +61,8 @@ Forecast foretell(const DataDirectory &directory, const Survey &survey,
                   const StateOnDisk &state, const ServerOptions &options) {
   Forecast forecast;
   std::optional<GtidState> gtids = survey.gtids;
-  // Nothing comes after the settled position, so its GTIDs are those at the end.
+  // Nothing comes after the settled position, so its GTIDs are those at the
+  // end.
   if (!gtids && state.record && is_at_end(*state.record, survey))
     gtids = state.record->settled->gtids;
   if (!gtids) {
@@ -81,8 +83,8 @@ Forecast foretell(const DataDirectory &directory, const Survey &survey,
   StartFacts facts;
   note_last_end(logs, &facts);
   const std::string newest = logs.empty() ? std::string() : logs.back();
-  const Failure unknown = ledger.load(
-      facts.crashed || !facts.doubt.empty(), {without_folder(newest), 0});
+  const Failure unknown = ledger.load(facts.crashed || !facts.doubt.empty(),
+                                      {without_folder(newest), 0});
   note_recovered_end(newest, &facts);
   facts.recovered_gtid = survey.gtid_position;
 

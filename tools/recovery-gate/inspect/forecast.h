@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What the gate will do at the server's next start, decided by the plugin's own
   ledger and gate.
@@ -39,8 +40,8 @@ struct Forecast {
   bool provable = true;
   /* In the plugin's words, as they will be in the error log. */
   std::string why;
-  /* What a semi-sync replica will have to acknowledge; empty when that cannot be
-     told beforehand. */
+  /* What a semi-sync replica will have to acknowledge; empty when that cannot
+     be told beforehand. */
   BinlogPosition waits_for;
   /* The last transactions at the end of the binary log. */
   std::optional<GtidState> gtids;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/inspect.h"
 
 #include <memory>
@@ -57,12 +58,13 @@ class Inspection {
       if (!split_address(name, &host, &port))
         return "--replica takes HOST or HOST:PORT, not " + name;
     }
-    if (Failure failure = open_data_directory(options_.data_directory,
-                                              &findings_.directory))
+    if (Failure failure =
+            open_data_directory(options_.data_directory, &findings_.directory))
       return failure;
     const OptionFiles &files = invocation_.connection.files;
     if (files.only)
-      if (Failure failure = read_server_options(*files.only, &findings_.options))
+      if (Failure failure =
+              read_server_options(*files.only, &findings_.options))
         return failure;
     if (options_.replicas.empty()) return {};
     return complete(&invocation_.connection);
@@ -79,9 +81,9 @@ class Inspection {
 
   ExitCode is_running(const Occupant &occupant) {
     const auto code = static_cast<ExitCode>(Verdict::RUNNING);
-    const std::string text =
-        "a server is running in " + findings_.directory.path + " (" +
-        occupant.who + "): ask it with recovery-gate status";
+    const std::string text = "a server is running in " +
+                             findings_.directory.path + " (" + occupant.who +
+                             "): ask it with recovery-gate status";
     complain(text);
     if (json()) {
       Json result = result_of(code);
@@ -142,19 +144,22 @@ void add_inspect(CLI::App &tool, Invocation &invocation) {
                    "in DATADIR")
       ->type_name("BASE");
   command
-      ->add_option("--replica", options->replicas,
-                   "Another server of the group, to be asked what it has. Can be "
-                   "given several times; name all")
+      ->add_option(
+          "--replica", options->replicas,
+          "Another server of the group, to be asked what it has. Can be "
+          "given several times; name all")
       ->type_name("HOST[:PORT]");
-  command->add_flag("--no-replica-check", options->nobody_took_over,
-                    "It is certain that no other server has become the primary");
+  command->add_flag(
+      "--no-replica-check", options->nobody_took_over,
+      "It is certain that no other server has become the primary");
   command
       ->add_option("--limit", options->limit,
                    "How many of the transactions in doubt are listed")
       ->capture_default_str()
       ->type_name("N");
-  command->add_flag("--all", options->all,
-                    "List all transactions that were read, including settled ones");
+  command->add_flag(
+      "--all", options->all,
+      "List all transactions that were read, including settled ones");
   add_json_option(*command, invocation);
   add_connection_options(*command, &invocation.connection);
   command->footer(examples + verdict_help());

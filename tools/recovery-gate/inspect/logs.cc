@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/logs.h"
 
 #include <fmt/format.h>
@@ -14,7 +15,8 @@ namespace {
 /* The last GTID of each domain: of several servers', the one written last. */
 class Position {
  public:
-  /* Of domains that nothing was written in since `state`, the highest number. */
+  /* Of domains that nothing was written in since `state`, the highest number.
+   */
   void fill_up(const GtidState &state) {
     std::map<std::uint32_t, Gtid> before;
     for (const auto &[source, number] : state) {
@@ -39,8 +41,8 @@ class Position {
 
 std::size_t place_of(const std::string &path,
                      const std::vector<std::string> &paths) {
-  return static_cast<std::size_t>(
-      std::find(paths.begin(), paths.end(), path) - paths.begin());
+  return static_cast<std::size_t>(std::find(paths.begin(), paths.end(), path) -
+                                  paths.begin());
 }
 
 LogFacts facts_of(const std::string &path, const ScanResult &result,

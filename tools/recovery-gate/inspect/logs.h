@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  The binary logs that matter after the end of a server: those that crash recovery
-  reads, and those after the settled position.
+  The binary logs that matter after the end of a server: those that crash
+  recovery reads, and those after the settled position.
 */
 #ifndef RECOVERY_GATE_TOOL_INSPECT_LOGS_H
 #define RECOVERY_GATE_TOOL_INSPECT_LOGS_H
@@ -14,13 +15,13 @@
 #include "recovery_gate/binlog/binlog_index.h"
 #include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/binlog/gtid_state.h"
-#include "recovery_gate/ledger/settlement.h"
 #include "recovery_gate/binlog/transaction_scanner.h"
+#include "recovery_gate/ledger/settlement.h"
 
 namespace recovery_gate::tool {
 
 struct LogFacts {
-  std::string path, name;  // without a folder
+  std::string path, name;                     // without a folder
   std::uint64_t size = 0, end_of_events = 0;  // bytes
   std::uint32_t server_id = 0;                // that wrote it
   std::string server_version;
@@ -61,25 +62,25 @@ using TransactionSink =
     std::function<void(const Transaction &, const LogFacts &)>;
 
 /*
-  Reads the logs that matter; `settled` is the place in the state file. `sink` is
-  called for each complete transaction, in the order of the logs: also for those
-  before the settled position in its log.
+  Reads the logs that matter; `settled` is the place in the state file. `sink`
+  is called for each complete transaction, in the order of the logs: also for
+  those before the settled position in its log.
 */
 Survey survey_logs(const BinlogIndex &index,
                    const std::optional<Settled> &settled,
                    const TransactionSink &sink);
 
 /*
-  The end of the header of the log that the server's next start opens, if that is
-  the same server with the same settings, and recovery cuts nothing off: what a
-  gate waits for. `folder_names`: all names in the log's folder, since the server
-  counts on from the highest number there. Empty when it cannot be known.
+  The end of the header of the log that the server's next start opens, if that
+  is the same server with the same settings, and recovery cuts nothing off: what
+  a gate waits for. `folder_names`: all names in the log's folder, since the
+  server counts on from the highest number there. Empty when it cannot be known.
 
   Format: sql/log.cc, MYSQL_BIN_LOG::open; sql/log_event.h, Gtid_list_log_event,
   Binlog_checkpoint_log_event.
 */
-BinlogPosition foretell_next_header(const Survey &survey,
-                                    const std::vector<std::string> &folder_names);
+BinlogPosition foretell_next_header(
+    const Survey &survey, const std::vector<std::string> &folder_names);
 
 }  // namespace recovery_gate::tool
 

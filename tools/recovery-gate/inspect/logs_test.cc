@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/logs.h"
 
 #include <sys/stat.h>
@@ -24,18 +25,19 @@ class LogsTest : public testing::Test {
   void use_chain() {
     folder.copy_chain();
     ASSERT_EQ(read_binlog_index(folder.file("bin.index"), folder.path(),
-                                &directory.index).text(),
+                                &directory.index)
+                  .text(),
               "");
   }
 
   Survey survey(const std::optional<Settled> &settled = {}) {
     seen.clear();
     directory.path = folder.path();
-    return survey_logs(directory.index, settled,
-                       [this](const Transaction &each, const LogFacts &log) {
-                         seen.push_back(to_string(*each.gtid) + " in " +
-                                        log.name);
-                       });
+    return survey_logs(
+        directory.index, settled,
+        [this](const Transaction &each, const LogFacts &log) {
+          seen.push_back(to_string(*each.gtid) + " in " + log.name);
+        });
   }
 
   Settled settled_at(const std::string &name, std::uint64_t offset,
@@ -94,8 +96,7 @@ TEST_F(LogsTest, ForetellsTheHeaderOfTheNextLog) {
       << "the server counts on from what is there";
   Survey nothing_yet = survey();
   nothing_yet.gtids.emplace();
-  EXPECT_EQ(to_string(foretell_next_header(nothing_yet, {})),
-            "bin.000005:322")
+  EXPECT_EQ(to_string(foretell_next_header(nothing_yet, {})), "bin.000005:322")
       << "an empty list is padded";
 }
 
@@ -139,8 +140,8 @@ TEST_F(LogsTest, ForetellsAnOpenGateWhenAllIsSettled) {
   use_chain();
   const Survey found = survey();
   Record record;
-  record.settled = settled_at("bin.000004", found.end.offset,
-                              to_string(*found.gtids));
+  record.settled =
+      settled_at("bin.000004", found.end.offset, to_string(*found.gtids));
   record.running_since = {"bin.000001", 336};
   record.running_identity =
       binlog_identity(folder.file("bin.000001"), 336).value();
@@ -201,14 +202,12 @@ TEST_F(LogsTest, CannotForetellForEncryptedLogsUnlessNothingCameSince) {
   // The last event of the sample is a transaction's.
   record.settled = settled_at("bin.000001", found.end.offset - 38, "0-1-9");
   folder.write("recovery_gate.state", encode(record));
-  EXPECT_FALSE(
-      foretell(directory, found, read_state(directory), {}).closed);
+  EXPECT_FALSE(foretell(directory, found, read_state(directory), {}).closed);
   record.settled = settled_at("bin.000001", found.end.offset - 23, "0-1-9");
   record.running_since = record.settled->position;
   record.running_identity = record.settled->identity;
   folder.write("recovery_gate.state", encode(record));
-  EXPECT_EQ(foretell(directory, found, read_state(directory), {}).closed,
-            false)
+  EXPECT_EQ(foretell(directory, found, read_state(directory), {}).closed, false)
       << "a Stop event";
 }
 

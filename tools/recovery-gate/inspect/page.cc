@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/page.h"
 
 #include <fmt/format.h>
@@ -9,10 +10,14 @@ namespace {
 
 const char *debt_name(Debt debt) {
   switch (debt) {
-    case Debt::NONE: return "none";
-    case Debt::CRASH: return "crash";
-    case Debt::SHUTDOWN: return "shutdown";
-    case Debt::CARRIED_OVER: break;
+    case Debt::NONE:
+      return "none";
+    case Debt::CRASH:
+      return "crash";
+    case Debt::SHUTDOWN:
+      return "shutdown";
+    case Debt::CARRIED_OVER:
+      break;
   }
   return "carried-over";
 }
@@ -60,12 +65,11 @@ void add_logs(const Findings &f, Page *page) {
   page->title("The binary log");
   page->line("ended by", f.survey.crashed ? "a crash: it was not closed"
                                           : "a proper shutdown");
-  page->line("index", fmt::format("{}, {} log{}; those that matter:",
-                                  f.directory.index_path,
-                                  f.survey.logs_in_index,
-                                  f.survey.logs_in_index == 1 ? "" : "s"));
-  for (const LogFacts &log : f.survey.logs)
-    page->line(log.name, log_text(log));
+  page->line("index",
+             fmt::format("{}, {} log{}; those that matter:",
+                         f.directory.index_path, f.survey.logs_in_index,
+                         f.survey.logs_in_index == 1 ? "" : "s"));
+  for (const LogFacts &log : f.survey.logs) page->line(log.name, log_text(log));
   page->line("ends at", to_string(f.survey.end));
   if (f.survey.gtids) page->line("GTID position", f.survey.gtid_position);
 }
@@ -75,25 +79,25 @@ void add_state(const Findings &f, Page *page) {
   if (!f.state.trouble.empty()) page->line("cannot be used", f.state.trouble);
   if (!f.state.record) {
     if (f.state.trouble.empty())
-      page->line("missing", "this server has not run with the gate yet, or the "
-                            "file was deleted");
+      page->line("missing",
+                 "this server has not run with the gate yet, or the "
+                 "file was deleted");
     return;
   }
   const Record &record = *f.state.record;
   const Obligation &owed = record.obligation;
   page->line("obligation",
-             owed.open() ? fmt::format("{}, up to {}{}", debt_name(owed.debt),
-                                       to_string(owed.recovered_end),
-                                       owed.provable ? ""
-                                                     : ", cannot be proven")
-                         : "none");
+             owed.open()
+                 ? fmt::format("{}, up to {}{}", debt_name(owed.debt),
+                               to_string(owed.recovered_end),
+                               owed.provable ? "" : ", cannot be proven")
+                 : "none");
   page->line("acknowledged", to_string(record.acknowledged));
-  page->line("settled",
-             !record.settled ? "nothing"
-             : record.settled->gtids.empty()
-                 ? to_string(record.settled->position)
-                 : to_string(record.settled->position) + ", GTID " +
-                       to_string(record.settled->gtids));
+  page->line("settled", !record.settled ? "nothing"
+                        : record.settled->gtids.empty()
+                            ? to_string(record.settled->position)
+                            : to_string(record.settled->position) + ", GTID " +
+                                  to_string(record.settled->gtids));
 }
 
 void add_forecast(const Findings &f, Page *page) {
@@ -119,11 +123,10 @@ void add_forecast(const Findings &f, Page *page) {
 
 std::string stretch_text(const Stretch &stretch) {
   if (stretch.count == 0) return "none";
-  return fmt::format("{}, {} bytes, {} at {} to {} at {}", stretch.count,
-                     stretch.bytes, gtid_text(stretch.first->transaction),
-                     to_string(stretch.first->begin()),
-                     gtid_text(stretch.last->transaction),
-                     to_string(stretch.last->end()));
+  return fmt::format(
+      "{}, {} bytes, {} at {} to {} at {}", stretch.count, stretch.bytes,
+      gtid_text(stretch.first->transaction), to_string(stretch.first->begin()),
+      gtid_text(stretch.last->transaction), to_string(stretch.last->end()));
 }
 
 void add_transactions(const Findings &f, Page *page) {
@@ -148,14 +151,13 @@ void add_transactions(const Findings &f, Page *page) {
     page->raw(fmt::format("  ... {} earlier ones (--all)\n", doubt.not_shown));
   for (const ListedTransaction &listed : doubt.shown) {
     const Transaction &t = listed.transaction;
-    std::string text = fmt::format(
-        "  {:<14} {:<24} {:>8} bytes  {}", gtid_text(t),
-        to_string(listed.begin()), t.size(), to_string(t.kind));
-    if (!listed.after_settled)
-      text += listed.own ? "  settled" : "  received";
+    std::string text =
+        fmt::format("  {:<14} {:<24} {:>8} bytes  {}", gtid_text(t),
+                    to_string(listed.begin()), t.size(), to_string(t.kind));
+    if (!listed.after_settled) text += listed.own ? "  settled" : "  received";
     for (std::size_t i = 0; i < listed.has.size(); ++i)
-      text += fmt::format("  {}: {}", f.replicas[i].name,
-                          to_string(listed.has[i]));
+      text +=
+          fmt::format("  {}: {}", f.replicas[i].name, to_string(listed.has[i]));
     page->raw(text + "\n");
   }
 }
@@ -176,11 +178,10 @@ void add_replicas(const Findings &f, Page *page) {
       page->line(r.name, r.error);
       continue;
     }
-    page->line(r.name,
-               fmt::format("server id {}, {}{}{}", r.server_id,
-                           standing_text(r, f),
-                           r.read_only ? ", read-only" : "",
-                           r.semisync_replica ? ", semi-sync" : ""));
+    page->line(r.name, fmt::format("server id {}, {}{}{}", r.server_id,
+                                   standing_text(r, f),
+                                   r.read_only ? ", read-only" : "",
+                                   r.semisync_replica ? ", semi-sync" : ""));
     page->line("  applied",
                to_string(r.slave_pos.empty() ? r.binlog_pos : r.slave_pos));
     for (const ReplicaLink &link : r.links) {
@@ -188,9 +189,8 @@ void add_replicas(const Findings &f, Page *page) {
                  fmt::format("{}:{}, server id {}, I/O {}, SQL {}", link.host,
                              link.port, link.master_server_id, link.io_state,
                              link.sql_state));
-      page->line("  received", link.uses_gtid
-                                   ? to_string(link.received)
-                                   : to_string(link.received_file));
+      page->line("  received", link.uses_gtid ? to_string(link.received)
+                                              : to_string(link.received_file));
     }
     const GtidState more = beyond(r, f.server);
     if (!more.empty()) page->line("  only there", to_string(more));
@@ -320,9 +320,8 @@ Json state_json(const StateOnDisk &state) {
   json["running_since"] = position_json(record.running_since);
   json["settled"] =
       record.settled ? position_json(record.settled->position) : Json(nullptr);
-  json["settled_gtid"] = record.settled
-                             ? Json(to_string(record.settled->gtids))
-                             : Json(nullptr);
+  json["settled_gtid"] =
+      record.settled ? Json(to_string(record.settled->gtids)) : Json(nullptr);
   return json;
 }
 
@@ -330,10 +329,9 @@ Json forecast_json(const Forecast &forecast) {
   return {
       {"closed", forecast.closed ? Json(*forecast.closed) : Json(nullptr)},
       {"owes", forecast.closed ? Json(forecast.owes) : Json(nullptr)},
-      {"reason", forecast.closed ? Json(reason_name(forecast.reason))
-                                 : Json(nullptr)},
-      {"provable",
-       forecast.closed ? Json(forecast.provable) : Json(nullptr)},
+      {"reason",
+       forecast.closed ? Json(reason_name(forecast.reason)) : Json(nullptr)},
+      {"provable", forecast.closed ? Json(forecast.provable) : Json(nullptr)},
       {"waits_for", forecast.closed.value_or(false) && forecast.provable
                         ? position_json(forecast.waits_for)
                         : Json(nullptr)},
@@ -443,8 +441,8 @@ void add_findings(const Findings &f, const Advice &advice, Json *json) {
   out["acknowledged_cut_off"] = cut_json(f.doubt.cut_acknowledged);
   out["acknowledged_cut_off_for_good"] =
       f.replicas.empty() ? Json(nullptr) : cut_json(f.doubt.cut_for_good);
-  out["nobody_has"] = f.replicas.empty() ? Json(nullptr)
-                                         : Json(f.doubt.nobody_has);
+  out["nobody_has"] =
+      f.replicas.empty() ? Json(nullptr) : Json(f.doubt.nobody_has);
   Json transactions = Json::array();
   for (const ListedTransaction &listed : f.doubt.shown)
     transactions.push_back(transaction_json(listed, f));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What inspect found, as a page for a person and as JSON for a program.
 */
@@ -13,8 +14,8 @@ namespace recovery_gate::tool {
 
 std::string inspect_page(const Findings &findings, const Advice &advice);
 
-/* What follows `result` and `exit_code`: docs/recovery-gate-tool.md says what is
-   in it. GTIDs are text, numbers are numbers, what is not known is null. */
+/* What follows `result` and `exit_code`: docs/recovery-gate-tool.md says what
+   is in it. GTIDs are text, numbers are numbers, what is not known is null. */
 void add_findings(const Findings &findings, const Advice &advice, Json *json);
 
 }  // namespace recovery_gate::tool

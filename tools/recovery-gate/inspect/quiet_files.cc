@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/quiet_files.h"
 
 #include <dirent.h>

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   Files that are only read: no byte, name, lock or, where the
-  system lets us, access time is changed. Only a file's owner and root may ask for
-  the latter.
+  system lets us, access time is changed. Only a file's owner and root may ask
+  for the latter.
 */
 #ifndef RECOVERY_GATE_TOOL_QUIET_FILES_H
 #define RECOVERY_GATE_TOOL_QUIET_FILES_H

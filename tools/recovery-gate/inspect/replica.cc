@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/replica.h"
 
 #include <algorithm>
@@ -130,8 +131,7 @@ bool has_applied(const Replica &replica, const Gtid &gtid,
 bool has_received(const Replica &replica, const Gtid &gtid,
                   const BinlogPosition &end, const ThisServer &server) {
   return std::any_of(
-      replica.links.begin(), replica.links.end(),
-      [&](const ReplicaLink &link) {
+      replica.links.begin(), replica.links.end(), [&](const ReplicaLink &link) {
         return link.uses_gtid ? covers(link.received, gtid)
                               : follows(link, server) &&
                                     has_reached(link.received_file, end);
@@ -162,10 +162,14 @@ Replica ask_replica(Session &session, const std::string &name) {
 
 const char *to_string(Has has) {
   switch (has) {
-    case Has::APPLIED: return "applied";
-    case Has::RECEIVED: return "received";
-    case Has::NO: return "no";
-    case Has::UNKNOWN: break;
+    case Has::APPLIED:
+      return "applied";
+    case Has::RECEIVED:
+      return "received";
+    case Has::NO:
+      return "no";
+    case Has::UNKNOWN:
+      break;
   }
   return "unknown";
 }
@@ -192,8 +196,8 @@ GtidState beyond(const Replica &replica, const ThisServer &server) {
        {&replica.slave_pos, &replica.current_pos, &replica.binlog_state})
     for (const auto &[source, number] : *state) {
       const auto here = server.gtids.find(source);
-      const bool is_comparable = domains.count(source.domain) != 0 ||
-                                 source.server_id == server.id;
+      const bool is_comparable =
+          domains.count(source.domain) != 0 || source.server_id == server.id;
       if (is_comparable &&
           (here == server.gtids.end() || here->second < number)) {
         std::uint64_t &last = found[source];
@@ -205,11 +209,16 @@ GtidState beyond(const Replica &replica, const ThisServer &server) {
 
 const char *to_string(Standing standing) {
   switch (standing) {
-    case Standing::FOLLOWS: return "follows";
-    case Standing::TAKEN_OVER: return "gone_on";
-    case Standing::UNCLEAR: return "unclear";
-    case Standing::IDLE: return "idle";
-    case Standing::UNREACHABLE: break;
+    case Standing::FOLLOWS:
+      return "follows";
+    case Standing::TAKEN_OVER:
+      return "gone_on";
+    case Standing::UNCLEAR:
+      return "unclear";
+    case Standing::IDLE:
+      return "idle";
+    case Standing::UNREACHABLE:
+      break;
   }
   return "unreachable";
 }
@@ -223,33 +232,30 @@ Standing standing_of(const Replica &replica, const ThisServer &server) {
   const GtidState more = beyond(replica, server);
   if (more.empty()) {
     if (is_following) return Standing::FOLLOWS;
-    const bool follows_another = std::any_of(
-        replica.links.begin(), replica.links.end(),
-        [&](const ReplicaLink &link) {
-          return link.is_active() && !may_follow(link, server);
-        });
+    const bool follows_another =
+        std::any_of(replica.links.begin(), replica.links.end(),
+                    [&](const ReplicaLink &link) {
+                      return link.is_active() && !may_follow(link, server);
+                    });
     const bool is_no_replica = replica.links.empty() && !replica.read_only;
     return follows_another || is_no_replica ? Standing::UNCLEAR
                                             : Standing::IDLE;
   }
   // What this server wrote and lost itself cannot be made good by it.
-  const bool lost_here =
-      std::any_of(more.begin(), more.end(), [&](const auto &entry) {
-        return entry.first.server_id == server.id;
+  const bool lost_here = std::any_of(
+      more.begin(), more.end(),
+      [&](const auto &entry) { return entry.first.server_id == server.id; });
+  const bool may_be_following = std::any_of(
+      replica.links.begin(), replica.links.end(), [&](const ReplicaLink &link) {
+        return may_follow(link, server) && link.is_active();
       });
-  const bool may_be_following =
-      std::any_of(replica.links.begin(), replica.links.end(),
-                  [&](const ReplicaLink &link) {
-                    return may_follow(link, server) && link.is_active();
-                  });
   if (!may_be_following || lost_here) return Standing::TAKEN_OVER;
   const bool only_its_own =
       std::all_of(more.begin(), more.end(), [&](const auto &entry) {
         return entry.first.server_id == replica.server_id;
       });
-  return is_following && only_its_own && replica.read_only
-             ? Standing::FOLLOWS
-             : Standing::UNCLEAR;
+  return is_following && only_its_own && replica.read_only ? Standing::FOLLOWS
+                                                           : Standing::UNCLEAR;
 }
 
 }  // namespace recovery_gate::tool

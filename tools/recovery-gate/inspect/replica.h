@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   What another server says of itself, and what follows from it: has it got a
   transaction, and has it taken over from this server?
@@ -5,10 +6,10 @@
   A GTID names the server that wrote a transaction and a number that counts up
   within a domain. What a server has logged it lists by source
   (gtid_binlog_state): there, a number covers all lower ones of the same source.
-  Of what it has applied without logging it only the last of each domain is known
-  (gtid_slave_pos), which covers lower numbers of the same source; whether it
-  covers those of another source depends on what came when, and where that cannot
-  be told, it is not known.
+  Of what it has applied without logging it only the last of each domain is
+  known (gtid_slave_pos), which covers lower numbers of the same source; whether
+  it covers those of another source depends on what came when, and where that
+  cannot be told, it is not known.
 */
 #ifndef RECOVERY_GATE_TOOL_INSPECT_REPLICA_H
 #define RECOVERY_GATE_TOOL_INSPECT_REPLICA_H
@@ -71,24 +72,24 @@ enum class Has { APPLIED, RECEIVED, NO, UNKNOWN };
 /* "applied", "received", "no", "unknown" */
 const char *to_string(Has has);
 
-/* `end`: where the transaction ends in this server's binary log; empty when that
-   does not matter. */
+/* `end`: where the transaction ends in this server's binary log; empty when
+   that does not matter. */
 Has has_transaction(const Replica &replica, const Gtid &gtid,
                     const BinlogPosition &end, const ThisServer &server);
 
-/* Of this server's domains, and of what it wrote itself, what the replica has and
-   this server has not: the last number of each source. */
+/* Of this server's domains, and of what it wrote itself, what the replica has
+   and this server has not: the last number of each source. */
 GtidState beyond(const Replica &replica, const ThisServer &server);
 
 enum class Standing {
-  /* It follows this server, and will connect to it: it has nothing of its own, or
-     is read-only and only has what it wrote itself. */
+  /* It follows this server, and will connect to it: it has nothing of its own,
+     or is read-only and only has what it wrote itself. */
   FOLLOWS,
   /* It has taken over. */
   TAKEN_OVER,
-  /* Whether clients write to it cannot be seen: it has transactions of its own, and
-     still tries to follow this server; or it has none, and is no replica any more,
-     or another server's. */
+  /* Whether clients write to it cannot be seen: it has transactions of its own,
+     and still tries to follow this server; or it has none, and is no replica
+     any more, or another server's. */
   UNCLEAR,
   /* It has nothing that this server has not, and does not try to follow it at
      present. */

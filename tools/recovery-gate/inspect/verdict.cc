@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/verdict.h"
 
 #include <fmt/format.h>
@@ -31,9 +32,8 @@ constexpr Row rows[] = {
 };
 
 const Row &row_of(Verdict verdict) {
-  return *std::find_if(std::begin(rows), std::end(rows), [&](const Row &row) {
-    return row.verdict == verdict;
-  });
+  return *std::find_if(std::begin(rows), std::end(rows),
+                       [&](const Row &row) { return row.verdict == verdict; });
 }
 
 std::string transactions(std::uint64_t count) {
@@ -65,8 +65,8 @@ std::string names_of(const std::vector<const Replica *> &replicas) {
 
 bool is_same_folder(const std::string &a, const std::string &b) {
   char resolved[PATH_MAX];
-  return a == b || (::realpath(a.c_str(), resolved) != nullptr &&
-                    b == resolved);
+  return a == b ||
+         (::realpath(a.c_str(), resolved) != nullptr && b == resolved);
 }
 
 class Adviser {
@@ -75,11 +75,21 @@ class Adviser {
     if (!f_.is_comparable()) return;
     for (std::size_t i = 0; i < f_.replicas.size(); ++i)
       switch (standing_of(f_.replicas[i], f_.server)) {
-        case Standing::FOLLOWS: follow_.push_back(i); break;
-        case Standing::TAKEN_OVER: taken_over_.push_back(i); break;
-        case Standing::UNCLEAR: unclear_.push_back(i); break;
-        case Standing::IDLE: idle_.push_back(i); break;
-        case Standing::UNREACHABLE: unreachable_.push_back(i); break;
+        case Standing::FOLLOWS:
+          follow_.push_back(i);
+          break;
+        case Standing::TAKEN_OVER:
+          taken_over_.push_back(i);
+          break;
+        case Standing::UNCLEAR:
+          unclear_.push_back(i);
+          break;
+        case Standing::IDLE:
+          idle_.push_back(i);
+          break;
+        case Standing::UNREACHABLE:
+          unreachable_.push_back(i);
+          break;
       }
   }
 
@@ -146,11 +156,12 @@ class Adviser {
     for (const Replica *replica : at(unclear_))
       a_.reasons.push_back(why_unclear(*replica));
     if (f_.forecast.owes) a_.reasons.push_back(what_is_in_doubt());
+    a_.steps.push_back("find out whether clients write to " +
+                       names_of(at(unclear_)) +
+                       ". If they do, STOP SLAVE there, and inspect again");
     a_.steps.push_back(
-        "find out whether clients write to " + names_of(at(unclear_)) +
-        ". If they do, STOP SLAVE there, and inspect again");
-    a_.steps.push_back("if they do not, inspect again with "
-                       "--no-replica-check");
+        "if they do not, inspect again with "
+        "--no-replica-check");
   }
 
   std::string why_unclear(const Replica &replica) const {
@@ -174,8 +185,8 @@ class Adviser {
     a_.headline =
         "it cannot be known whether another server has become the primary";
     for (const Replica *replica : at(unreachable_))
-      a_.reasons.push_back(replica->name + " could not be asked: " +
-                           replica->error);
+      a_.reasons.push_back(replica->name +
+                           " could not be asked: " + replica->error);
     if (f_.forecast.owes) a_.reasons.push_back(what_is_in_doubt());
     a_.steps.push_back("reach it, and inspect again");
     a_.steps.push_back(
@@ -191,7 +202,8 @@ class Adviser {
     if (*f_.forecast.closed)
       a_.caveats.push_back(
           "recovery_gate_mode is ALWAYS: the gate closes all the same, and "
-          "waits for " + to_string(f_.forecast.waits_for));
+          "waits for " +
+          to_string(f_.forecast.waits_for));
     if (nobody_was_asked()) not_asked();
   }
 
@@ -227,7 +239,8 @@ class Adviser {
       a_.caveats.push_back(
           "the last event of the binary log is torn: a replica that lacks "
           "something of this log stops there with an error, and has to be "
-          "rebuilt. " + names_of(at(complete)) + " has everything before it");
+          "rebuilt. " +
+          names_of(at(complete)) + " has everything before it");
     if (f_.nobody_took_over)
       a_.caveats.push_back(
           "--no-replica-check: it is your word that no other server has taken "
@@ -250,13 +263,15 @@ class Adviser {
   void unasked() {
     a_.verdict = Verdict::UNKNOWN;
     a_.headline =
-        "the gate will be closed; no other server was asked whether it has taken "
+        "the gate will be closed; no other server was asked whether it has "
+        "taken "
         "over without what is in doubt";
     a_.reasons.push_back(what_is_in_doubt());
     a_.reasons.push_back("as a primary it would wait for " +
                          to_string(f_.forecast.waits_for));
-    a_.steps.push_back("inspect again with --replica HOST:PORT for each other "
-                       "server of the group");
+    a_.steps.push_back(
+        "inspect again with --replica HOST:PORT for each other "
+        "server of the group");
     a_.steps.push_back(
         "if it is certain that no other server has taken over, inspect again "
         "with --no-replica-check");
@@ -273,7 +288,8 @@ class Adviser {
         "with an error before it acknowledges anything");
     tell_who_has();
     a_.steps.push_back(
-        "make the replica that has the most the primary, and rebuild this server; "
+        "make the replica that has the most the primary, and rebuild this "
+        "server; "
         "or start it, compare, and SET GLOBAL recovery_gate_open_now=ON");
   }
 
@@ -331,24 +347,27 @@ class Adviser {
     else
       a_.reasons.push_back(
           "recovery_gate.state cannot be used, so what a replica has "
-          "acknowledged is not known: " + f_.state.trouble);
+          "acknowledged is not known: " +
+          f_.state.trouble);
     a_.steps.push_back(
         "inspect again with every other server of the group as --replica: the "
         "replica that acknowledged should have become the primary");
     save_first(lost.count != 0 ? lost : f_.doubt.lacking[head]);
-    a_.steps.push_back("when what is to be kept is saved: rebuild this server "
-                       "from " + name);
+    a_.steps.push_back(
+        "when what is to be kept is saved: rebuild this server "
+        "from " +
+        name);
   }
 
   void cannot_compare(std::size_t head, const std::string &obstacle) {
     a_.verdict = Verdict::UNKNOWN;
-    a_.headline = f_.replicas[head].name +
-                  " has taken over; it cannot be known whether it has everything "
-                  "that this server has";
+    a_.headline =
+        f_.replicas[head].name +
+        " has taken over; it cannot be known whether it has everything "
+        "that this server has";
     a_.reasons.push_back(obstacle);
-    a_.steps.push_back(
-        "compare the data, or rebuild this server from " +
-        f_.replicas[head].name);
+    a_.steps.push_back("compare the data, or rebuild this server from " +
+                       f_.replicas[head].name);
   }
 
   void rebuild(std::size_t head, const std::string &obstacle) {
@@ -374,10 +393,13 @@ class Adviser {
         lacking.count == 0 ? "with everything that this one has"
                            : "without what is at the end of this one's log");
     if (f_.survey.crashed) {
-      a_.reasons.push_back("recovery with init_rpl_role=SLAVE will cut off at "
-                           "most " + span(f_.doubt.at_most));
+      a_.reasons.push_back(
+          "recovery with init_rpl_role=SLAVE will cut off at "
+          "most " +
+          span(f_.doubt.at_most));
       a_.caveats.push_back(
-          "how much is cut off depends on what the engines still have prepared, "
+          "how much is cut off depends on what the engines still have "
+          "prepared, "
           "which only the server can see");
       if (f_.doubt.cuttable.count != 0 &&
           f_.doubt.at_most.count > f_.doubt.cuttable.count)
@@ -408,14 +430,15 @@ class Adviser {
         port = link.port;
         a_.caveats.push_back(fmt::format(
             "{} is itself a replica, of {}:{}: inspect again with that one as "
-            "--replica, too", primary.name, host, port));
+            "--replica, too",
+            primary.name, host, port));
         break;
       }
-    a_.steps.push_back(fmt::format(
-        "CHANGE MASTER TO MASTER_HOST='{}', MASTER_PORT={}, "
-        "MASTER_USER='...', MASTER_PASSWORD='...', "
-        "MASTER_USE_GTID=slave_pos, MASTER_DEMOTE_TO_SLAVE=1;",
-        host, port));
+    a_.steps.push_back(
+        fmt::format("CHANGE MASTER TO MASTER_HOST='{}', MASTER_PORT={}, "
+                    "MASTER_USER='...', MASTER_PASSWORD='...', "
+                    "MASTER_USE_GTID=slave_pos, MASTER_DEMOTE_TO_SLAVE=1;",
+                    host, port));
     a_.steps.push_back("START SLAVE;");
     a_.steps.push_back(
         "SHOW SLAVE STATUS; -- error 1236: it has what the primary has not; "
@@ -442,10 +465,9 @@ class Adviser {
   /* Ledger::recovered() compares with the settled position. */
   std::string after_the_cut() const {
     const std::optional<Record> &record = f_.state.record;
-    const bool gate_sees_it =
-        record && !record->running_since.empty() &&
-        !f_.doubt.cut_acknowledged.first->after_settled &&
-        f_.options.mode != Mode::OFF;
+    const bool gate_sees_it = record && !record->running_since.empty() &&
+                              !f_.doubt.cut_acknowledged.first->after_settled &&
+                              f_.options.mode != Mode::OFF;
     return std::string("after that it must not be the primary") +
            (gate_sees_it ? ", and its gate waits for OVERRIDE" : "");
   }
@@ -494,9 +516,9 @@ class Adviser {
   }
 
   void tell_beyond(std::size_t i) {
-    a_.reasons.push_back(fmt::format(
-        "{} has {}, which this server has not", f_.replicas[i].name,
-        to_string(beyond(f_.replicas[i], f_.server))));
+    a_.reasons.push_back(
+        fmt::format("{} has {}, which this server has not", f_.replicas[i].name,
+                    to_string(beyond(f_.replicas[i], f_.server))));
   }
 
   void tell_who_has() {
@@ -506,8 +528,8 @@ class Adviser {
       const Replica &replica = f_.replicas[i];
       const ReplicaCount &has = f_.doubt.replicas[i];
       if (!replica.error.empty())
-        a_.reasons.push_back(replica.name + " could not be asked: " +
-                             replica.error);
+        a_.reasons.push_back(replica.name +
+                             " could not be asked: " + replica.error);
       else if (has.has() == count)
         a_.reasons.push_back(
             replica.name + " has everything in doubt" +
@@ -523,10 +545,10 @@ class Adviser {
                 : fmt::format("; of {} it is not known", has.unknown)));
     }
     if (!f_.replicas.empty() && f_.doubt.nobody_has > 0)
-      a_.reasons.push_back(fmt::format(
-          "{} in doubt {} on no server that was asked",
-          transactions(f_.doubt.nobody_has),
-          f_.doubt.nobody_has == 1 ? "is" : "are"));
+      a_.reasons.push_back(
+          fmt::format("{} in doubt {} on no server that was asked",
+                      transactions(f_.doubt.nobody_has),
+                      f_.doubt.nobody_has == 1 ? "is" : "are"));
   }
 
   /* Empty, or what the replica lacks of this server's own before the first log
@@ -598,7 +620,8 @@ class Adviser {
     if (!more.empty())
       a_.caveats.push_back(
           "where systemd starts the server: systemctl set-environment "
-          "MYSQLD_OPTS='" + shell_line(more) +
+          "MYSQLD_OPTS='" +
+          shell_line(more) +
           "', then systemctl start mariadb, then systemctl "
           "unset-environment MYSQLD_OPTS");
   }

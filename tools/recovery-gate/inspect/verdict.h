@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  Should this server come back as the primary? The answer from all that was found,
-  with what to type.
+  Should this server come back as the primary? The answer from all that was
+  found, with what to type.
 */
 #ifndef RECOVERY_GATE_TOOL_INSPECT_VERDICT_H
 #define RECOVERY_GATE_TOOL_INSPECT_VERDICT_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/verdict.h"
 
 #include "inspect/fakes.h"
@@ -76,7 +77,8 @@ TEST_F(VerdictTest, ThePrimaryIsToldWhichReplicasHaveAll) {
   f.replicas = {follower("0-1-12"), follower("0-1-11")};
   const Advice given = advice();
   EXPECT_EQ(given.verdict, Verdict::START_AS_PRIMARY);
-  EXPECT_THAT(given.reasons, Contains(HasSubstr("will acknowledge as soon as")));
+  EXPECT_THAT(given.reasons,
+              Contains(HasSubstr("will acknowledge as soon as")));
   EXPECT_THAT(given.reasons, Contains(HasSubstr("has 1 of the 2")));
 }
 
@@ -134,8 +136,7 @@ TEST_F(VerdictTest, NothingIsOwed) {
   owe_nothing();
   Advice given = advice();
   EXPECT_EQ(given.verdict, Verdict::NOTHING_OWED);
-  EXPECT_EQ(shell_line(given.command),
-            "mariadbd --defaults-file=/etc/my.cnf");
+  EXPECT_EQ(shell_line(given.command), "mariadbd --defaults-file=/etc/my.cnf");
   EXPECT_THAT(given.caveats, Contains(HasSubstr("no other server was asked")));
   f.replicas = {follower("0-1-12")};
   given = advice();

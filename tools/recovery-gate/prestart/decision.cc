@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "prestart/decision.h"
 
 namespace recovery_gate::tool {
@@ -11,12 +12,18 @@ const std::vector<std::string> closed_and_read_only = {
 
 Policy policy_for(Verdict verdict, const Settings &settings) {
   switch (verdict) {
-    case Verdict::NOTHING_OWED: return Policy::START;
-    case Verdict::START_AS_PRIMARY: return settings.on_start_as_primary;
-    case Verdict::START_AS_REPLICA: return settings.on_start_as_replica;
-    case Verdict::REBUILD: return settings.on_rebuild;
-    case Verdict::UNKNOWN: return settings.on_unknown;
-    case Verdict::RUNNING: break;
+    case Verdict::NOTHING_OWED:
+      return Policy::START;
+    case Verdict::START_AS_PRIMARY:
+      return settings.on_start_as_primary;
+    case Verdict::START_AS_REPLICA:
+      return settings.on_start_as_replica;
+    case Verdict::REBUILD:
+      return settings.on_rebuild;
+    case Verdict::UNKNOWN:
+      return settings.on_unknown;
+    case Verdict::RUNNING:
+      break;
   }
   return Policy::STOP;
 }

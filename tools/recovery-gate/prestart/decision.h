@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  From a verdict to a start, or none. One table in docs/recovery-gate-tool.md has
-  the verdicts and what follows from them.
+  From a verdict to a start, or none. One table in docs/recovery-gate-tool.md
+  has the verdicts and what follows from them.
 */
 #ifndef RECOVERY_GATE_TOOL_PRESTART_DECISION_H
 #define RECOVERY_GATE_TOOL_PRESTART_DECISION_H

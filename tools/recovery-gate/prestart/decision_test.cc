@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "prestart/decision.h"
 
 #include <gmock/gmock.h>
@@ -28,7 +29,8 @@ TEST(Decision, StartsAsTheVerdictSays) {
   EXPECT_THAT(made.options, IsEmpty());
   EXPECT_THAT(made.lines,
               Contains("nothing_owed: so it is; started as it was"));
-  made = decide(advice(Verdict::START_AS_REPLICA, {"--init-rpl-role=SLAVE"}), {});
+  made =
+      decide(advice(Verdict::START_AS_REPLICA, {"--init-rpl-role=SLAVE"}), {});
   EXPECT_TRUE(made.starts);
   EXPECT_THAT(made.options, ElementsAre("--init-rpl-role=SLAVE"));
   EXPECT_THAT(made.lines,
@@ -53,10 +55,10 @@ TEST(Decision, AReadOnlyStartCutsNothingOffAndIsClosed) {
   for (const Verdict verdict : {Verdict::REBUILD, Verdict::UNKNOWN}) {
     const Decision made = decide(advice(verdict, {"--a"}), settings);
     EXPECT_TRUE(made.starts);
-    EXPECT_THAT(made.options,
-                AllOf(Contains("--read-only=ON"),
-                      Contains("--recovery-gate-mode=ALWAYS"),
-                      Contains("--init-rpl-role=MASTER"), Not(Contains("--a"))));
+    EXPECT_THAT(made.options, AllOf(Contains("--read-only=ON"),
+                                    Contains("--recovery-gate-mode=ALWAYS"),
+                                    Contains("--init-rpl-role=MASTER"),
+                                    Not(Contains("--a"))));
   }
   EXPECT_FALSE(decide(advice(Verdict::RUNNING), settings).starts);
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "prestart/environment_file.h"
 
 #include <fcntl.h>

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  The file with which a start's options get from one process of a unit to the next:
-  NAME="VALUE", as systemd reads it (EnvironmentFile=).
+  The file with which a start's options get from one process of a unit to the
+  next: NAME="VALUE", as systemd reads it (EnvironmentFile=).
 */
 #ifndef RECOVERY_GATE_TOOL_PRESTART_ENVIRONMENT_FILE_H
 #define RECOVERY_GATE_TOOL_PRESTART_ENVIRONMENT_FILE_H
@@ -10,12 +11,12 @@
 
 namespace recovery_gate::tool {
 
-/* One of an earlier start must not be used. Returns an empty string when there is
-   none (any more), or why it cannot be removed. */
+/* One of an earlier start must not be used. Returns an empty string when there
+   is none (any more), or why it cannot be removed. */
 std::string remove_environment_file(const std::string &path);
 
-/* The whole file or nothing, also where there is no room for it; makes the folder
-   when it is not there. Returns an empty string, or what is wrong. */
+/* The whole file or nothing, also where there is no room for it; makes the
+   folder when it is not there. Returns an empty string, or what is wrong. */
 std::string write_environment_file(const std::string &path,
                                    const std::string &content);
 
@@ -23,8 +24,8 @@ std::string write_environment_file(const std::string &path,
    prestart has added. */
 std::vector<std::string> options_in_environment(const std::string &variable);
 
-/* The variable with `options` added to what this process has in it, and a second one
-   that says which were added: it may be this process's next time. */
+/* The variable with `options` added to what this process has in it, and a
+   second one that says which were added: it may be this process's next time. */
 std::string environment_text(const std::string &variable,
                              const std::vector<std::string> &options);
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "prestart/error_log.h"
 
 #include <fcntl.h>
@@ -17,8 +18,8 @@ void add_to_error_log(const ServerOptions &options, const std::string &datadir,
   // As the server completes it (sql/mysqld.cc, fn_format).
   if (path[0] != '/') path = datadir + "/" + path;
   if (path.find('.', path.rfind('/')) == std::string::npos) path += ".err";
-  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW |
-                                            O_NONBLOCK | O_CLOEXEC);
+  const int file = ::open(
+      path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (file < 0) return;
   const std::time_t now = std::time(nullptr);
   std::tm t;
@@ -29,8 +30,7 @@ void add_to_error_log(const ServerOptions &options, const std::string &datadir,
         "{}-{:02}-{:02} {:2}:{:02}:{:02} 0 [{}] Recovery gate: prestart: {}\n",
         t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min,
         t.tm_sec, is_warning ? "Warning" : "Note", printable(line));
-  [[maybe_unused]] const auto written =
-      ::write(file, text.data(), text.size());
+  [[maybe_unused]] const auto written = ::write(file, text.data(), text.size());
   ::close(file);
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "prestart/error_log.h"
 
 #include <gmock/gmock.h>

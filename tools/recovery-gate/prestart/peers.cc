@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "prestart/peers.h"
 
 #include <errmsg.h>
@@ -82,8 +83,9 @@ class Replay final : public Session {
       for (const json &line : answer["rows"]) {
         auto &row = rows->rows.emplace_back();
         for (const json &value : line)
-          row.push_back(value.is_null() ? Rows::Value()
-                                        : Rows::Value(value.get<std::string>()));
+          row.push_back(value.is_null()
+                            ? Rows::Value()
+                            : Rows::Value(value.get<std::string>()));
       }
     }
     return {answer["code"].get<unsigned>(), answer["text"].get<std::string>()};
@@ -149,9 +151,8 @@ class Asked {
     if (replay.is_complete()) return ask_replica(replay, name_);
     Replica replica;
     replica.name = name_;
-    replica.error =
-        hangs ? fmt::format("no answer within {} ms", limit.count())
-              : "what it answered is no server's answer";
+    replica.error = hangs ? fmt::format("no answer within {} ms", limit.count())
+                          : "what it answered is no server's answer";
     return replica;
   }
 
@@ -175,7 +176,8 @@ class Asked {
   std::vector<std::uint8_t> answers_;
 };
 
-/* Has it any transaction of a server that this one knows, in the same domain? */
+/* Has it any transaction of a server that this one knows, in the same domain?
+ */
 bool shares_history(const Replica &peer, const ThisServer &server) {
   for (const GtidState *state :
        {&peer.slave_pos, &peer.current_pos, &peer.binlog_state})
@@ -205,8 +207,8 @@ std::vector<Replica> ask_peers(const std::vector<std::string> &names,
         open.push_back({each.pipe(), POLLIN, 0});
         of.push_back(&each);
       }
-    const auto left = std::chrono::duration_cast<milliseconds>(
-        end - steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(end - steady_clock::now());
     if (open.empty() || left.count() <= 0) break;
     if (::poll(open.data(), open.size(), static_cast<int>(left.count())) < 0 &&
         errno != EINTR)
@@ -227,11 +229,13 @@ void check_peers(std::vector<Replica> *peers, const ThisServer &server) {
     else if (peer.server_id == server.id)
       peer.error = fmt::format(
           "it has server_id {}, which is that of this server: each server of a "
-          "group needs one of its own", server.id);
+          "group needs one of its own",
+          server.id);
     else if (!server.gtids.empty() && has_history(peer) &&
              !shares_history(peer, server))
-      peer.error = "it has nothing of this server's history: it is of another "
-                   "group, or was made anew";
+      peer.error =
+          "it has nothing of this server's history: it is of another "
+          "group, or was made anew";
   }
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "prestart/peers.h"
 
 #include <unistd.h>
@@ -48,7 +49,9 @@ std::vector<Replica> ask(const std::vector<std::string> &names,
                          milliseconds limit = milliseconds(20000)) {
   return ask_peers(
       names,
-      [](const std::string &name) { return std::make_unique<PeerSession>(name); },
+      [](const std::string &name) {
+        return std::make_unique<PeerSession>(name);
+      },
       limit);
 }
 

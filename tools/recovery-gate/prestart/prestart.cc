@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "prestart/prestart.h"
 
 #include <fmt/format.h>
@@ -86,11 +87,12 @@ class Prestart {
     return error;
   }
 
-  /* Nothing: no server has left anything here, and *error may say why that cannot
-     be known. */
+  /* Nothing: no server has left anything here, and *error may say why that
+     cannot be known. */
   std::optional<Advice> judge(std::string *error) {
     if (!find_data_directory(error)) return std::nullopt;
-    const Occupant before = find_occupant(findings_.directory, findings_.options);
+    const Occupant before =
+        find_occupant(findings_.directory, findings_.options);
     if (before.is_no_server && !has_state()) {
       complain("prestart: no server has run in " + findings_.directory.path +
                " yet: nothing is owed");
@@ -111,7 +113,8 @@ class Prestart {
         settings_.ask_peers == AskPeers::ALWAYS ||
         (settings_.ask_peers == AskPeers::CRASH && findings_.survey.crashed))
       advice = ask(std::move(advice));
-    const Occupant after = find_occupant(findings_.directory, findings_.options);
+    const Occupant after =
+        find_occupant(findings_.directory, findings_.options);
     if (!after.who.empty()) return running(after);
     return advice;
   }
@@ -150,8 +153,9 @@ class Prestart {
     Advice advice;
     advice.headline = "it cannot be known from outside what this server owes";
     advice.reasons = {trouble};
-    advice.steps = {"give it its binary log back, or rebuild it from the server "
-                    "that is the primary now"};
+    advice.steps = {
+        "give it its binary log back, or rebuild it from the server "
+        "that is the primary now"};
     return advice;
   }
 
@@ -175,14 +179,14 @@ class Prestart {
     const auto end = steady_clock::now() + settings_.peer_timeout;
     bool has_told = false;
     for (;;) {
-      const auto left = std::chrono::duration_cast<milliseconds>(
-          end - steady_clock::now());
+      const auto left =
+          std::chrono::duration_cast<milliseconds>(end - steady_clock::now());
       const bool is_last = left <= pause_between_questions;
-      findings_.replicas =
-          ask_peers(names, reach,
-                    settings_.peer_timeout.count() == 0
-                        ? answer
-                        : std::clamp(left, std::min(least_answer, answer), answer));
+      findings_.replicas = ask_peers(
+          names, reach,
+          settings_.peer_timeout.count() == 0
+              ? answer
+              : std::clamp(left, std::min(least_answer, answer), answer));
       leave_out_itself(&names);
       if (names.empty()) return unasked;
       check_peers(&findings_.replicas, findings_.server);
@@ -191,9 +195,10 @@ class Prestart {
       if (is_last || advice.verdict != Verdict::UNKNOWN || !may_become_clear())
         return advice;
       if (!has_told)
-        complain(fmt::format("prestart: {}; the peers are asked again for up to "
-                             "{} s", advice.headline,
-                             settings_.peer_timeout.count()));
+        complain(
+            fmt::format("prestart: {}; the peers are asked again for up to "
+                        "{} s",
+                        advice.headline, settings_.peer_timeout.count()));
       has_told = true;
       std::this_thread::sleep_for(pause_between_questions);
     }
@@ -265,14 +270,19 @@ class Prestart {
 };
 
 constexpr const char *description =
-    "Before a server starts: inspects its data directory and, when something is "
-    "owed,\nasks the other servers; then leaves the options with which it has to "
+    "Before a server starts: inspects its data directory and, when something "
+    "is "
+    "owed,\nasks the other servers; then leaves the options with which it has "
+    "to "
     "start, or has\nit not start";
 
 constexpr const char *footer =
-    "Run by the service manager, it writes the options into an environment file. "
-    "With a\ncommand after --, it runs that, with the options added. The server's "
-    "own options\nare read where the server reads them. Everything may be in the "
+    "Run by the service manager, it writes the options into an environment "
+    "file. "
+    "With a\ncommand after --, it runs that, with the options added. The "
+    "server's "
+    "own options\nare read where the server reads them. Everything may be in "
+    "the "
     "group [recovery-gate]\nof an option file.\n"
     "\n"
     "Examples:\n"
@@ -280,7 +290,8 @@ constexpr const char *footer =
     "  recovery-gate prestart --peers db1,db2,db3 -- mariadbd "
     "--datadir=/data\n"
     "\n"
-    "It ends with 0 where the server is to start; with a verdict of inspect where "
+    "It ends with 0 where the server is to start; with a verdict of inspect "
+    "where "
     "it is\nnot to; see the table in recovery-gate-tool.md.\n";
 
 }  // namespace
@@ -288,18 +299,19 @@ constexpr const char *footer =
 void add_prestart(CLI::App &tool, Invocation &invocation) {
   CLI::App *command = tool.add_subcommand("prestart", description);
   const auto given = std::make_shared<Given>();
-  command->add_option("--datadir", given->data_directory,
-                      "The data directory [as the server's options say]")
+  command
+      ->add_option("--datadir", given->data_directory,
+                   "The data directory [as the server's options say]")
       ->type_name("DIR");
   command
       ->add_option("--log-bin", given->log_bin,
                    "The binary logs [as the server's options say]")
       ->type_name("BASE");
   given->settings.declare(
-      *command, {"peers", "peer-user", "peer-password", "peer-timeout",
-                 "ask-peers", "on-start-as-primary", "on-start-as-replica",
-                 "on-rebuild", "on-unknown", "environment-file",
-                 "environment-variable"});
+      *command,
+      {"peers", "peer-user", "peer-password", "peer-timeout", "ask-peers",
+       "on-start-as-primary", "on-start-as-replica", "on-rebuild", "on-unknown",
+       "environment-file", "environment-variable"});
   command
       ->add_option("command", given->command,
                    "The server's command, after --: run it, with what is to be "

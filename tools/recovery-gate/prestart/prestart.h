@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #ifndef RECOVERY_GATE_TOOL_PRESTART_H
 #define RECOVERY_GATE_TOOL_PRESTART_H
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "prestart/server_command.h"
 
 #include <algorithm>
@@ -12,10 +13,10 @@ bool is_any_of(const std::string &text,
 
 /* Options that always have a value, which may be the next word. */
 bool needs_value(const std::string &name) {
-  return is_any_of(name, {"datadir", "port", "server-id", "user",
-                          "innodb-data-home-dir", "aria-log-dir-path",
-                          "master-info-file", "init-rpl-role",
-                          "recovery-gate-mode"});
+  return is_any_of(
+      name, {"datadir", "port", "server-id", "user", "innodb-data-home-dir",
+             "aria-log-dir-path", "master-info-file", "init-rpl-role",
+             "recovery-gate-mode"});
 }
 
 OptionLine line_of(const std::string &word) {
@@ -43,7 +44,8 @@ ServerCommand read_server_command(const std::vector<std::string> &words) {
     OptionLine line = line_of(word);
     if (needs_value(line.name) && !line.value && i + 1 < words.size())
       line.value = words[++i];
-    if (is_any_of(line.name, {"help", "version", "print-defaults", "bootstrap"}))
+    if (is_any_of(line.name,
+                  {"help", "version", "print-defaults", "bootstrap"}))
       command.starts_nothing = true;
     OptionFiles &files = command.files;
     if (line.name == "no-defaults") files.none = true;

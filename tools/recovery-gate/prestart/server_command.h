@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   The command that starts a server: which of its options matter here?
 */
@@ -18,8 +19,8 @@ struct ServerCommand {
   bool starts_nothing = false;
 };
 
-/* `words`: the program, and its options; others may come before it, as that of a
-   container's entry point. */
+/* `words`: the program, and its options; others may come before it, as that of
+   a container's entry point. */
 ServerCommand read_server_command(const std::vector<std::string> &words);
 
 }  // namespace recovery_gate::tool

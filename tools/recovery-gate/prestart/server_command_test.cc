@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 #include "prestart/server_command.h"
 
 #include <gmock/gmock.h>
@@ -15,8 +16,8 @@ std::vector<std::string> options_of(const std::vector<std::string> &words) {
 }
 
 TEST(ServerCommand, OptionsAreReadInEachForm) {
-  EXPECT_THAT(options_of({"mariadbd", "--datadir=/a", "--server_id", "7",
-                          "-h", "/b", "-P3307", "--log-bin", "--loose-x=1"}),
+  EXPECT_THAT(options_of({"mariadbd", "--datadir=/a", "--server_id", "7", "-h",
+                          "/b", "-P3307", "--log-bin", "--loose-x=1"}),
               ElementsAre("datadir=/a", "server-id=7", "datadir=/b",
                           "port=3307", "log-bin=(none)", "x=1"));
   EXPECT_THAT(options_of({"entry-point.sh", "mariadbd", "--port=1"}),
@@ -34,8 +35,8 @@ TEST(ServerCommand, WhatStartsNoServer) {
   EXPECT_FALSE(read_server_command({"mariadbd"}).starts_nothing);
   for (const char *option :
        {"--help", "-?", "--version", "-V", "--print-defaults", "--bootstrap"})
-    EXPECT_TRUE(read_server_command({"mariadbd", "--verbose", option})
-                    .starts_nothing)
+    EXPECT_TRUE(
+        read_server_command({"mariadbd", "--verbose", option}).starts_nothing)
         << option;
 }
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What tools/bench-door is made of.
 
     programs   load-server, stamp-acks and the operator's script, as they run

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How long after the replica's acknowledgement held clients have their answer.
 
 The replica is led to its primary through stamp-acks, which notes when an

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A primary with its semi-sync replica, and what an application sees of it."""
 
 from __future__ import annotations

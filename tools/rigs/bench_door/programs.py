@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The programs that a benchmark runs beside the servers, each to its end."""
 
 from __future__ import annotations

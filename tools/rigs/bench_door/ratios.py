@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Medians, and how far to trust them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How long after a crash an application is served, in three ways of restarting.
 
 Each time the primary is killed while a commit waits for its acknowledgement, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The gate when it is open, against no gate.
 
 Three primaries with a replica each are alike: one has the gate, two have not.

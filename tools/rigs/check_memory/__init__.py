@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What tools/check-memory is made of.
 
     checkers  the programs that watch a server, and what they report

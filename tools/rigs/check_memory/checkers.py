@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Programs that watch a server's memory or threads, and what they report.
 
 A server as Debian ships it is stripped and knows nothing of these programs. They

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Whether clients at the door leave anything behind in a server as it ships."""
 
 from __future__ import annotations

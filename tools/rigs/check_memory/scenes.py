@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a server with the gate goes through while it is watched."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A crowd of clients that press against the door, in a process of its own.
 
     tools/rigs/start door.crowd PORT CLIENTS WHAT

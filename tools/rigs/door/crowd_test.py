@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The door on a real server, with a crowd before it: the replica and the
 administrator get in all the same.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The door on real servers: who is held, for how long, and what ends it.
 
     tools/rigs/start door.held_test [STORY...]

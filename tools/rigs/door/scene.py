@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the tests of the door share: a primary whose gate is closed, and clients
 that speak the protocol byte by byte."""
 

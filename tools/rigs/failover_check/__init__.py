@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What tools/failover-check is made of.
 
     cluster   three servers with the gate, and what they show

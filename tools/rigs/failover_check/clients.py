@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Applications that do not know who the primary is.
 
 A writer tries one server after the other until one takes its rows; a reader

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Three servers, each with the gate or none."""
 
 from __future__ import annotations

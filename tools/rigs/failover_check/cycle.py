@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Cycles: what a seed decides, what happens, and what came of it."""
 
 from __future__ import annotations

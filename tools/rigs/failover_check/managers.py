@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Failover managers: what each does, statement by statement.
 
 The statements are those of the sources that each class names, in their order, as

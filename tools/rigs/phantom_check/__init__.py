@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What tools/phantom-check is made of.
 
     plan          what a seed decides: loads, faults and deaths, before anything runs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Application sessions that write, and read whenever they are admitted."""
 
 from __future__ import annotations

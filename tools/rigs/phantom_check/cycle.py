@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Carries plans out on a pair, and judges each crash."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Servers under an application's clients, whatever their roles."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The network between a replica and its primary, at our command."""
 
 from __future__ import annotations

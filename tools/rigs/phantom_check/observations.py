@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What clients wrote, saw confirmed and read, and what of it a loss takes.
 
 A row is judged whenever the primary is lost, by what the replica has then:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A primary and its semi-sync replica, and the roles they change."""
 
 from __future__ import annotations

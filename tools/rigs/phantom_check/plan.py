@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a seed decides. Nothing here depends on what happens in a run, so that
 the same seed gives the same faults, with the gate and without it."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The numbers of a run, and the table."""
 
 from __future__ import annotations

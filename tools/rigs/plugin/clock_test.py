@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A server whose machine's clock is set while its gate is closed.
 
     tools/rigs/start plugin.clock_test

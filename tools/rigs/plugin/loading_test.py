@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A server that is told to load the gate has all of it, or does not start.
 
     tools/rigs/start plugin.loading_test

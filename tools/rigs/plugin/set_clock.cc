@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
   For a server's LD_PRELOAD: the machine's clock as if somebody set it. The file
   that CLOCK_IS_OFF (environment) names holds by how many seconds it is off, and
-  may be written at any time. As in the kernel, who waits until a time of that clock
-  waits longer when it is set back; the monotonic clock is none of that.
+  may be written at any time. As in the kernel, who waits until a time of that
+  clock waits longer when it is set back; the monotonic clock is none of that.
 */
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /*
-  For a server's LD_PRELOAD: who tells systemd what has the text HOLD_BEFORE in it
-  (environment) stops for half a second before that, or after it with HOLD_AFTER,
-  and tells "X_HELD=1" when it begins to. So a test makes a race that a busy machine
-  makes now and then. The server tells it with sd_notify(), the plugin with sendto().
+  For a server's LD_PRELOAD: who tells systemd what has the text HOLD_BEFORE in
+  it (environment) stops for half a second before that, or after it with
+  HOLD_AFTER, and tells "X_HELD=1" when it begins to. So a test makes a race
+  that a busy machine makes now and then. The server tells it with sd_notify(),
+  the plugin with sendto().
 */
 #include <dlfcn.h>
 #include <sys/socket.h>
@@ -13,8 +15,8 @@
 #include <thread>
 
 static int notify(int unset_environment, const char *state) {
-  static const auto real =
-      reinterpret_cast<int (*)(int, const char *)>(::dlsym(RTLD_NEXT, "sd_notify"));
+  static const auto real = reinterpret_cast<int (*)(int, const char *)>(
+      ::dlsym(RTLD_NEXT, "sd_notify"));
   return real(unset_environment, state);
 }
 
@@ -32,8 +34,9 @@ extern "C" int sd_notify(int unset_environment, const char *state) {
   return result;
 }
 
-extern "C" ssize_t sendto(int socket, const void *message, size_t length, int flags,
-                          const sockaddr *address, socklen_t address_length) {
+extern "C" ssize_t sendto(int socket, const void *message, size_t length,
+                          int flags, const sockaddr *address,
+                          socklen_t address_length) {
   static const auto real =
       reinterpret_cast<decltype(&sendto)>(::dlsym(RTLD_NEXT, "sendto"));
   if (address != nullptr)

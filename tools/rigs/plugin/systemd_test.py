@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a server with the plugin tells systemd, which is a socket here.
 
     tools/rigs/start plugin.systemd_test

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The MariaDB client library, as the monitors of MaxScale and ProxySQL use it.
 
 Not the Python driver that the other tests talk through: what a monitor sees of

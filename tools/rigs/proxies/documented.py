@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The configuration in docs/proxies.md. The test uses what is written there,
 so that the two cannot differ."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A HAProxy of a test's own: without a service, a user or files outside of the
 test's folder."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the monitors of MaxScale and ProxySQL send to a server, and what they
 conclude, replayed: neither proxy is in Debian, so neither is run.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What proxies and probes see of a gate: docs/proxies.md, on real servers.
 
     tools/rigs/start proxies.proxies_test

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """build/recovery-gate against real servers."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """build/recovery-gate inspect against real servers.
 
     tools/rigs/start tool.inspect_test [--transcript] [STORY ...]

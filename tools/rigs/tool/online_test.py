@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """build/recovery-gate against real servers: status, wait and open.
 
     tools/rigs/start tool.online_test [--transcript]

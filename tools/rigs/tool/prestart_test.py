@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """build/recovery-gate prestart and wait --wake, on real servers.
 
     tools/rigs/start tool.prestart_test [STORY ...]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Three servers, each with the gate or none, connected in one way or another.
 
     script     what a cycle is made of: steps, each a verb of the runner

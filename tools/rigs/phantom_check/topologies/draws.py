@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a seed decides in a topology, beside its stories."""
 
 from __future__ import annotations

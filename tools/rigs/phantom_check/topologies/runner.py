@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Carries scripts out on three servers, and judges what clients read.
 
 The public methods from write() on are the verbs of a script. One that makes no

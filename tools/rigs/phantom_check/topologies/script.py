@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a script is made of."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The scripted cycles: ways in which a gate can be opened that owes something.
 In each, P has a row that no other server has, crashes, and then meets a replica
 that acknowledges much and does not have that row.

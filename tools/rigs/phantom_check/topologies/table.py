@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The topologies, by name."""
 
 from __future__ import annotations

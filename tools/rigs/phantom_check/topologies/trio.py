@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Three servers, and who follows whom."""
 
 from __future__ import annotations
