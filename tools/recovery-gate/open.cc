@@ -17,8 +17,7 @@ namespace {
 constexpr const char *footer =
     "Gives up the guarantee: what no replica has acknowledged becomes visible, "
     "and\nis lost if this server is lost. The server's error log says who "
-    "opened it. Asks on\na terminal; elsewhere it wants --yes. The account "
-    "needs "
+    "opened it. Asks on\na terminal; elsewhere it wants --yes. The account needs "
     "CONNECTION ADMIN and\nSUPER.\n"
     "\n"
     "A gate that is open already is left alone; with --yes, what is still in "

@@ -16,8 +16,7 @@ namespace {
 constexpr const char *footer =
     "For a script the exit code is enough: 0 open, 4 closed, 2 no connection, "
     "3 no\ngate. An account that the closed gate does not admit gets 4 as "
-    "well: any\naccount will do for a probe; one with CONNECTION ADMIN sees "
-    "the "
+    "well: any\naccount will do for a probe; one with CONNECTION ADMIN sees the "
     "page.\n"
     "\n"
     "Examples:\n"

@@ -83,8 +83,7 @@ void add_gate(const Look &look, const Surroundings &around,
   add(page, label::prepared, transactions_text(gate));
   if (around.mode == "OFF")
     add(page, label::mode,
-        "recovery_gate_mode is OFF: no client is kept out, and what is in "
-        "doubt "
+        "recovery_gate_mode is OFF: no client is kept out, and what is in doubt "
         "closes a later start");
 }
 

@@ -23,8 +23,7 @@ Failure build_mismatch(const std::string &built_release,
     if (probe.built_for != probe.found)
       return "this plugin was built for MariaDB " + built +
              " with another build configuration: " + probe.what +
-             " is laid out differently in this server; build the plugin from "
-             "the source and the "
+             " is laid out differently in this server; build the plugin from the source and the "
              "configuration of exactly this server";
   return {};
 }

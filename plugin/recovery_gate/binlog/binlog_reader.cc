@@ -32,12 +32,10 @@ constexpr std::size_t largest_plain_start = 8192;
 constexpr const char *no_binary_log =
     " is not a binary log: it does not begin with the magic bytes fe 62 69 6e";
 constexpr const char *torn_start =
-    " ends inside its first event: the server crashed when it had just begun "
-    "this "
+    " ends inside its first event: the server crashed when it had just begun this "
     "log, and no transaction is in it";
 constexpr const char *only_in_the_server =
-    " is encrypted: its events can only be read inside the server, which has "
-    "the "
+    " is encrypted: its events can only be read inside the server, which has the "
     "keys. Load the plugin there and query "
     "INFORMATION_SCHEMA.RECOVERY_GATE_XIDS";
 

@@ -47,8 +47,7 @@ constexpr Row row_of(S state) {
     case S::CLOSED_REPLICA:
       return CLOSED_ROW(
           "REPLICA", "no semi-sync replica is connected",
-          "Have a semi-sync replica connect: rpl_semi_sync_slave_enabled=ON "
-          "and "
+          "Have a semi-sync replica connect: rpl_semi_sync_slave_enabled=ON and "
           "START SLAVE there, then check SHOW SLAVE STATUS. Asynchronous "
           "replicas do not count. If no replica is left, SET GLOBAL "
           "recovery_gate_open_now=ON here opens the gate and gives up the "
@@ -67,26 +66,22 @@ constexpr Row row_of(S state) {
           "recovered; only an administrator can open the gate, with SET GLOBAL "
           "recovery_gate_open_now=ON",
           "Compare this server with its replicas. Then make another server the "
-          "primary, or open the gate manually, which gives up the guarantee: "
-          "SET "
+          "primary, or open the gate manually, which gives up the guarantee: SET "
           "GLOBAL recovery_gate_open_now=ON here, or recovery-gate open.");
     case S::CLOSED_PRIMARY:
-      return CLOSED_ROW("PRIMARY",
-                        "this server replicates from another one, and it is "
-                        "not known whether "
-                        "that one has what is in doubt",
-                        "Check SHOW ALL SLAVES STATUS here: once the primary "
-                        "can be asked, the "
-                        "gate opens by itself if it has everything.");
+      return CLOSED_ROW(
+          "PRIMARY",
+          "this server replicates from another one, and it is not known whether "
+          "that one has what is in doubt",
+          "Check SHOW ALL SLAVES STATUS here: once the primary can be asked, the "
+          "gate opens by itself if it has everything.");
     case S::CLOSED_DIVERGED:
       return CLOSED_ROW(
           "DIVERGED",
           "the server that this one replicates from lacks what is in doubt",
           "This server has transactions that its primary lacks. See which: "
-          "recovery-gate inspect. Bring the rows over to the primary, or "
-          "rebuild "
-          "this server from it. SET GLOBAL recovery_gate_open_now=ON here "
-          "gives up "
+          "recovery-gate inspect. Bring the rows over to the primary, or rebuild "
+          "this server from it. SET GLOBAL recovery_gate_open_now=ON here gives up "
           "the guarantee.");
     case S::OPEN_NOT_NEEDED:
       return OPEN_ROW("NOT_NEEDED", "this start had nothing to wait for");

@@ -134,10 +134,8 @@ void UpstreamWatch::announce(const UpstreamView &before,
   journal_.error(
       "this server has diverged: primary " + now.finding.why +
       ", which is in this server's binary log and on no replica that is known. "
-      "recovery-gate inspect shows the transactions. Bring the rows over to "
-      "that "
-      "server, or rebuild this one from it; SET GLOBAL "
-      "recovery_gate_open_now=ON "
+      "recovery-gate inspect shows the transactions. Bring the rows over to that "
+      "server, or rebuild this one from it; SET GLOBAL recovery_gate_open_now=ON "
       "opens the gate all the same");
 }
 

@@ -137,8 +137,7 @@ InDoubtStretch find_stretch(const StartFacts &facts,
     stretch.reservation = "perhaps more: " + facts.unprovable;
   else if (first_log.empty() && !facts.unsettled.empty())
     stretch.reservation =
-        "perhaps fewer: it is not known what replicas have acknowledged of "
-        "these "
+        "perhaps fewer: it is not known what replicas have acknowledged of these "
         "binary logs";
   else if (!first_log.empty() && !has_first)
     stretch.reservation =

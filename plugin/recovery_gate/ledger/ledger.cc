@@ -341,8 +341,7 @@ void Ledger::note_other_history(const GtidState &named) {
   journal_.warning(
       "a replica has named GTID " + to_string(named) +
       ", which has this server's "
-      "id and is not in its binary log: another history of this server has had "
-      "it. "
+      "id and is not in its binary log: another history of this server has had it. "
       "What replicas name counts from where they first connect from now on");
 }
 

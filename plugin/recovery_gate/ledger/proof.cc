@@ -59,8 +59,7 @@ const char reset_advice[] =
 
 std::string advice_to_compare(const OwedDomain &owed) {
   return "Check whether it has " + owed_text(owed) +
-         ". If not, rebuild it from a backup of this server, or set it back to "
-         "a "
+         ". If not, rebuild it from a backup of this server, or set it back to a "
          "position before " +
          to_string(owed.first) +
          ". If it has, open the gate with SET GLOBAL recovery_gate_open_now=ON";

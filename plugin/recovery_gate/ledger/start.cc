@@ -112,8 +112,7 @@ Ledger::Inheritance inherit(const Ledger &ledger, const Failure &unknown,
         "acknowledged, up to GTID " +
         lost;
     facts->unprovable =
-        "this server lacks them, and must not be the primary: it would use "
-        "their "
+        "this server lacks them, and must not be the primary: it would use their "
         "GTIDs once more. Make a server that has GTID " +
         lost + " the primary, and rebuild this one as its replica";
   }
@@ -177,10 +176,8 @@ std::string follow_up(const std::vector<std::string> &recovered,
   return has_expired(holds_owed) && facts->unprovable.empty()
              ? "the binary log " + holds_owed +
                    " has expired and was deleted at this "
-                   "start, and holds what is in doubt. A replica that lacks "
-                   "that "
-                   "cannot be sent it any more. One that names its last GTID "
-                   "has it"
+                   "start, and holds what is in doubt. A replica that lacks that "
+                   "cannot be sent it any more. One that names its last GTID has it"
              : std::string();
 }
 

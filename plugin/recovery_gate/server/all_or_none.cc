@@ -3,10 +3,10 @@
 
 #include "plugin_list.h"
 #include "recovery_hooks.h"
+#include "server_shutdown.h"
 #include "server_facts.h"
 #include "server_identity.h"
 #include "server_log.h"
-#include "server_shutdown.h"
 
 namespace recovery_gate {
 namespace {
@@ -28,8 +28,7 @@ int refuse(const std::string &why) {
   if (ends_the_start)
     line +=
         ". The server does not start without its gate; to run it without one, "
-        "remove plugin-load-add=ha_recovery_gate and all recovery_gate "
-        "options, "
+        "remove plugin-load-add=ha_recovery_gate and all recovery_gate options, "
         "or after INSTALL SONAME start it with recovery_gate=OFF";
   ServerLog().error(line);
   // Not left to recovery_gate=FORCE: whether that is set is only known in a
@@ -53,8 +52,7 @@ int follow_the_engine() {
     return 0;
   }
   return refuse(
-      "the plugin RECOVERY_GATE, which is the gate, did not load with the "
-      "others "
+      "the plugin RECOVERY_GATE, which is the gate, did not load with the others "
       "of its file; errors before this one may say why. Load all of them with "
       "plugin-load-add=ha_recovery_gate");
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
+#include <my_global.h>
 #include <fcntl.h>
 #include <log.h>
-#include <my_global.h>
 #include <rpl_mi.h>
 #include <slave.h>
 #include <sql_class.h>

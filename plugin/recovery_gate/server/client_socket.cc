@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
-#include <fcntl.h>
 #include <my_global.h>
+#include <fcntl.h>
 #include <mysqld.h>
 #include <scheduler.h>
 #include <sql_class.h>

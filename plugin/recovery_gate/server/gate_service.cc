@@ -10,8 +10,8 @@
 #include "connection_slots.h"
 #include "plugin_list.h"
 #include "recovery_gate/ledger/start.h"
-#include "server_facts.h"
 #include "server_shutdown.h"
+#include "server_facts.h"
 #include "server_start.h"
 #include "systemd.h"
 

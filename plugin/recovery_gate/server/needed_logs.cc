@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
-#include <fcntl.h>
-#include <log.h>
 #include <my_global.h>
+#include <fcntl.h>
 #include <sql_class.h>
+#include <log.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
-#include <handler.h>
 #include <my_global.h>
+#include <handler.h>
 #include <sql_class.h>
 
 #include "no_tables.h"

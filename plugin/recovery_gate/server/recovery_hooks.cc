@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
-#include <handler.h>
 #include <my_global.h>
 #include <mysql_version.h>
+#include <handler.h>
 #include <sql_class.h>
 #include <sql_plugin.h>
 
@@ -10,8 +10,8 @@
 
 #include "all_or_none.h"
 #include "binlog_decryption.h"
-#include "gate_service.h"
 #include "login_hook.h"
+#include "gate_service.h"
 #include "no_tables.h"
 #include "recovery_gate/gate/report.h"
 #include "recovery_gate/ledger/start.h"

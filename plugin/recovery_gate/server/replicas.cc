@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
-#include <log.h>
 #include <my_global.h>
 #include <mysqld.h>
+#include <sql_class.h>
+#include <log.h>
 #include <rpl_gtid.h>
 #include <rpl_rli.h>
-#include <sql_class.h>
 
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>

@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "needed_logs.h"
-#include "recovery_gate/base/journal.h"
 #include "recovery_gate/gate/acknowledgements.h"
+#include "recovery_gate/base/journal.h"
 #include "recovery_gate/ledger/proof.h"
+#include "needed_logs.h"
 #include "replicas.h"
 #include "semisync_list.h"
 #include "silent_replicas.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
-#include <log.h>
 #include <my_global.h>
 #include <sql_class.h>
+#include <log.h>
 
 #include "semisync_list.h"
 #include "server_private.h"

@@ -3,11 +3,11 @@
 #define _GNU_SOURCE 1  // dladdr1
 #endif
 #define MYSQL_SERVER 1
+#include <my_global.h>
+#include <mysql_version.h>
 #include <dlfcn.h>
 #include <link.h>
 #include <log.h>
-#include <my_global.h>
-#include <mysql_version.h>
 #include <semisync_master.h>
 #include <sql_class.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
-#include <log.h>
 #include <my_global.h>
+#include <log.h>
 
 #include <ctime>
 

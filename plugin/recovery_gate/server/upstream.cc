@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
-#include <log.h>
 #include <my_global.h>
+#include <log.h>
 #include <mysql.h>
 #include <mysql/plugin.h>
 #include <mysql/services.h>
@@ -224,14 +224,11 @@ void ServerUpstreams::mention_waiting_sessions() {
     return;
   mentioned_ = true;
   journal_.warning(
-      "replication waits for a semi-sync acknowledgement with each transaction "
-      "that "
+      "replication waits for a semi-sync acknowledgement with each transaction that "
       "it applies, for up to " +
       std::to_string(rpl_semi_sync_master_timeout) +
-      " ms (rpl_semi_sync_master_timeout), and no semi-sync replica of this "
-      "server is "
-      "connected. While it is a replica: SET GLOBAL "
-      "rpl_semi_sync_master_enabled=OFF");
+      " ms (rpl_semi_sync_master_timeout), and no semi-sync replica of this server is "
+      "connected. While it is a replica: SET GLOBAL rpl_semi_sync_master_enabled=OFF");
 }
 
 }  // namespace recovery_gate

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define MYSQL_SERVER 1
 #include <my_global.h>
-#include <sql_acl.h>
 #include <sql_class.h>
+#include <sql_acl.h>
 #include <sql_i_s.h>
 #include <sql_show.h>
 #include <table.h>

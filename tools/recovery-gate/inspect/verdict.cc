@@ -263,8 +263,7 @@ class Adviser {
   void unasked() {
     a_.verdict = Verdict::UNKNOWN;
     a_.headline =
-        "the gate will be closed; no other server was asked whether it has "
-        "taken "
+        "the gate will be closed; no other server was asked whether it has taken "
         "over without what is in doubt";
     a_.reasons.push_back(what_is_in_doubt());
     a_.reasons.push_back("as a primary it would wait for " +
@@ -288,8 +287,7 @@ class Adviser {
         "with an error before it acknowledges anything");
     tell_who_has();
     a_.steps.push_back(
-        "make the replica that has the most the primary, and rebuild this "
-        "server; "
+        "make the replica that has the most the primary, and rebuild this server; "
         "or start it, compare, and SET GLOBAL recovery_gate_open_now=ON");
   }
 
@@ -398,8 +396,7 @@ class Adviser {
           "most " +
           span(f_.doubt.at_most));
       a_.caveats.push_back(
-          "how much is cut off depends on what the engines still have "
-          "prepared, "
+          "how much is cut off depends on what the engines still have prepared, "
           "which only the server can see");
       if (f_.doubt.cuttable.count != 0 &&
           f_.doubt.at_most.count > f_.doubt.cuttable.count)

@@ -270,19 +270,14 @@ class Prestart {
 };
 
 constexpr const char *description =
-    "Before a server starts: inspects its data directory and, when something "
-    "is "
-    "owed,\nasks the other servers; then leaves the options with which it has "
-    "to "
+    "Before a server starts: inspects its data directory and, when something is "
+    "owed,\nasks the other servers; then leaves the options with which it has to "
     "start, or has\nit not start";
 
 constexpr const char *footer =
-    "Run by the service manager, it writes the options into an environment "
-    "file. "
-    "With a\ncommand after --, it runs that, with the options added. The "
-    "server's "
-    "own options\nare read where the server reads them. Everything may be in "
-    "the "
+    "Run by the service manager, it writes the options into an environment file. "
+    "With a\ncommand after --, it runs that, with the options added. The server's "
+    "own options\nare read where the server reads them. Everything may be in the "
     "group [recovery-gate]\nof an option file.\n"
     "\n"
     "Examples:\n"
@@ -290,8 +285,7 @@ constexpr const char *footer =
     "  recovery-gate prestart --peers db1,db2,db3 -- mariadbd "
     "--datadir=/data\n"
     "\n"
-    "It ends with 0 where the server is to start; with a verdict of inspect "
-    "where "
+    "It ends with 0 where the server is to start; with a verdict of inspect where "
     "it is\nnot to; see the table in recovery-gate-tool.md.\n";
 
 }  // namespace
