@@ -75,6 +75,8 @@ examples:
 # Of a cycle, and of a run: what it is about is in the first violation; the others
 # are mostly its kin.
 STORIES = 2
+# How many times as many crashes a control is given that has seen no phantom yet.
+PATIENCE = 10
 
 
 class Goal(NamedTuple):
@@ -85,11 +87,18 @@ class Goal(NamedTuple):
     seconds: float  # in any case
 
     def reached(self, tally: Tally) -> bool:
+        if not self.cycles and self._is_blind(tally):
+            return False
         if self.seconds and tally.seconds >= self.seconds and tally.cycles > 0:
             return True
         if self.cycles:
             return tally.cycles >= self.cycles
         return tally.crashes >= self.crashes
+
+    def _is_blind(self, tally: Tally) -> bool:
+        """A short control that has seen no phantom yet has only had no luck."""
+        most = PATIENCE * max(self.crashes, 1)
+        return not tally.gate and not tally.phantoms and tally.crashes < most
 
 
 class Check:
