@@ -42,6 +42,8 @@ class Upstreams {
   /* Asks each; empty: this server replicates from nobody. Takes seconds at
      most, and returns soon once cancel() was called. */
   virtual std::vector<UpstreamAnswer> ask() = 0;
+  /* The last of each source in this server's binary log, just before ask(). */
+  virtual GtidState written() = 0;
   /* For good. Any thread. */
   virtual void cancel() noexcept = 0;
 };
@@ -61,7 +63,8 @@ class UpstreamWatch {
   UpstreamWatch &operator=(const UpstreamWatch &) = delete;
 
   /* Call it once. `claims` says what is owed; it is called first, from the
-     thread, and may take long. Throws boost::thread_resource_error. */
+     thread, and again while it could not read the binary log, and may take
+     long. Throws boost::thread_resource_error. */
   void start(std::function<std::vector<Claim>()> claims);
   /* The thread ends soon: it is not needed any more. */
   void finish() noexcept;
@@ -81,6 +84,7 @@ class UpstreamWatch {
   const std::function<void()> changed_;
   const milliseconds shortest_;
   boost::thread thread_;
+  GtidState lacking_;           // in the error log last; the thread's
   mutable boost::mutex mutex_;  // guards the next
   UpstreamView view_;
 };

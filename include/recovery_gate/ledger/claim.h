@@ -13,6 +13,7 @@
 #define RECOVERY_GATE_CLAIM_H
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,12 @@ struct Claim {
   /* The last owed GTID of each source: whoever lacks one of them lacks
    * something. */
   GtidState last;
+  /* What this server wrote in all histories that are known. Whoever names more
+     of it has had another one. */
+  GtidState written;
+  /* These are no longer in this server's binary log, which had the others of
+     the source then: when it has more, it may have used the numbers again. */
+  std::optional<GtidState> left;
   /* Whose GTIDs are of this history: everybody's, or what the servers with
      these ids have applied; what they have logged may be older. */
   bool believed_of_all = true;
@@ -34,6 +41,9 @@ struct Claim {
   /* Empty: a server whose GTIDs are believed and that has them all, has
      everything. Else why that would not follow. */
   std::string uncertain;
+  /* That is so because the binary log could not be read; it may be the next
+   * time. */
+  bool is_unread = false;
 
   bool empty() const { return last.empty() && uncertain.empty(); }
 };
@@ -58,6 +68,8 @@ struct ServerGtids {
   GtidState logged;
   /* gtid_slave_pos: the last that it applied in each domain. */
   GtidState applied;
+  /* It is a replica of this server too, so it may still get what it lacks. */
+  bool is_being_sent = false;
 };
 
 enum class Possession {
@@ -83,9 +95,11 @@ struct Finding {
 bool operator==(const Finding &a, const Finding &b);
 
 /* Of several servers that this one replicates from: each owed GTID of each
-   claim has to be on one of them. No server: NOT_SHOWN. */
+   claim has to be on one of them. `written` is what is in this server's binary
+   log now. No server: NOT_SHOWN. */
 Finding find_among(const std::vector<Claim> &claims,
-                   const std::vector<ServerGtids> &servers);
+                   const std::vector<ServerGtids> &servers,
+                   const GtidState &written = {});
 
 }  // namespace recovery_gate
 

@@ -22,6 +22,9 @@ struct History {
   /* Up to these numbers an earlier history may have had other transactions; but
      not up to the others, which it has in common with this one. */
   GtidState earlier, common;
+  /* Part of an earlier history was not seen: in any domain it may have used
+     these numbers too, up to `unseen_numbers`. */
+  bool has_unseen = false;
   /* The replicas that have connected in this history, by server id, and for
      each domain and replica the number that it had when it did so first, if not
      0: what it names beyond that, it has from this history. */
@@ -36,14 +39,22 @@ struct History {
   GtidState passed_over;
 };
 
-/* More than can be written before anybody takes it down: so many numbers of any
-   domain may have been in use before. */
+/* More than can be written before anybody takes it down. */
 inline constexpr std::uint64_t unseen_numbers = 100000;
 
+/* Of a history that has ended: its last transactions, and how many more there
+   may have been in a domain. */
+struct Ended {
+  GtidState gtids;
+  std::uint64_t unseen = unseen_numbers;
+};
+
 /* The history goes on from where these were the last transactions, and another
-   went on from there up to those at least. */
-void branch_off(const GtidState &common, const GtidState &ended,
-                History *history);
+   went on from there. */
+void branch_off(const GtidState &common, const Ended &ended, History *history);
+
+/* Do numbers that a replica names mean something only from where it came in? */
+bool is_in_question(const History &history);
 
 /* Takes down that replicas were there, if they were not before, and which are
    behind. Returns whether there was anything new. */
@@ -67,8 +78,9 @@ bool is_believed(const History &history, const Numbers &numbers,
 
 inline bool operator==(const History &a, const History &b) {
   return a.known == b.known && a.earlier == b.earlier && a.common == b.common &&
-         a.replica_ids == b.replica_ids && a.replicas == b.replicas &&
-         a.behind == b.behind && a.passed_over == b.passed_over;
+         a.has_unseen == b.has_unseen && a.replica_ids == b.replica_ids &&
+         a.replicas == b.replicas && a.behind == b.behind &&
+         a.passed_over == b.passed_over;
 }
 
 }  // namespace recovery_gate

@@ -127,8 +127,11 @@ class Ledger {
     bool lost_all = false;
     /* The logs that the last run wrote begin as they did. */
     bool is_same_series = false;
-    /* Recovery has cut off the end of the last log. */
+    /* The last transactions before this start wrote any. */
+    GtidState recovered;
+    /* Recovery has cut off the end of the last log, which ended so. */
     bool was_cut = false;
+    Ended before_cut;
     /* There was a binary log before this start. */
     bool had_logs = false;
     /* What was settled, and so is on a replica, and is not in these logs any
@@ -192,7 +195,7 @@ class Ledger {
   ServerIds writers(const GtidState &gtids, bool receives) const;
   bool take(const BinlogSample &sample);
   void note_vanished(const BinlogSample &sample);
-  void begin_history(const GtidState &common, const GtidState &ended);
+  void begin_history(const GtidState &common, const Ended &ended);
   bool was_begun_anew(const BinlogSample &sample) const;
   void begin_anew(const BinlogSample &sample);
   Demand demand_for(const BinlogSample &sample) const;

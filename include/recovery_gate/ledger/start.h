@@ -7,6 +7,7 @@
 
     StartFacts facts;
     note_last_end(logs, &facts);          before recovery
+    note_what_may_be_cut(...);            the same, with init_rpl_role=SLAVE
     unknown = ledger.load(...);
     note_recovered_end(path, &facts);     after recovery
     inherit(ledger, unknown, ...);        before logs that have expired are
@@ -32,6 +33,12 @@ namespace recovery_gate {
 /* Was the newest of these logs closed properly? Nothing is noted when there are
    none. */
 void note_last_end(const std::vector<std::string> &logs, StartFacts *facts);
+
+/* Recovery is going to cut off what was not acknowledged (init_rpl_role=SLAVE):
+   notes what there is. `decryptor` may be null. Nothing is noted when the log
+   cannot be read to its end; then more than there was may have been cut off. */
+void note_what_may_be_cut(const std::string &newest_log,
+                          EventDecryptor *decryptor, StartFacts *facts);
 
 /* The end of `newest_log` is that of what recovery left. */
 void note_recovered_end(const std::string &newest_log, StartFacts *facts);

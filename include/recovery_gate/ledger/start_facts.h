@@ -43,6 +43,8 @@ struct StartFacts {
   Obligation carried_over;
   /* Empty, or what could not be found out. In doubt the gate closes. */
   std::string doubt;
+  /* The last transactions before this start wrote any. */
+  GtidState left;
   /* What a replica has and recovery has cut off here. */
   GtidState cut_off;
   /* Empty, or why no acknowledgement can prove anything at this start. */
@@ -55,6 +57,9 @@ struct StartFacts {
    */
   std::uint64_t size_before_recovery = 0;
   bool was_cut = false;
+  /* The last transactions before recovery, of which it may have cut some off;
+     empty when that was not read. */
+  std::optional<GtidState> before_cut;
   std::optional<std::uint32_t> recovered_identity;  // see binlog_identity()
   std::string recovered_gtid;
   /* The end of the log that was opened at this start: a semi-sync replica

@@ -74,12 +74,14 @@ void UpstreamWatch::run(const std::function<std::vector<Claim>()> &claims) {
       boost::this_thread::interruption_point();
       try {
         if (!knows) owed = claims();
-        knows = true;
+        knows = std::none_of(owed.begin(), owed.end(), [](const Claim &claim) {
+          return claim.is_unread;
+        });
         const UpstreamView before = view(), now = look(owed);
         interval = now == before ? std::min(interval * 2, longest_interval)
                                  : shortest_;
         // Whether it replicates costs nothing to find out.
-        if (!now.follows) interval = shortest_;
+        if (!now.follows && knows) interval = shortest_;
         if (!(now == before)) {
           announce(before, now);
           Lock lock(mutex_);
@@ -103,6 +105,7 @@ void UpstreamWatch::run(const std::function<std::vector<Claim>()> &claims) {
 }
 
 UpstreamView UpstreamWatch::look(const std::vector<Claim> &claims) {
+  const GtidState written = upstreams_.written();
   const std::vector<UpstreamAnswer> answers = upstreams_.ask();
   UpstreamView view;
   view.follows = !answers.empty();
@@ -115,7 +118,7 @@ UpstreamView UpstreamWatch::look(const std::vector<Claim> &claims) {
     else
       trouble += (trouble.empty() ? "" : "; ") + answer.trouble;
   }
-  view.finding = find_among(claims, servers);
+  view.finding = find_among(claims, servers, written);
   // Who cannot be asked may have what the others lack.
   if (!trouble.empty() && view.finding.possession != Possession::HAS)
     view.finding = {Possession::NOT_SHOWN, trouble, {}};
@@ -129,14 +132,15 @@ void UpstreamWatch::announce(const UpstreamView &before,
       now.finding.possession == Possession::NOT_SHOWN)
     journal_.note("waiting for PRIMARY: " + now.finding.why);
   if (now.finding.possession != Possession::LACKS ||
-      now.finding.lacking == before.finding.lacking)
+      now.finding.lacking == lacking_)
     return;
+  lacking_ = now.finding.lacking;
   journal_.error(
       "this server has diverged: primary " + now.finding.why +
-      ", which is in this server's binary log and on no replica that is known. "
-      "recovery-gate inspect shows the transactions. Bring the rows over to that "
-      "server, or rebuild this one from it; SET GLOBAL recovery_gate_open_now=ON "
-      "opens the gate all the same");
+      ", which this server has had and no replica that is known has. recovery-gate "
+      "inspect shows the transactions that are in its binary log. Bring the rows over "
+      "to that server, or rebuild this one from it; SET GLOBAL "
+      "recovery_gate_open_now=ON opens the gate all the same");
 }
 
 }  // namespace recovery_gate

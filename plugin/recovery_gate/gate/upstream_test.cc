@@ -42,6 +42,7 @@ class FakeUpstreams final : public Upstreams {
     if (answers.size() > 1) answers.pop_front();
     return next;
   }
+  GtidState written() override { return {{{0, 1}, 8}}; }
   void cancel() noexcept override { ++cancelled; }
 
   void then(std::vector<UpstreamAnswer> answer) {
@@ -117,6 +118,41 @@ TEST(UpstreamWatch, SaysOnceThatTheServersHaveDiverged) {
   EXPECT_THAT(
       scene.journal.errors().front(),
       tells("diverged", "db2:3306 (server_id 2) lacks GTID 0-1-8", "inspect"));
+}
+
+TEST(UpstreamWatch, DoesNotSayItAgainWhenOnlyTheConnectionWasAway) {
+  Scene scene;
+  scene.start();
+  scene.upstreams.then({has(7)});
+  scene.wait_for(Possession::LACKS);
+  scene.upstreams.then({trouble("cannot connect to db2:3306: no route")});
+  scene.wait_for(Possession::NOT_SHOWN);
+  scene.upstreams.then({has(7)});
+  scene.wait_for(Possession::LACKS);
+  scene.watch.stop();
+  EXPECT_THAT(scene.journal.errors(), SizeIs(1));
+}
+
+TEST(UpstreamWatch, BelievesNobodyWhoHasMoreThanThisServerHasWritten) {
+  Scene scene;
+  scene.start();
+  scene.upstreams.then({has(9)});
+  EXPECT_THAT(scene.wait_for(Possession::NOT_SHOWN).finding.why,
+              tells("later GTIDs than GTID 0-1-8", "older state"));
+  EXPECT_THAT(scene.journal.errors(), IsEmpty());
+}
+
+TEST(UpstreamWatch, ReadsTheBinaryLogAgainWhenThatFailed) {
+  Scene scene;
+  Owed unread;
+  unread.unknown = "no descriptor is free";
+  int failures = 2;
+  scene.watch.start([&]() -> std::vector<Claim> {
+    if (--failures >= 0) return {claim_of(unread, {}, History())};
+    return {owed_0_1_8};
+  });
+  scene.upstreams.then({has(8)});
+  scene.wait_for(Possession::HAS);
 }
 
 TEST(UpstreamWatch, WhoCannotBeAskedMayHaveWhatTheOthersLack) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/claim.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -18,27 +19,60 @@ std::string names_of(const std::vector<ServerGtids> &servers) {
   return names;
 }
 
-Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers) {
+std::uint64_t last_of(const GtidSource &source, const GtidState &gtids) {
+  const auto last = gtids.find(source);
+  return last == gtids.end() ? 0 : last->second;
+}
+
+/* Empty, or why a server that names a GTID need not have the transaction that
+   is owed: a clause. */
+std::string ambiguity(const Claim &claim, const GtidSource &source,
+                      const ServerGtids &server, const GtidState &now,
+                      const GtidState &written) {
+  const std::uint64_t number = claim.last.at(source);
+  const bool is_believed = claim.believed_of_all ||
+                           (claim.believed_of.count(server.server_id) != 0 &&
+                            covers(server.applied, source, number));
+  const bool is_again =
+      claim.left && last_of(source, now) != last_of(source, *claim.left);
+  // Its own transactions with the id that this server had then.
+  if (server.server_id == source.server_id || !is_believed || is_again)
+    return server.name + " names " + text_of({{source, number}}) +
+           ", which may be another transaction with the same number "
+           "(RESET MASTER, server_id, a tail that recovery cut off)";
+  const std::uint64_t most =
+      std::max(last_of(source, claim.written), last_of(source, written));
+  if (covers(server.logged, source, most + 1) ||
+      covers(server.applied, source, most + 1))
+    return server.name + " names later GTIDs than " +
+           text_of({{source, most}}) +
+           ", the last that this server has written: the data directory of one of "
+           "the two was put back to an older state";
+  return {};
+}
+
+/* `now` is in this server's log, `written` what it has had there besides. */
+Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers,
+                 const GtidState &now, const GtidState &written) {
   Finding finding;
   GtidState unclear;
-  std::string not_believed;
+  std::string ambiguous;
+  bool is_being_sent = false;
   for (const auto &[source, number] : claim.last) {
     bool has = false, may_have = false;
-    std::string named_by;
+    std::string why;
     for (const ServerGtids &server : servers) {
       const Possession one = possession(server, source, number);
-      // Its own transactions with the id that this server had then.
-      const bool is_its_own = source.server_id == server.server_id;
-      const bool counts =
-          !is_its_own && (claim.believed_of_all ||
-                          (claim.believed_of.count(server.server_id) != 0 &&
-                           covers(server.applied, source, number)));
-      has |= one == Possession::HAS && counts;
-      may_have |= one != Possession::LACKS;
-      if (one == Possession::HAS && !counts) named_by = server.name;
+      may_have |= one != Possession::LACKS || server.is_being_sent;
+      is_being_sent |= one == Possession::LACKS && server.is_being_sent;
+      if (one != Possession::HAS) continue;
+      const std::string doubt = ambiguity(claim, source, server, now, written);
+      has |= doubt.empty();
+      if (!doubt.empty()) why = doubt;
     }
-    if (!has && !named_by.empty()) not_believed = named_by;
-    if (!has) (may_have ? unclear : finding.lacking)[source] = number;
+    if (has) continue;
+    (may_have ? unclear : finding.lacking)[source] = number;
+    if (!why.empty()) ambiguous = why;
   }
   const std::string names = names_of(servers);
   const bool many = servers.size() > 1;
@@ -46,10 +80,11 @@ Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers) {
     finding.possession = Possession::LACKS;
     finding.why =
         names + (many ? " lack " : " lacks ") + text_of(finding.lacking);
-  } else if (!not_believed.empty()) {
-    finding.why = not_believed + " names " + text_of(unclear) +
-                  ", which may be another transaction with the same number "
-                  "(RESET MASTER, server_id, a tail that recovery cut off)";
+  } else if (!ambiguous.empty()) {
+    finding.why = ambiguous;
+  } else if (is_being_sent) {
+    finding.why = names + (many ? " lack " : " lacks ") + text_of(unclear) +
+                  ", and may still receive it as a replica of this server";
   } else if (!unclear.empty()) {
     finding.why = "the GTIDs of " + names + " do not show whether it has " +
                   text_of(unclear);
@@ -85,6 +120,7 @@ void add(const Finding &one, Finding *all) {
 
 Claim with_believers(Claim claim, const std::vector<Numbers> &all,
                      const History &history) {
+  claim.written = history.earlier;
   claim.believed_of = history.replica_ids;
   for (const Numbers &numbers : all) {
     claim.believed_of_all &= is_believed(history, numbers);
@@ -99,7 +135,8 @@ Claim with_believers(Claim claim, const std::vector<Numbers> &all,
 }  // namespace
 
 bool operator==(const Claim &a, const Claim &b) {
-  return a.last == b.last && a.believed_of_all == b.believed_of_all &&
+  return a.last == b.last && a.written == b.written && a.left == b.left &&
+         a.is_unread == b.is_unread && a.believed_of_all == b.believed_of_all &&
          a.believed_of == b.believed_of && a.uncertain == b.uncertain;
 }
 
@@ -115,6 +152,7 @@ Claim claim_of(const Owed &owed, const GtidState &unsettled,
     claim.last = unsettled;
     claim.uncertain = "what is in doubt cannot be read from the binary log (" +
                       owed.unknown + ")";
+    claim.is_unread = true;
     return claim;
   }
   claim.last = owed.gtids();
@@ -156,13 +194,18 @@ Possession possession(const ServerGtids &server, const GtidSource &source,
 }
 
 Finding find_among(const std::vector<Claim> &claims,
-                   const std::vector<ServerGtids> &servers) {
+                   const std::vector<ServerGtids> &servers,
+                   const GtidState &written) {
   Finding finding;
   if (servers.empty()) return finding;
+  GtidState all = written;
+  for (const Claim &claim : claims)
+    for (const auto &[source, number] : claim.last)
+      all[source] = std::max(all[source], number);
   finding.possession = Possession::HAS;
   for (const Claim &claim : claims)
-    if (!claim.empty()) add(find_one(claim, servers), &finding);
-  if (finding.why.empty()) finding = find_one({}, servers);
+    if (!claim.empty()) add(find_one(claim, servers, written, all), &finding);
+  if (finding.why.empty()) finding = find_one({}, servers, written, all);
   return finding;
 }
 

@@ -31,7 +31,7 @@ Possession of(const Claim &claim, const ServerGtids &upstream) {
 TEST(Claim, IsMadeGoodByTheLastGtid) {
   const Claim claim = claim_of(owed_in(0, 7, 8), {}, History());
   EXPECT_EQ(of(claim, server({{{0, self}, 8}})), Possession::HAS);
-  EXPECT_EQ(of(claim, server({{{0, self}, 9}, {{0, other}, 20}})),
+  EXPECT_EQ(of(claim, server({{{0, self}, 8}, {{0, other}, 20}})),
             Possession::HAS);
   EXPECT_EQ(of(claim, server({}, {{{0, self}, 8}})), Possession::HAS);
   EXPECT_EQ(of(claim, server({{{0, self}, 7}})), Possession::LACKS);
@@ -89,7 +89,7 @@ TEST(Claim, SaysNothingWhereTheLogCannotBeRead) {
 
 TEST(Claim, IsBelievedInThisHistoryOnly) {
   History history;
-  branch_off({}, {{{0, self}, 50}}, &history);
+  branch_off({}, {{{{0, self}, 50}}}, &history);
   Claim claim = claim_of(owed_in(0, 7, 8), {}, history);
   const Finding finding = find_among({claim}, {server({{{0, self}, 8}})});
   EXPECT_EQ(finding.possession, Possession::NOT_SHOWN);
@@ -112,6 +112,44 @@ TEST(Claim, IsUnknownWhereTheHistoryIs) {
   history.known = false;
   const Claim claim = claim_of(owed_in(0, 7, 8), {}, history);
   EXPECT_EQ(of(claim, server({{{0, self}, 8}})), Possession::NOT_SHOWN);
+}
+
+/* A data directory that was put back writes its numbers once more. */
+TEST(Claim, IsNotMadeGoodByWhoHasMoreThanWasEverWritten) {
+  const Claim claim = claim_of(owed_in(0, 7, 8), {}, History());
+  const ServerGtids more = server({{{0, self}, 9}});
+  const Finding finding = find_among({claim}, {more}, {{{0, self}, 8}});
+  EXPECT_EQ(finding.possession, Possession::NOT_SHOWN);
+  EXPECT_THAT(finding.why, HasSubstr("later GTIDs than GTID 0-1-8"));
+  EXPECT_EQ(of(claim, server({}, {{{0, self}, 9}})), Possession::NOT_SHOWN);
+  // An administrator has written that since.
+  EXPECT_EQ(find_among({claim}, {more}, {{{0, self}, 9}}).possession,
+            Possession::HAS);
+  // Recovery cut that off, and what is owed comes before.
+  History history;
+  branch_off({{{0, self}, 8}}, {{{{0, self}, 9}}, 0}, &history);
+  EXPECT_EQ(of(claim_of(owed_in(0, 7, 8), {}, history), more), Possession::HAS);
+}
+
+TEST(Claim, OfWhatIsNoLongerInTheLogEndsWhenTheLogGoesOn) {
+  Claim claim = claim_of({{{0, self}, 8}}, History());
+  claim.left = {{{0, self}, 6}};
+  const std::vector<ServerGtids> servers = {server({{{0, self}, 8}})};
+  EXPECT_EQ(find_among({claim}, servers, {{{0, self}, 6}}).possession,
+            Possession::HAS);
+  for (const std::uint64_t now : {7, 8, 9})
+    EXPECT_EQ(find_among({claim}, servers, {{{0, self}, now}}).possession,
+              Possession::NOT_SHOWN);
+}
+
+TEST(Claim, IsNotLackedByAServerThatMayStillReceiveIt) {
+  const Claim claim = claim_of(owed_in(0, 7, 8), {}, History());
+  ServerGtids replica = server({{{0, self}, 7}});
+  replica.is_being_sent = true;
+  const Finding finding = find_among({claim}, {replica});
+  EXPECT_EQ(finding.possession, Possession::NOT_SHOWN);
+  EXPECT_THAT(finding.why, HasSubstr("as a replica of this server"));
+  EXPECT_EQ(finding.lacking, GtidState());
 }
 
 TEST(Claim, SeveralServersTogetherMayHaveAll) {

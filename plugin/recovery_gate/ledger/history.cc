@@ -6,15 +6,14 @@
 
 namespace recovery_gate {
 
-void branch_off(const GtidState &common, const GtidState &ended,
-                History *history) {
-  const bool is_first = history->known && history->earlier.empty();
-  for (const auto &[source, number] : ended) {
+void branch_off(const GtidState &common, const Ended &ended, History *history) {
+  const bool is_first = !is_in_question(*history);
+  for (const auto &[source, number] : ended.gtids) {
     std::uint64_t &highest = history->earlier[source];
-    highest = std::max(highest, number + unseen_numbers);
+    highest = std::max(highest, number + ended.unseen);
   }
   // What began and ended between two looks has been there all the same.
-  if (ended.empty()) history->earlier.emplace(GtidSource{0, 0}, unseen_numbers);
+  history->has_unseen |= ended.unseen != 0;
   if (is_first) {
     history->common = common;
   } else {
@@ -26,6 +25,10 @@ void branch_off(const GtidState &common, const GtidState &ended,
     }
     history->common = std::move(still_common);
   }
+}
+
+bool is_in_question(const History &history) {
+  return !history.known || history.has_unseen || !history.earlier.empty();
 }
 
 bool add_arrivals(const History &arrived, History *history) {
@@ -65,10 +68,8 @@ bool is_believed(const History &history, const Numbers &numbers,
     return true;
   std::uint64_t earlier = std::numeric_limits<std::uint64_t>::max();
   if (history.known)
-    earlier = history.earlier.empty()
-                  ? 0
-                  : std::max(highest_in(history.earlier, numbers.domain),
-                             unseen_numbers);
+    earlier = std::max(highest_in(history.earlier, numbers.domain),
+                       history.has_unseen ? unseen_numbers : 0);
   std::uint64_t above = earlier;
   if (replica && history.replica_ids.count(*replica) != 0) {
     const auto arrived = history.replicas.find({numbers.domain, *replica});

@@ -22,11 +22,6 @@ constexpr std::size_t most_gtids_kept = 500;
 // What is written in a tenth of a second is less.
 constexpr std::uint64_t longest_walk = 64 << 20;
 
-/* Do numbers that a replica names mean something only from where it came in? */
-bool is_in_question(const History &history) {
-  return !history.known || !history.earlier.empty();
-}
-
 /* What is settled of the server's own and has gone, with the end of the log. */
 GtidState lacking(const Settled &settled, const ServerIds &own,
                   const GtidState &left) {
@@ -153,6 +148,7 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
         record_.running_since.file +
         " and later) is not in the binary log index any more: log_bin was "
         "changed, or logs were deleted or replaced";
+  found.recovered = start.gtids;
   const ServerIds ids =
       writers(start.gtids, may_have_received(on_disk_, start.receives));
   found.unsettled = find_unsettled(record_.settled, ids, logs, start.gtids);
@@ -180,9 +176,9 @@ void Ledger::decided(const Obligation &owed, const BinlogSample &start,
   // RESET MASTER was run without this plugin, a folder was restored. Or their
   // end is gone.
   if (found.had_record && !settled_counts_ && record_.settled)
-    begin_history(found.is_same_series ? start.gtids : GtidState(),
-                  record_.settled->gtids);
-  if (found.was_cut) begin_history(start.gtids, start.gtids);
+    begin_history(found.is_same_series ? found.recovered : GtidState(),
+                  {record_.settled->gtids});
+  if (found.was_cut) begin_history(found.recovered, found.before_cut);
   start_ = last_ = start;
   own_ids_ = {start.log.server_id};
   receives_ = start.receives;
@@ -335,7 +331,7 @@ void Ledger::note_other_history(const GtidState &named) {
   }
   if (is_known) return;
   record_.served = true;
-  begin_history({}, named);
+  begin_history({}, {named});
   worth_writing_ = true;
   write_not_before_ = clock_.now();
   journal_.warning(
@@ -546,7 +542,7 @@ void Ledger::begin_anew(const BinlogSample &sample) {
         "the binary log was reset before a replica was known to have "
         "acknowledged everything in it; that is given up");
   if (record_.obligation.open()) record_.obligation.provable = false;
-  begin_history({}, last_->gtids);
+  begin_history({}, {last_->gtids});
   record_.history.known = true;
   record_.acknowledged = {};
   record_.running_since = sample.end;
@@ -563,7 +559,7 @@ void Ledger::begin_anew(const BinlogSample &sample) {
 
 /* Whoever was sent the log that has ended may name its numbers for those of the
    one that begins. */
-void Ledger::begin_history(const GtidState &common, const GtidState &ended) {
+void Ledger::begin_history(const GtidState &common, const Ended &ended) {
   History &history = record_.history;
   if (record_.served) branch_off(common, ended, &history);
   history.replica_ids.clear();

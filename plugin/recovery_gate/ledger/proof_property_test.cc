@@ -681,7 +681,7 @@ class RandomHistory {
   };
 
   void begin_anew() {
-    branch_off({}, last_gtids_, &history_);
+    branch_off({}, {last_gtids_}, &history_);
     history_.known = true;
     history_.replica_ids.clear();
     history_.replicas.clear();
@@ -731,13 +731,13 @@ class RandomHistory {
         known &= history_.earlier.count(source) != 0 &&
                  history_.earlier.at(source) >= number;
       if (!known) {
-        branch_off({}, arrivals.earlier, &history_);
+        branch_off({}, {arrivals.earlier}, &history_);
         history_.replica_ids.clear();
         history_.replicas.clear();
         history_.behind.clear();
       }
     }
-    if (history_.known && history_.earlier.empty()) {
+    if (!is_in_question(history_)) {
       arrivals.replica_ids.clear();
       arrivals.replicas.clear();
     }

@@ -373,6 +373,7 @@ TEST_F(ProofTest, RemembersWhatReplicasWereServedFromBehind) {
 
 TEST_F(ProofTest, IsNotGivenByNumbersOfAnEarlierHistoryInAnyDomain) {
   history.earlier = {{{7, 1}, 100010}};
+  history.has_unseen = true;
   connect(2, "0-1-5");
   EXPECT_FALSE(ask_after(header).proven);
 }

@@ -6,6 +6,8 @@
 #include <system_error>
 
 #include "recovery_gate/binlog/binlog_file.h"
+#include "recovery_gate/binlog/byte_source.h"
+#include "recovery_gate/binlog/transaction_scanner.h"
 #include "recovery_gate/ledger/owed.h"
 
 namespace recovery_gate {
@@ -69,6 +71,31 @@ void note_last_end(const std::vector<std::string> &logs, StartFacts *facts) {
   if (newest.error) facts->doubt = newest.error.text();
 }
 
+void note_what_may_be_cut(const std::string &newest_log,
+                          EventDecryptor *decryptor, StartFacts *facts) {
+  FileSource source;
+  if (source.open(newest_log) || size_of(newest_log) > most_read_at_start)
+    return;
+  ScanOptions options;
+  options.decryptor = decryptor;
+  GtidState written;
+  const auto add = [&written](const Transaction &transaction) {
+    if (!transaction.gtid) return true;
+    const Gtid &gtid = *transaction.gtid;
+    std::uint64_t &highest = written[{gtid.domain, gtid.server_id}];
+    highest = std::max(highest, gtid.sequence);
+    return true;
+  };
+  const ScanResult log = scan(source, options, add);
+  if (log.error || log.tail == Tail::DAMAGED || !log.gtids_before) return;
+  if (log.unfinished) add(*log.unfinished);
+  for (const auto &[of_before, number] : *log.gtids_before) {
+    std::uint64_t &highest = written[of_before];
+    highest = std::max(highest, number);
+  }
+  facts->before_cut = std::move(written);
+}
+
 void note_recovered_end(const std::string &newest_log, StartFacts *facts) {
   if (newest_log.empty()) return;
   const BinlogFileFacts log = read_binlog_end(newest_log);
@@ -92,7 +119,10 @@ Ledger::Inheritance inherit(const Ledger &ledger, const Failure &unknown,
       starts_of(ledger.relevant_logs(logs), start, &doubt);
   Ledger::Inheritance found = ledger.recovered(starts, start, facts->crashed);
   found.was_cut = facts->was_cut;
+  found.before_cut =
+      facts->before_cut ? Ended{*facts->before_cut, 0} : Ended{start.gtids};
   facts->carried_over = found.obligation;
+  facts->left = found.recovered;
   facts->crashed |= found.obligation.debt == Debt::CRASH;
   facts->unclean = found.unclean;
   if (!found.lost_track.empty()) doubt = found.lost_track;
@@ -187,6 +217,7 @@ std::vector<Claim> claims_of(const StartFacts &facts, const Owed &owed,
   std::vector<Claim> claims;
   if (!facts.cut_off.empty()) {
     claims.push_back(claim_of(facts.cut_off, recorded));
+    claims.back().left = facts.left;
   } else if (!lost.empty()) {
     Claim claim;
     claim.last = facts.unsettled;

@@ -76,6 +76,65 @@ TEST_F(StartFactsTest, NotesTheEndOfTheLastCompleteEvent) {
   EXPECT_EQ(facts.recovered_identity, binlog_identity(path, end.offset));
 }
 
+/* Numbers that recovery cut off, and no others, may mean two transactions. */
+class CutTest : public StartFactsTest {
+ protected:
+  CutTest() {
+    binlog.set_serves(true);
+    ledger.look(binlog, true);
+    binlog.write_own();
+    left = binlog.gtids();
+    end = binlog.position().offset;
+    binlog.write_own();
+    binlog.write_own();
+    log = binlog.paths().back();
+    note_last_end({log}, &facts);
+  }
+
+  History history_after() {
+    binlog.truncate(end, left);
+    note_recovered_end(log, &facts);
+    binlog.start(1);
+    const Ledger::Inheritance found =
+        inherit(ledger, {}, binlog.paths(), {}, binlog.now(), nullptr, &facts);
+    binlog.write_own();  // by recovery: it has a number that was cut off
+    ledger.decided({}, binlog.now(), false, found);
+    return ledger.record().history;
+  }
+
+  GtidState left;
+  std::uint64_t end = 0;
+  std::string log;
+};
+
+TEST_F(CutTest, LeavesTheNumbersInQuestionThatWereThere) {
+  note_what_may_be_cut(log, nullptr, &facts);
+  const History history = history_after();
+  EXPECT_EQ(to_string(history.earlier), "0-1-3");
+  EXPECT_EQ(to_string(history.common), "0-1-1");
+  EXPECT_FALSE(history.has_unseen);
+  EXPECT_TRUE(is_believed(history, {0, 1, 1}));
+  EXPECT_FALSE(is_believed(history, {0, 2, 2}));
+  EXPECT_FALSE(is_believed(history, {0, 3, 5}));
+  EXPECT_TRUE(is_believed(history, {0, 4, 4}));
+  EXPECT_TRUE(is_believed(history, {7, 1, 1}));
+}
+
+TEST_F(CutTest, LeavesWhatWasTornInQuestionToo) {
+  std::filesystem::resize_file(log, std::filesystem::file_size(log) - 1);
+  note_what_may_be_cut(log, nullptr, &facts);
+  EXPECT_EQ(to_string(facts.before_cut.value()), "0-1-2");
+}
+
+TEST_F(CutTest, LeavesMoreInQuestionWhenTheLogWasNotRead) {
+  const History history = history_after();
+  EXPECT_TRUE(history.has_unseen);
+  EXPECT_FALSE(is_believed(history, {0, 4, 4}));
+  EXPECT_FALSE(is_believed(history, {7, 1, 1}));
+  note_what_may_be_cut("no-such-log", nullptr, &facts);
+  EXPECT_EQ(facts.before_cut, std::nullopt);
+}
+
 TEST_F(StartFactsTest, OwesWhatWasWrittenAfterTheSettledPlace) {
   binlog.write_own();
   binlog.start(1);

@@ -20,10 +20,10 @@ namespace recovery_gate {
 namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
-constexpr char first_line[] = "recovery-gate-state 3\n";
+constexpr char first_line[] = "recovery-gate-state 4\n";
 constexpr std::size_t at_version = sizeof "recovery-gate-state " - 1;
 /* The oldest that is read had no history in it. */
-constexpr char first_with_history = '3', oldest = '2';
+constexpr char first_with_unseen = '4', first_with_history = '3', oldest = '2';
 
 constexpr const char *debt_names[] = {"none", "crash", "shutdown",
                                       "carried-over"};
@@ -214,8 +214,9 @@ std::string encode(const Record &record) {
       to_string(settled.gtids) + "\nother-server-ids " +
       ids_text(record.other_server_ids) + "\nreceived " +
       yes_or_no(record.received) + "\nserved " + yes_or_no(record.served) +
-      "\nhistory-known " + yes_or_no(record.history.known) + "\nearlier-gtid " +
-      to_string(record.history.earlier) + "\ncommon-gtid " +
+      "\nhistory-known " + yes_or_no(record.history.known) +
+      "\nhistory-unseen " + yes_or_no(record.history.has_unseen) +
+      "\nearlier-gtid " + to_string(record.history.earlier) + "\ncommon-gtid " +
       to_string(record.history.common) + "\nreplica-ids " +
       ids_text(record.history.replica_ids) + "\nreplica-gtid " +
       to_string(record.history.replicas) + "\nbehind-ids " +
@@ -271,7 +272,11 @@ Failure decode(const std::string &content, Record *record) {
     read.received = lines.yes_or_no("received");
     read.served = lines.yes_or_no("served");
     read.history.known = lines.yes_or_no("history-known");
+    if (version >= first_with_unseen)
+      read.history.has_unseen = lines.yes_or_no("history-unseen");
     read.history.earlier = lines.gtids("earlier-gtid");
+    if (version < first_with_unseen)
+      read.history.has_unseen = !read.history.earlier.empty();
     read.history.common = lines.gtids("common-gtid");
     read.history.replica_ids = parse_ids(lines.value("replica-ids"), &lines);
     read.history.replicas = lines.gtids("replica-gtid");

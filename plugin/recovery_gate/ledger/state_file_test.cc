@@ -145,6 +145,7 @@ TEST(StateFileBytes, AreReadAsTheyWereWritten) {
       [](Record &record) { record.received = true; },
       [](Record &record) { record.served = false; },
       [](Record &record) { record.history.known = false; },
+      [](Record &record) { record.history.has_unseen = true; },
       [](Record &record) {
         record.history.earlier = {{{0, 1}, 100042}};
       },
@@ -172,13 +173,14 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
   Record example = full();
   example.other_server_ids = {7};
   example.history.earlier = {{{0, 1}, 100057}};
+  example.history.has_unseen = true;
   example.history.common = {{{0, 1}, 4}};
   example.history.replica_ids = {2, 3};
   example.history.replicas = {{{0, 3}, 11}};
   example.history.behind = {3};
   example.history.passed_over = {{{0, 9}, 8}};
   EXPECT_EQ(encode(example),
-            "recovery-gate-state 3\n"
+            "recovery-gate-state 4\n"
             "obligation carried-over\n"
             "provable yes\n"
             "file bin.000002\n"
@@ -199,17 +201,18 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
             "received no\n"
             "served yes\n"
             "history-known yes\n"
+            "history-unseen yes\n"
             "earlier-gtid 0-1-100057\n"
             "common-gtid 0-1-4\n"
             "replica-ids 2,3\n"
             "replica-gtid 0-3-11\n"
             "behind-ids 3\n"
             "passed-gtid 0-9-8\n"
-            "crc32 5dcc67fe\n");
+            "crc32 20de5a55\n");
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
-  EXPECT_EQ(encode(Record()), with_checksum("recovery-gate-state 3\n"
+  EXPECT_EQ(encode(Record()), with_checksum("recovery-gate-state 4\n"
                                             "obligation none\n"
                                             "provable yes\n"
                                             "file \n"
@@ -230,6 +233,7 @@ TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
                                             "received no\n"
                                             "served yes\n"
                                             "history-known yes\n"
+                                            "history-unseen no\n"
                                             "earlier-gtid \n"
                                             "common-gtid \n"
                                             "replica-ids \n"
@@ -242,12 +246,28 @@ TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
 TEST(StateFileBytes, OfTheVersionBeforeAreReadAndLeaveTheHistoryInDoubt) {
   std::string old = encode(full());
   old = old.substr(0, old.find("received "));
-  old[old.find('3')] = '2';
+  old[old.find('4')] = '2';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   Record expected = full();
   expected.history.known = false;
   EXPECT_EQ(read, expected);
+}
+
+/* Then every history that had ended may have used more than is on record. */
+TEST(StateFileBytes, OfVersion3DoNotSayWhetherAllWasSeen) {
+  for (const bool had_another : {true, false}) {
+    Record expected = full();
+    if (had_another) expected.history.earlier = {{{0, 1}, 100057}};
+    std::string old = encode(expected);
+    old.erase(old.find("history-unseen"), sizeof "history-unseen no");
+    old.erase(old.find("crc32 "));
+    old[old.find('4')] = '3';
+    Record read;
+    EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
+    expected.history.has_unseen = had_another;
+    EXPECT_EQ(read, expected);
+  }
 }
 
 TEST(StateFileBytes, SayWhatIsOwedInTheWordsOfTheDocument) {
@@ -353,7 +373,7 @@ TEST(StateFileBytes, AreRefusedWhenALineIsNotWhatItShouldBe) {
 
 TEST(StateFileBytes, SayWhenTheyAreOfAnotherVersionOrNotOurs) {
   std::string later = encode(owing);
-  later.replace(later.find(" 3\n"), 3, " 4\n");
+  later.replace(later.find(" 4\n"), 3, " 5\n");
   EXPECT_THAT(refused(later), HasSubstr("another version"));
   EXPECT_THAT(refused(with_checksum("recovery-gate-state 1\nobligation open\n"
                                     "file bin.000002\noffset 662\n"

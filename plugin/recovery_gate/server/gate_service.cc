@@ -124,7 +124,7 @@ void GateService::decide(Mode mode, StartFacts facts) {
     if (facts.read_owed)
       read = replicas_.read_owed(demand, longest_owed_stretch);
     // Before the waiting thread, which ends it when the gate opens.
-    upstream_watch_.start([this, facts, demand, recorded, history, read] {
+    watch_upstream([this, facts, demand, recorded, history, read] {
       return claims_of(
           facts,
           read ? *read : replicas_.read_owed(demand, longest_owed_stretch),
@@ -139,6 +139,19 @@ void GateService::let_be(const std::string &why) {
   StartFacts facts;
   facts.unguarded = why;
   gate.decide(Mode::OFF, facts, SemisyncView());
+}
+
+/* The gate does without: a replica can still open it. */
+void GateService::watch_upstream(
+    std::function<std::vector<Claim>()> claims) try {
+  upstream_watch_.start(std::move(claims));
+} catch (const boost::thread_resource_error &failure) {
+  log.error(
+      std::string("no thread for asking the servers that this one replicates "
+                  "from (") +
+      failure.what() +
+      "): that one of them has what is in doubt will not be noticed before "
+      "the next start");
 }
 
 /* The gate does without its ledger's keeper: what is on disk only says more is

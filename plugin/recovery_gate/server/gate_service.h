@@ -88,6 +88,7 @@ class GateService final : public Host, private Kept {
  private:
   GateService();
 
+  void watch_upstream(std::function<std::vector<Claim>()> claims);
   void keep();
   InDoubt in_doubt(const std::function<bool()> &cancelled);
 

@@ -206,6 +206,9 @@ void look_at_last_shutdown() {
   if (logs.empty()) return;
   start.newest_log = logs.back();
   note_last_end(logs, &start.facts);
+  if (!start.facts.crashed || !may_cut_logs()) return;
+  ServerDecryptor decryptor;
+  note_what_may_be_cut(start.newest_log, &decryptor, &start.facts);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <my_global.h>
 #include <log.h>
 #include <mysqld.h>
+#include <repl_failsafe.h>
 #include <rpl_gtid.h>
 #include <sql_class.h>
 #include <wsrep_on.h>
@@ -24,6 +25,8 @@ Failure cannot_guard() {
 bool is_bootstrap() { return opt_bootstrap; }
 
 bool is_initialising() { return current_thd == nullptr; }
+
+bool may_cut_logs() { return rpl_status == RPL_IDLE_SLAVE; }
 
 bool has_no_accounts() { return opt_noacl; }
 

@@ -22,6 +22,9 @@ bool is_bootstrap();
 /* The server itself initialises its plugins, at its start; not INSTALL, which
    is a session's, even when it is in init_file. In a server of any release. */
 bool is_initialising();
+/* Crash recovery cuts off the end of the binary log that no engine has
+   committed (init_rpl_role=SLAVE). Until recovery has begun. */
+bool may_cut_logs();
 /* --skip-grant-tables: nobody can be told from an administrator. */
 bool has_no_accounts();
 /* This start's binary log is open: recovery is over, and there may be clients.

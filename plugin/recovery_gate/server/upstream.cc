@@ -158,13 +158,36 @@ std::string read_answer(const Link &link, ServerGtids *server) {
   return {};
 }
 
-/* Then the same numbers may be in use again. */
-bool was_written_after_reset() {
-  if (mysql_bin_log.get_reset_master_count() == 0) return false;
+GtidState logged_here() {
   BinlogPosition end;
   GtidState gtids;
   read_binlog_state(&end, &gtids);
-  return !gtids.empty();
+  return gtids;
+}
+
+/* Then the same numbers may be in use again. */
+bool was_written_after_reset() {
+  return mysql_bin_log.get_reset_master_count() != 0 && !logged_here().empty();
+}
+
+struct Receiver {
+  const std::uint32_t server_id;
+  bool is_there = false;
+};
+
+my_bool note_receiver(THD *thd, Receiver *receiver) {
+  mysql_mutex_lock(&thd->LOCK_thd_data);
+  receiver->is_there |= thd->get_command() == COM_BINLOG_DUMP &&
+                        thd->variables.server_id == receiver->server_id;
+  mysql_mutex_unlock(&thd->LOCK_thd_data);
+  return 0;
+}
+
+/* Is this server's binary log being sent to it? */
+bool sends_to(std::uint32_t server_id) {
+  Receiver receiver{server_id};
+  server_threads.iterate(note_receiver, &receiver);
+  return receiver.is_there;
 }
 
 }  // namespace
@@ -176,6 +199,8 @@ bool ServerUpstreams::begin() {
 }
 
 void ServerUpstreams::end() { end_server_thread(); }
+
+GtidState ServerUpstreams::written() { return logged_here(); }
 
 void ServerUpstreams::cancel() noexcept {
   cancelled_ = true;
@@ -209,6 +234,7 @@ std::vector<UpstreamAnswer> ServerUpstreams::ask() {
       answer.trouble =
           "after RESET MASTER something was written here, so GTIDs of " +
           answer.server.name + " need not be those in doubt";
+    answer.server.is_being_sent = sends_to(answer.server.server_id);
     answers.push_back(std::move(answer));
   }
   if (!answers.empty()) mention_waiting_sessions();

@@ -28,6 +28,7 @@ class ServerUpstreams final : public Upstreams {
   bool begin() override;
   void end() override;
   std::vector<UpstreamAnswer> ask() override;
+  GtidState written() override;
   void cancel() noexcept override;
 
  private:
