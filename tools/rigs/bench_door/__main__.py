@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Callable
 
 from rigs import PROJECT
-from rigs.bench_door import opening, restart, unnoticed
+from rigs.bench_door import instructions, opening, restart, unnoticed
 from rigs.bench_door.pair import Bench
 from rigs.servers import (
     Interrupted,
@@ -31,12 +31,16 @@ Measures what the gate costs, on throw-away servers on loopback.
   restart   A whole restart after a crash: from the start of mariadbd to the
             application's first answer; without a gate, with it, and with a script
             that keeps the application out instead.
+  instructions
+            When it is open: what a connection and a statement cost the server in
+            instructions, counted by callgrind; only when asked for.
 
 Prints a table in Markdown for each. What is compared is measured in turn, in many
 short runs, since other things happen on a machine meanwhile: a ratio is of runs
 that followed each other. Times and rates are this machine's."""
 
-PARTS = ("open", "opening", "restart")
+USUAL = ("open", "opening", "restart")
+PARTS = (*USUAL, "instructions")
 
 
 def run_open(bench: Bench, arguments: argparse.Namespace) -> tuple[str, object]:
@@ -86,10 +90,23 @@ def run_restart(bench: Bench, arguments: argparse.Namespace) -> tuple[str, objec
     )
 
 
+def run_instructions(
+    bench: Bench, arguments: argparse.Namespace
+) -> tuple[str, object]:
+    counts = instructions.measure(bench, arguments.connections)
+    return (
+        "Instructions of the server in user space, the mean of"
+        f" {arguments.connections} connections one after the other:\n\n"
+        + instructions.report(counts),
+        [vars(one) for one in counts],
+    )
+
+
 RUN: dict[str, Callable[[Bench, argparse.Namespace], tuple[str, object]]] = {
     "open": run_open,
     "opening": run_opening,
     "restart": run_restart,
+    "instructions": run_instructions,
 }
 
 
@@ -148,7 +165,7 @@ def parse_arguments() -> argparse.Namespace:
             help=f"{text} (default: %(default)s)",
         )
 
-    add("--parts", one_of(PARTS), ",".join(PARTS), "what to measure")
+    add("--parts", one_of(PARTS), ",".join(USUAL), "what to measure")
     add(
         "--workloads",
         one_of(tuple(unnoticed.WORKLOADS)),
@@ -162,6 +179,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--openings", positive, 50, "opening: with one client")
     add("--crowd", positive, 1000, "opening: how many clients are a crowd")
     add("--crowd-openings", int, 15, "opening: with a crowd")
+    add("--connections", positive, 400, "instructions: how many")
     add("--restarts", positive, 15, "restart: rounds, of three restarts each")
     parser.add_argument(
         "--raw", type=Path, metavar="FILE", help="also write all values, as JSON"
