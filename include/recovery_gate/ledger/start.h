@@ -1,25 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-  From what is on disk to the facts on which Gate::decide() decides.
+  One start of the server, from what is on disk to the facts on which
+  Gate::decide() decides, and to what the ledger makes of that.
 
-  The plugin goes through these while the server starts, and the command-line
-  tool before it does, so that the one foretells what the other will do:
+  The plugin goes through it while the server starts, and the command-line tool
+  before it does, so that the one foretells what the other will do:
 
-    StartFacts facts;
-    note_last_end(logs, &facts);          before recovery
-    note_what_may_be_cut(...);            the same, with init_rpl_role=SLAVE
-    unknown = ledger.load(...);
-    note_recovered_end(path, &facts);     after recovery
-    inherit(ledger, unknown, ...);        before logs that have expired are
-  deleted follow_up(...);                       the start's own log is open
-    gate.decide(mode, facts, ...);
+    Start start(ledger);
+    start.begin(...);        before recovery
+    start.note_what_may_be_cut(...);    the same, with init_rpl_role=SLAVE
+    start.recovered(...);    after recovery
+    start.inherit(...);      before logs that have expired are deleted
+    start.opened(...);       the start's own log is open
+    gate.decide(mode, start.facts(), ...);
+    start.decided(...);
+
+  The tool ends with inherit() and the gate's decision, and changes nothing on
+  disk. Where inherit() was not called, opened() does what it would have done.
 
   Paths are as the binary log index has them, oldest first, and have to lead to
-  the logs from the current folder. Files are only read.
+  the logs from the current folder; with them goes why they are not all logs, if
+  so. Logs are only read.
+
+  For one thread at a time. After decided() nothing changes any more, and any
+  thread may ask.
 */
 #ifndef RECOVERY_GATE_START_H
 #define RECOVERY_GATE_START_H
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,56 +39,89 @@
 
 namespace recovery_gate {
 
-/* Was the newest of these logs closed properly? Nothing is noted when there are
-   none. */
-void note_last_end(const std::vector<std::string> &logs, StartFacts *facts);
+class Start {
+ public:
+  /* The ledger must outlive it. */
+  explicit Start(Ledger &ledger) : ledger_(ledger) {}
 
-/* Recovery is going to cut off what was not acknowledged (init_rpl_role=SLAVE):
-   notes what there is. `decryptor` may be null. Nothing is noted when the log
-   cannot be read to its end; then more than there was may have been cut off. */
-void note_what_may_be_cut(const std::string &newest_log,
-                          EventDecryptor *decryptor, StartFacts *facts);
+  /* Loads the ledger, and notes whether the newest of these logs was closed
+     properly; nothing when there are none. */
+  void begin(const std::vector<std::string> &logs,
+             const Failure &index_failure = {});
+  /* Loads the ledger. This start is not guarded, and here is why. */
+  void begin_unguarded(const std::string &why);
 
-/* The end of `newest_log` is that of what recovery left. */
-void note_recovered_end(const std::string &newest_log, StartFacts *facts);
+  /* After begin(). Recovery is going to cut off what was not acknowledged
+     (init_rpl_role=SLAVE): notes what there is. `decryptor` may be null. Nothing
+     is noted when the newest log cannot be read to its end; then more than there
+     was may have been cut off. */
+  void note_what_may_be_cut(EventDecryptor *decryptor);
 
-/*
-  What the ledger knows of this start. `unknown` is what Ledger::load()
-  returned, `start` the sample of the log that is opened at this start, which is
-  the last of `logs` and is not read: it need not be there yet, and only
-  `end.file`, `gtids`, `receives` and `log` matter. `index_failure`: why these
-  are not all logs, if so. `decryptor` may be null; encrypted logs are then not
-  read.
+  /* Notes where the newest log ends that was there before recovery, and the
+     binary log's GTID position there. */
+  void recovered(const std::string &gtid_position);
 
-  Returns what the ledger has found, for Ledger::decided(), with `settled`
-  saying whether nothing that this server wrote before `start` is owed.
-*/
-Ledger::Inheritance inherit(const Ledger &ledger, const Failure &unknown,
-                            const std::vector<std::string> &logs,
-                            const Failure &index_failure,
-                            const BinlogSample &start,
-                            EventDecryptor *decryptor, StartFacts *facts);
+  /*
+    What the ledger knows of these logs. `next` is the sample of the log that is
+    opened at this start, which is not there yet; only `end.file`, `gtids`,
+    `receives` and `log` matter. `decryptor` may be null; encrypted logs are
+    then not read. When it throws, nothing has changed.
+  */
+  void inherit(const std::vector<std::string> &logs,
+               const Failure &index_failure, const BinlogSample &next,
+               EventDecryptor *decryptor);
 
-/*
-  What has come since inherit() was called with the logs `recovered` and with
-  the GTIDs `gtids` at their end: the start's own log is open, recovery may have
-  written into it, and logs that had expired are deleted. `logs` are those that
-  there are now, and `index_failure` is why these are not all.
+  /*
+    The start's own log is open, recovery may have written into it, and logs
+    that had expired are deleted. These are the logs that there are now.
 
-  Returns a sentence for the error log when what is owed can be proven, and not
-  be sent any more; else nothing.
-*/
-std::string follow_up(const std::vector<std::string> &recovered,
-                      const GtidState &gtids,
-                      const std::vector<std::string> &logs,
-                      const Failure &index_failure, const BinlogSample &start,
-                      Ledger::Inheritance *found, StartFacts *facts);
+    Returns a sentence for the error log when what is owed can be proven, and
+    not be sent any more; else nothing.
+  */
+  std::string opened(const std::vector<std::string> &logs,
+                     const Failure &index_failure, const BinlogSample &sample,
+                     EventDecryptor *decryptor);
 
-/* What a server has to have that has all that is owed at this start: `owed` was
-   read from the logs that are there. `recorded` is the history as the last run
-   left it, `history` that of now. */
-std::vector<Claim> claims_of(const StartFacts &facts, const Owed &owed,
-                             const History &recorded, const History &history);
+  /* The gate has decided, and this is what it is closed for, or would be if it
+     were not switched off. */
+  void decided(const Obligation &owed, bool gate_is_open);
+
+  /* What could not be found out. */
+  void doubt(const Failure &why);
+
+  const StartFacts &facts() const { return facts_; }
+  /* What the ledger has found, with `settled` saying whether nothing that this
+     server wrote before its own log was opened is owed. */
+  const Ledger::Inheritance &found() const { return found_; }
+
+  /* After opened(). Paths of the logs without which nothing can be proven: the
+     start's own, and the one that what is owed begins in. */
+  std::vector<std::string> needed_logs() const;
+  /* After opened(). What a replica has to have. */
+  Demand demand() const;
+  /* After decided(). What a server has to have that has all that is owed:
+     `owed` was read from the logs that were there then. */
+  std::vector<Claim> claims(const Owed &owed) const;
+
+ private:
+  std::string follow_up(const Failure &index_failure);
+  bool has_expired(const std::string &file) const;
+
+  Ledger &ledger_;
+  StartFacts facts_;
+  Ledger::Inheritance found_;
+  std::string newest_log_;  // before recovery
+  Failure unknown_;         // why it is not known what earlier starts owe
+  /* As the logs were before those that had expired were deleted. */
+  struct Inherited {
+    std::vector<std::string> logs;
+    GtidState gtids;
+  };
+  std::optional<Inherited> inherited_;
+  std::vector<std::string> logs_;  // that there are when its own is open
+  BinlogSample sample_;
+  History recorded_, history_;  // as the last run left it, and now
+};
 
 }  // namespace recovery_gate
 

@@ -35,34 +35,29 @@ class Server {
   FakeBinlog binlog;
   std::optional<StateFile> file;
   std::optional<Ledger> ledger;
+  std::optional<Start> this_start;
   std::optional<Gate> gate;
-  std::string unknown;        // why the state file could not be read
   Ledger::Inheritance found;  // at the last start
-  bool crashed = false;
 
   /* Up to crash recovery. */
   void load() {
     ledger.reset();
     file.emplace(files, "data");
     ledger.emplace(clock, journal, *file);
-    unknown = ledger->load(crashed, end_before_).text();
+    this_start.emplace(*ledger).begin(logs_before());
   }
 
   void decide(Mode mode = Mode::AUTO) {
-    const BinlogSample start = binlog.now();
-    StartFacts facts;
-    facts.crashed = crashed;
-    found =
-        inherit(*ledger, unknown, binlog.paths(), "", start, nullptr, &facts);
-    facts.recovered_end = end_before_;
-    facts.recovered_identity = identity_before_;
-    facts.recovered_gtid = to_string(start.gtids);
-    facts.awaited = start.end;
+    this_start->recovered(to_string(binlog.gtids()));
+    const std::vector<std::string> before = logs_before();
+    if (!before.empty())
+      this_start->inherit(before, {}, binlog.next(), nullptr);
+    EXPECT_EQ(this_start->opened(binlog.paths(), {}, binlog.now(), nullptr),
+              "");
+    found = this_start->found();
     gate.emplace(clock, journal);
-    gate->decide(mode, facts, replica_connected());
-    const Obligation owed = gate->obligation();
-    ledger->decided(owed, start,
-                    found.settled && !owed.open() && gate->is_open(), found);
+    gate->decide(mode, this_start->facts(), replica_connected());
+    this_start->decided(gate->obligation(), gate->is_open());
   }
 
   void start(Mode mode = Mode::AUTO) {
@@ -82,10 +77,7 @@ class Server {
     end(false, binlog.server_id());
   }
   void end(bool by_crash, std::uint32_t next_server_id) {
-    crashed = by_crash;
     if (!by_crash) binlog.shut_down();
-    end_before_ = binlog.position();
-    identity_before_ = binlog.now().identity;
     binlog.start(next_server_id);
   }
   /* After recovery, for some other reason; the log is closed properly. */
@@ -130,9 +122,12 @@ class Server {
     return record;
   }
 
- private:
-  BinlogPosition end_before_;
-  std::optional<std::uint32_t> identity_before_;
+  /* Those of before this start. */
+  std::vector<std::string> logs_before() const {
+    std::vector<std::string> logs = binlog.paths();
+    logs.pop_back();
+    return logs;
+  }
 };
 
 /* The server has started for the first time, with an empty binary log. */
@@ -206,11 +201,11 @@ TEST(Ledger, TakesAServerThatNeverRanWithItForOneThatOwesNothing) {
 TEST_F(LedgerTest, PutsACrashOnRecordBeforeItIsKnownWhatIsOwed) {
   write_and_settle();
   binlog.write_own();
-  const BinlogPosition end = binlog.position();
+  const std::string log = binlog.position().file;
   crash();
   load();
   EXPECT_EQ(on_disk().obligation,
-            (Obligation{Debt::CRASH, true, end, std::nullopt, ""}));
+            (Obligation{Debt::CRASH, true, {log, 0}, std::nullopt, ""}));
   EXPECT_EQ(on_disk().settled->gtids, gtid(1, 1)) << "which is still so";
 }
 
@@ -355,7 +350,8 @@ TEST_F(LedgerTest, ClosesWhenTheStateFileCannotBeTrusted) {
         server.shut_down();
       server.files.put(state_path, content);
       server.start();
-      EXPECT_THAT(server.unknown, HasSubstr("cannot be trusted"));
+      EXPECT_THAT(server.this_start->facts().doubt,
+                  HasSubstr("cannot be trusted"));
       EXPECT_TRUE(server.found.had_record);
       EXPECT_FALSE(server.gate->is_open());
       EXPECT_EQ(server.gate->snapshot().reason, CloseReason::CARRIED_OVER);
@@ -366,7 +362,7 @@ TEST_F(LedgerTest, ClosesWhenTheStateFileCannotBeTrusted) {
       // Nor at the next start.
       server.crash();
       server.start();
-      EXPECT_THAT(server.unknown, IsEmpty());
+      EXPECT_THAT(server.this_start->facts().doubt, IsEmpty());
       EXPECT_FALSE(server.gate->is_open());
       server.acknowledge_all();
       EXPECT_TRUE(server.gate->is_open());
@@ -381,7 +377,7 @@ TEST_F(LedgerTest, ClosesWhenTheStateFileCannotBeRead) {
   files.fault = Fault::ERROR;
   files.faulty_call = files.calls;
   start();
-  EXPECT_THAT(unknown, HasSubstr("cannot be read"));
+  EXPECT_THAT(this_start->facts().doubt, HasSubstr("cannot be read"));
   EXPECT_FALSE(gate->is_open());
   EXPECT_EQ(on_disk().obligation.debt, Debt::CARRIED_OVER);
 }
@@ -1610,7 +1606,6 @@ TEST_F(LedgerTest, LosesTrackWhenTheLogsOfARunThatCrashedAreElsewhere) {
   write_and_settle();
   crash();
   binlog.rename_logs_to("other");
-  crashed = false;  // the newest log in the index is not the one that was torn
   start();
   EXPECT_THAT(found.lost_track, tells("bin.000001", "log_bin was changed"));
   EXPECT_FALSE(gate->is_open());
@@ -1648,7 +1643,6 @@ TEST_F(LedgerTest, LosesTrackWhenAllLogsOfARunThatCrashedAreGone) {
   write_and_settle();
   crash();
   binlog.purge_all_but(1);  // which no server does before it was asked
-  crashed = false;
   start();
   EXPECT_THAT(found.lost_track, HasSubstr("bin.000001"));
   EXPECT_FALSE(gate->is_open());
@@ -1663,7 +1657,6 @@ TEST_F(LedgerTest, LosesTrackWhenTheLogOfARunThatCrashedWasReplaced) {
   other.write_own();
   std::filesystem::copy_file(other.paths().front(), log,
                              std::filesystem::copy_options::overwrite_existing);
-  crashed = false;
   start();
   EXPECT_THAT(found.lost_track, HasSubstr("bin.000001"));
 }
@@ -1676,7 +1669,6 @@ TEST_F(LedgerTest, LosesTrackWhenTheLogsBeginAnewBelowTheLastOnes) {
   ASSERT_EQ(on_disk().running_since.file, "bin.000004");
   crash();
   binlog.reset();
-  crashed = false;
   start();
   EXPECT_THAT(found.lost_track, HasSubstr("bin.000004"));
 }

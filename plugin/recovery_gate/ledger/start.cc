@@ -61,59 +61,13 @@ void add_doubt(const Failure &doubt, StartFacts *facts) {
   facts->doubt += (facts->doubt.empty() ? "" : "; ") + doubt.text();
 }
 
-}  // namespace
-
-void note_last_end(const std::vector<std::string> &logs, StartFacts *facts) {
-  if (logs.empty()) return;
-  const BinlogFileFacts newest = read_binlog_header(logs.back());
-  facts->crashed = newest.in_use;
-  facts->size_before_recovery = size_of(logs.back());
-  if (newest.error) facts->doubt = newest.error.text();
-}
-
-void note_what_may_be_cut(const std::string &newest_log,
-                          EventDecryptor *decryptor, StartFacts *facts) {
-  FileSource source;
-  if (source.open(newest_log) || size_of(newest_log) > most_read_at_start)
-    return;
-  ScanOptions options;
-  options.decryptor = decryptor;
-  GtidState written;
-  const auto add = [&written](const Transaction &transaction) {
-    if (!transaction.gtid) return true;
-    const Gtid &gtid = *transaction.gtid;
-    std::uint64_t &highest = written[{gtid.domain, gtid.server_id}];
-    highest = std::max(highest, gtid.sequence);
-    return true;
-  };
-  const ScanResult log = scan(source, options, add);
-  if (log.error || log.tail == Tail::DAMAGED || !log.gtids_before) return;
-  if (log.unfinished) add(*log.unfinished);
-  for (const auto &[of_before, number] : *log.gtids_before) {
-    std::uint64_t &highest = written[of_before];
-    highest = std::max(highest, number);
-  }
-  facts->before_cut = std::move(written);
-}
-
-void note_recovered_end(const std::string &newest_log, StartFacts *facts) {
-  if (newest_log.empty()) return;
-  const BinlogFileFacts log = read_binlog_end(newest_log);
-  if (log.error) {
-    if (facts->doubt.empty()) facts->doubt = log.error.text();
-    return;
-  }
-  facts->was_cut = size_of(newest_log) < facts->size_before_recovery;
-  facts->recovered_path = newest_log;
-  facts->recovered_end = {without_folder(newest_log), log.end_of_events};
-  facts->recovered_identity = binlog_identity(newest_log, log.end_of_events);
-}
-
-Ledger::Inheritance inherit(const Ledger &ledger, const Failure &unknown,
-                            const std::vector<std::string> &logs,
-                            const Failure &index_failure,
-                            const BinlogSample &start,
-                            EventDecryptor *decryptor, StartFacts *facts) {
+/* What the ledger knows of these logs, the last of which is opened at this
+   start. */
+Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
+                               const std::vector<std::string> &logs,
+                               const Failure &index_failure,
+                               const BinlogSample &start,
+                               EventDecryptor *decryptor, StartFacts *facts) {
   Failure doubt = index_failure ? index_failure : unknown;
   const std::vector<LogStart> starts =
       starts_of(ledger.relevant_logs(logs), start, &doubt);
@@ -177,33 +131,148 @@ Ledger::Inheritance inherit(const Ledger &ledger, const Failure &unknown,
   return found;
 }
 
-std::string follow_up(const std::vector<std::string> &recovered,
-                      const GtidState &gtids,
-                      const std::vector<std::string> &logs,
-                      const Failure &index_failure, const BinlogSample &start,
-                      Ledger::Inheritance *found, StartFacts *facts) {
-  add_doubt(index_failure, facts);
-  ServerIds own = found->own;
-  own.insert(start.log.server_id);
-  const GtidState written = written_since(gtids, start.gtids, own);
-  for (const auto &[source, number] : written)
-    facts->unsettled[source] = number;
-  found->settled &= written.empty() && !index_failure;
-  if (found->settled && !found->obligation.open()) return {};
+}  // namespace
 
-  const auto has_expired = [&](const std::string &file) {
-    return is_among(file, recovered) && !is_among(file, logs);
+void Start::begin(const std::vector<std::string> &logs,
+                  const Failure &index_failure) {
+  doubt(index_failure);
+  if (!logs.empty()) {
+    newest_log_ = logs.back();
+    const BinlogFileFacts newest = read_binlog_header(newest_log_);
+    facts_.crashed = newest.in_use;
+    facts_.size_before_recovery = size_of(newest_log_);
+    doubt(newest.error);
+  }
+  unknown_ = ledger_.load(facts_.crashed || !facts_.doubt.empty(),
+                          {without_folder(newest_log_), 0});
+}
+
+void Start::begin_unguarded(const std::string &why) {
+  facts_.unguarded = why;
+  unknown_ = ledger_.load(false, {});
+}
+
+void Start::note_what_may_be_cut(EventDecryptor *decryptor) {
+  FileSource source;
+  if (source.open(newest_log_) || size_of(newest_log_) > most_read_at_start)
+    return;
+  ScanOptions options;
+  options.decryptor = decryptor;
+  GtidState written;
+  const auto add = [&written](const Transaction &transaction) {
+    if (!transaction.gtid) return true;
+    const Gtid &gtid = *transaction.gtid;
+    std::uint64_t &highest = written[{gtid.domain, gtid.server_id}];
+    highest = std::max(highest, gtid.sequence);
+    return true;
   };
-  const std::string first = facts->settled_place.empty() && !recovered.empty()
-                                ? without_folder(recovered.front())
-                                : facts->settled_place.file;
-  if (has_expired(first) && !facts->read_owed && facts->unprovable.empty())
-    facts->unprovable =
+  const ScanResult log = scan(source, options, add);
+  if (log.error || log.tail == Tail::DAMAGED || !log.gtids_before) return;
+  if (log.unfinished) add(*log.unfinished);
+  for (const auto &[of_before, number] : *log.gtids_before) {
+    std::uint64_t &highest = written[of_before];
+    highest = std::max(highest, number);
+  }
+  facts_.before_cut = std::move(written);
+}
+
+void Start::recovered(const std::string &gtid_position) {
+  facts_.recovered_gtid = gtid_position;
+  if (newest_log_.empty()) return;
+  const BinlogFileFacts log = read_binlog_end(newest_log_);
+  if (log.error) {
+    if (facts_.doubt.empty()) doubt(log.error);
+    return;
+  }
+  facts_.was_cut = size_of(newest_log_) < facts_.size_before_recovery;
+  facts_.recovered_path = newest_log_;
+  facts_.recovered_end = {without_folder(newest_log_), log.end_of_events};
+  facts_.recovered_identity = binlog_identity(newest_log_, log.end_of_events);
+}
+
+void Start::inherit(const std::vector<std::string> &logs,
+                    const Failure &index_failure, const BinlogSample &next,
+                    EventDecryptor *decryptor) {
+  std::vector<std::string> with_next = logs;
+  with_next.push_back(next.log.path);
+  StartFacts facts = facts_;
+  Ledger::Inheritance found = take_stock(
+      ledger_, unknown_, with_next, index_failure, next, decryptor, &facts);
+  facts.awaited = next.end;
+  inherited_ = Inherited{logs, next.gtids};
+  found_ = std::move(found);
+  facts_ = std::move(facts);
+}
+
+std::string Start::opened(const std::vector<std::string> &logs,
+                          const Failure &index_failure,
+                          const BinlogSample &sample,
+                          EventDecryptor *decryptor) {
+  logs_ = logs;
+  sample_ = sample;
+  facts_.awaited = sample.end;
+  recorded_ = ledger_.record().history;
+  if (inherited_) return follow_up(index_failure);
+  found_ = take_stock(ledger_, unknown_, logs, index_failure, sample, decryptor,
+                      &facts_);
+  return {};
+}
+
+void Start::decided(const Obligation &owed, bool gate_is_open) {
+  ledger_.decided(owed, sample_, found_.settled && !owed.open() && gate_is_open,
+                  found_);
+  // What is in doubt in the logs of the last run was written in its history,
+  // also if another one begins behind it.
+  history_ =
+      found_.unsettled.since_settled ? recorded_ : ledger_.record().history;
+}
+
+void Start::doubt(const Failure &why) { add_doubt(why, &facts_); }
+
+std::vector<std::string> Start::needed_logs() const {
+  std::vector<std::string> needed{sample_.log.path};
+  const std::string &first = facts_.first_unsettled_log.empty()
+                                 ? facts_.recovered_path
+                                 : facts_.first_unsettled_log;
+  const bool is_read_and_gone =
+      facts_.read_owed &&
+      std::find(logs_.begin(), logs_.end(), first) == logs_.end();
+  if (!found_.settled && !first.empty() && !is_read_and_gone)
+    needed.push_back(first);
+  return needed;
+}
+
+Demand Start::demand() const {
+  Demand demand;
+  demand.stretch = {facts_.settled_place, sample_.end};
+  demand.before = facts_.settled_gtids;
+  demand.written = facts_.unsettled;
+  demand.own = facts_.own_ids;
+  return demand;
+}
+
+std::string Start::follow_up(const Failure &index_failure) {
+  doubt(index_failure);
+  ServerIds own = found_.own;
+  own.insert(sample_.log.server_id);
+  const GtidState written =
+      written_since(inherited_->gtids, sample_.gtids, own);
+  for (const auto &[source, number] : written)
+    facts_.unsettled[source] = number;
+  found_.settled &= written.empty() && !index_failure;
+  if (found_.settled && !found_.obligation.open()) return {};
+
+  const std::string first =
+      facts_.settled_place.empty() && !inherited_->logs.empty()
+          ? without_folder(inherited_->logs.front())
+          : facts_.settled_place.file;
+  if (has_expired(first) && !facts_.read_owed && facts_.unprovable.empty())
+    facts_.unprovable =
         "the binary log " + first +
         " has expired and was deleted at "
         "this start, and what is in doubt could not be read before";
-  const std::string holds_owed = without_folder(facts->first_unsettled_log);
-  return has_expired(holds_owed) && facts->unprovable.empty()
+  const std::string holds_owed = without_folder(facts_.first_unsettled_log);
+  return has_expired(holds_owed) && facts_.unprovable.empty()
              ? "the binary log " + holds_owed +
                    " has expired and was deleted at this "
                    "start, and holds what is in doubt. A replica that lacks that "
@@ -211,21 +280,25 @@ std::string follow_up(const std::vector<std::string> &recovered,
              : std::string();
 }
 
-std::vector<Claim> claims_of(const StartFacts &facts, const Owed &owed,
-                             const History &recorded, const History &history) {
-  const std::string lost = facts.doubt.empty() ? facts.unprovable : facts.doubt;
+bool Start::has_expired(const std::string &file) const {
+  return is_among(file, inherited_->logs) && !is_among(file, logs_);
+}
+
+std::vector<Claim> Start::claims(const Owed &owed) const {
+  const std::string lost =
+      facts_.doubt.empty() ? facts_.unprovable : facts_.doubt;
   std::vector<Claim> claims;
-  if (!facts.cut_off.empty()) {
-    claims.push_back(claim_of(facts.cut_off, recorded));
-    claims.back().left = facts.left;
+  if (!facts_.cut_off.empty()) {
+    claims.push_back(claim_of(facts_.cut_off, recorded_));
+    claims.back().left = facts_.left;
   } else if (!lost.empty()) {
     Claim claim;
-    claim.last = facts.unsettled;
+    claim.last = facts_.unsettled;
     claim.uncertain = lost;
     claims.push_back(std::move(claim));
   }
-  Claim claim = claim_of(owed, facts.unsettled, history);
-  for (const auto &[source, number] : facts.unsettled) {
+  Claim claim = claim_of(owed, facts_.unsettled, history_);
+  for (const auto &[source, number] : facts_.unsettled) {
     if (!covers(claim.last, source, number))
       claim.uncertain = "GTID " + to_string(GtidState{{source, number}}) +
                         " was not found in the binary log";

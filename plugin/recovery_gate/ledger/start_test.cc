@@ -8,25 +8,37 @@
 namespace recovery_gate {
 namespace {
 
+using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 
-/* Most of inherit() is tested with the ledger, through many starts. */
-class StartFactsTest : public testing::Test {
+/* A server that has started once, with an empty binary log. Most of what a
+   start finds is tested with the ledger, through many starts. */
+class StartTest : public testing::Test {
  protected:
-  StartFactsTest() {
-    static_cast<void>(ledger.load(false, {}));
-    first = inherit(ledger, {}, binlog.paths(), {}, binlog.now(), nullptr,
-                    &first_start);
-    ledger.decided({}, binlog.now(), true, first);
+  StartTest() {
+    start.emplace(ledger).begin({});
+    EXPECT_EQ(open(), "");
+    start->decided({}, true);
   }
 
-  /* Is nothing owed from before `start`? */
-  bool is_settled(const std::vector<std::string> &logs,
-                  const BinlogSample &start, const std::string &unknown = "",
-                  const Failure &index_failure = {}) {
-    return inherit(ledger, unknown, logs, index_failure, start, nullptr, &facts)
-        .settled;
+  /* What follows, in this order. */
+  void begin() { start.emplace(ledger).begin(binlog.paths()); }
+  void recover() { start->recovered(to_string(binlog.gtids())); }
+  void inherit() { start->inherit(binlog.paths(), {}, binlog.next(), nullptr); }
+  std::string open(const Failure &index_failure = {}) {
+    return start->opened(binlog.paths(), index_failure, binlog.now(), nullptr);
   }
+  /* All of it, but for expired logs. */
+  void start_again() {
+    begin();
+    recover();
+    binlog.start(1);
+    EXPECT_EQ(open(), "");
+  }
+
+  const StartFacts &facts() const { return start->facts(); }
+  bool is_settled() const { return start->found().settled; }
 
   FakeClock clock;
   FakeJournal journal;
@@ -34,50 +46,63 @@ class StartFactsTest : public testing::Test {
   StateFile file{files, "data"};
   Ledger ledger{clock, journal, file};
   FakeBinlog binlog;
-  StartFacts first_start, facts;
-  Ledger::Inheritance first;
+  std::optional<Start> start;
 };
 
-TEST_F(StartFactsTest, TellsACrashFromAShutdownByTheNewestLog) {
+TEST_F(StartTest, TellsACrashFromAShutdownByTheNewestLog) {
   binlog.rotate();
-  note_last_end(binlog.paths(), &facts);
-  EXPECT_TRUE(facts.crashed);
+  begin();
+  EXPECT_TRUE(facts().crashed);
   binlog.shut_down();
-  facts = {};
-  note_last_end(binlog.paths(), &facts);
-  EXPECT_FALSE(facts.crashed);
-  EXPECT_THAT(facts.doubt, IsEmpty());
+  begin();
+  EXPECT_FALSE(facts().crashed);
+  EXPECT_THAT(facts().doubt, IsEmpty());
 }
 
-TEST_F(StartFactsTest, NotesNothingWithoutLogs) {
-  note_last_end({}, &facts);
-  note_recovered_end("", &facts);
-  EXPECT_FALSE(facts.crashed);
-  EXPECT_THAT(facts.doubt, IsEmpty());
-  EXPECT_TRUE(facts.recovered_end.empty());
+TEST_F(StartTest, NotesNothingWithoutLogs) {
+  start.emplace(ledger).begin({});
+  start->recovered("");
+  EXPECT_FALSE(facts().crashed);
+  EXPECT_THAT(facts().doubt, IsEmpty());
+  EXPECT_TRUE(facts().recovered_end.empty());
 }
 
-TEST_F(StartFactsTest, DoubtsWhatItCannotRead) {
-  note_last_end({"no-such-folder/bin.000001"}, &facts);
-  EXPECT_THAT(facts.doubt, tells("cannot open", "bin.000001"));
-  const std::string first = facts.doubt;
-  note_recovered_end("no-such-folder/bin.000002", &facts);
-  EXPECT_EQ(facts.doubt, first);
+TEST_F(StartTest, DoubtsWhatItCannotReadAndSaysSoOnce) {
+  start.emplace(ledger).begin({"no-such-folder/bin.000001"});
+  EXPECT_THAT(facts().doubt, tells("cannot open", "bin.000001"));
+  const std::string first = facts().doubt;
+  start->recovered("");
+  EXPECT_EQ(facts().doubt, first);
+  EXPECT_EQ(ledger.record().obligation.debt, Debt::CRASH)
+      << "which a start that is given up must not forget";
 }
 
-TEST_F(StartFactsTest, NotesTheEndOfTheLastCompleteEvent) {
+TEST_F(StartTest, NotesTheEndOfTheLastCompleteEvent) {
   binlog.write_own();
   const BinlogPosition end = binlog.position();
   const std::string path = binlog.paths().back();
   std::ofstream(path, std::ios::binary | std::ios::app) << "torn";
-  note_recovered_end(path, &facts);
-  EXPECT_EQ(facts.recovered_end, end);
-  EXPECT_EQ(facts.recovered_path, path);
-  EXPECT_EQ(facts.recovered_identity, binlog_identity(path, end.offset));
+  begin();
+  recover();
+  EXPECT_EQ(facts().recovered_end, end);
+  EXPECT_EQ(facts().recovered_path, path);
+  EXPECT_EQ(facts().recovered_identity, binlog_identity(path, end.offset));
+  EXPECT_EQ(facts().recovered_gtid, "0-1-1");
+  EXPECT_FALSE(facts().was_cut);
+}
+
+TEST_F(StartTest, SeesThatRecoveryHasCutTheEndOff) {
+  const BinlogPosition left = binlog.position();
+  binlog.write_own();
+  begin();
+  binlog.truncate(left.offset, {});
+  recover();
+  EXPECT_TRUE(facts().was_cut);
+  EXPECT_EQ(facts().recovered_end, left);
 }
 
 /* Numbers that recovery cut off, and no others, may mean two transactions. */
-class CutTest : public StartFactsTest {
+class CutTest : public StartTest {
  protected:
   CutTest() {
     binlog.set_serves(true);
@@ -87,28 +112,25 @@ class CutTest : public StartFactsTest {
     end = binlog.position().offset;
     binlog.write_own();
     binlog.write_own();
-    log = binlog.paths().back();
-    note_last_end({log}, &facts);
+    begin();
   }
 
   History history_after() {
     binlog.truncate(end, left);
-    note_recovered_end(log, &facts);
+    recover();
     binlog.start(1);
-    const Ledger::Inheritance found =
-        inherit(ledger, {}, binlog.paths(), {}, binlog.now(), nullptr, &facts);
+    open();
     binlog.write_own();  // by recovery: it has a number that was cut off
-    ledger.decided({}, binlog.now(), false, found);
+    ledger.decided({}, binlog.now(), false, start->found());
     return ledger.record().history;
   }
 
   GtidState left;
   std::uint64_t end = 0;
-  std::string log;
 };
 
 TEST_F(CutTest, LeavesTheNumbersInQuestionThatWereThere) {
-  note_what_may_be_cut(log, nullptr, &facts);
+  start->note_what_may_be_cut(nullptr);
   const History history = history_after();
   EXPECT_EQ(to_string(history.earlier), "0-1-3");
   EXPECT_EQ(to_string(history.common), "0-1-1");
@@ -121,9 +143,11 @@ TEST_F(CutTest, LeavesTheNumbersInQuestionThatWereThere) {
 }
 
 TEST_F(CutTest, LeavesWhatWasTornInQuestionToo) {
+  const std::string log = binlog.paths().back();
   std::filesystem::resize_file(log, std::filesystem::file_size(log) - 1);
-  note_what_may_be_cut(log, nullptr, &facts);
-  EXPECT_EQ(to_string(facts.before_cut.value()), "0-1-2");
+  start->note_what_may_be_cut(nullptr);
+  EXPECT_EQ(to_string(facts().before_cut.value()), "0-1-3")
+      << "its GTID is there, its end is not";
 }
 
 TEST_F(CutTest, LeavesMoreInQuestionWhenTheLogWasNotRead) {
@@ -131,152 +155,211 @@ TEST_F(CutTest, LeavesMoreInQuestionWhenTheLogWasNotRead) {
   EXPECT_TRUE(history.has_unseen);
   EXPECT_FALSE(is_believed(history, {0, 4, 4}));
   EXPECT_FALSE(is_believed(history, {7, 1, 1}));
-  note_what_may_be_cut("no-such-log", nullptr, &facts);
-  EXPECT_EQ(facts.before_cut, std::nullopt);
+  start.emplace(ledger).begin({"no-such-log"});
+  start->note_what_may_be_cut(nullptr);
+  EXPECT_EQ(facts().before_cut, std::nullopt);
 }
 
-TEST_F(StartFactsTest, OwesWhatWasWrittenAfterTheSettledPlace) {
+TEST_F(StartTest, IsNotGuardedInAServerThatRuns) {
+  start.emplace(ledger).begin_unguarded("there are clients already");
   binlog.write_own();
-  binlog.start(1);
-  facts.crashed = true;
-  EXPECT_FALSE(is_settled(binlog.paths(), binlog.now()));
-  EXPECT_EQ(to_string(facts.unsettled), "0-1-1");
-  EXPECT_EQ(facts.first_unsettled_log, binlog.paths().front());
-  EXPECT_TRUE(facts.unclean);
-  EXPECT_THAT(facts.doubt, IsEmpty());
+  start->recovered("0-1-1");
+  open();
+  EXPECT_EQ(facts().unguarded, "there are clients already");
+  EXPECT_FALSE(facts().crashed);
+  EXPECT_FALSE(is_settled());
 }
 
-TEST_F(StartFactsTest, OwesNothingWhenNothingWasWritten) {
-  binlog.start(1);
-  facts.crashed = true;
-  EXPECT_TRUE(is_settled(binlog.paths(), binlog.now()));
-  EXPECT_THAT(facts.unsettled, IsEmpty());
-}
-
-TEST_F(StartFactsTest, ForetellsAStartWhoseLogIsNotThereYet) {
+TEST_F(StartTest, OwesWhatWasWrittenAfterTheSettledPlace) {
   binlog.write_own();
-  std::vector<std::string> logs = binlog.paths();
-  BinlogSample start = binlog.now();
-  start.end = {"bin.000002", 400};
-  start.log.path =
-      logs.back().substr(0, logs.back().rfind('/')) + "/bin.000002";
-  start.log.gtids_before = start.gtids;
-  logs.push_back(start.log.path);
-  facts.crashed = true;
-  EXPECT_FALSE(is_settled(logs, start));
-  EXPECT_EQ(to_string(facts.unsettled), "0-1-1");
-  EXPECT_THAT(facts.doubt, IsEmpty());
-  EXPECT_THAT(facts.unprovable, IsEmpty());
+  start_again();
+  EXPECT_FALSE(is_settled());
+  EXPECT_EQ(to_string(facts().unsettled), "0-1-1");
+  EXPECT_EQ(facts().first_unsettled_log, binlog.paths().front());
+  EXPECT_TRUE(facts().unclean);
+  EXPECT_THAT(facts().doubt, IsEmpty());
+  EXPECT_EQ(facts().awaited, binlog.position());
+}
+
+TEST_F(StartTest, OwesNothingWhenNothingWasWritten) {
+  start_again();
+  EXPECT_TRUE(facts().crashed);
+  EXPECT_TRUE(is_settled());
+  EXPECT_THAT(facts().unsettled, IsEmpty());
+}
+
+TEST_F(StartTest, ForetellsAStartWhoseLogIsNotThereYet) {
+  binlog.write_own();
+  begin();
+  recover();
+  BinlogSample next = binlog.next();
+  next.end = {"bin.000002", 400};
+  const std::string newest = binlog.paths().back();
+  next.log.path = newest.substr(0, newest.rfind('/')) + "/bin.000002";
+  start->inherit(binlog.paths(), {}, next, nullptr);
+  EXPECT_FALSE(is_settled());
+  EXPECT_EQ(to_string(facts().unsettled), "0-1-1");
+  EXPECT_EQ(facts().awaited, next.end);
+  EXPECT_THAT(facts().doubt, IsEmpty());
+  EXPECT_THAT(facts().unprovable, IsEmpty());
 }
 
 /* Between the look at the logs and the decision. */
-class FollowUpTest : public StartFactsTest {
+class ExpiryTest : public StartTest {
  protected:
-  FollowUpTest() {
-    static_cast<void>(ledger.load(false, {}));
-    binlog.write_own();
-    binlog.shut_down();
-    recovered = binlog.paths();
-    gtids = binlog.gtids();
-    note_recovered_end(recovered.back(), &facts);
+  /* Up to where expired logs are deleted. */
+  void come_so_far() {
+    begin();
+    recover();
+    inherit();
+    binlog.start(1);
   }
-
-  /* Before this start's log is open. */
-  void look() {
-    BinlogSample next;
-    next.gtids = gtids;
-    next.log = {"", 1, gtids};
-    std::vector<std::string> logs = recovered;
-    logs.push_back("");
-    found = inherit(ledger, {}, logs, {}, next, nullptr, &facts);
-  }
-  std::string follow(const Failure &index_failure = {}) {
-    return follow_up(recovered, gtids, binlog.paths(), index_failure,
-                     binlog.now(), &found, &facts);
-  }
-
-  std::vector<std::string> recovered;
-  GtidState gtids;
-  Ledger::Inheritance found;
 };
 
-TEST_F(FollowUpTest, FindsNothingNewWhenNothingHasHappened) {
-  look();
-  binlog.start(1);
-  EXPECT_THAT(follow(), IsEmpty());
-  EXPECT_EQ(to_string(facts.unsettled), "0-1-1");
-  EXPECT_FALSE(found.settled);
-  EXPECT_THAT(facts.doubt, IsEmpty());
-  EXPECT_THAT(facts.unprovable, IsEmpty());
+TEST_F(ExpiryTest, FindsNothingNewWhenNothingHasHappened) {
+  binlog.write_own();
+  come_so_far();
+  EXPECT_THAT(open(), IsEmpty());
+  EXPECT_EQ(to_string(facts().unsettled), "0-1-1");
+  EXPECT_FALSE(is_settled());
+  EXPECT_THAT(facts().doubt, IsEmpty());
+  EXPECT_THAT(facts().unprovable, IsEmpty());
+  EXPECT_EQ(facts().awaited, binlog.position());
 }
 
-TEST_F(FollowUpTest, KnowsWhatTheLogHeldThatHasExpired) {
-  look();
-  facts.read_owed.emplace();
-  binlog.start(1);
+TEST_F(ExpiryTest, KnowsWhatTheLogHeldThatHasExpired) {
+  binlog.write_own();
+  come_so_far();
   binlog.purge_all_but(1);
-  EXPECT_THAT(follow(), tells("bin.000001 has expired", "names its last"));
-  EXPECT_EQ(to_string(facts.unsettled), "0-1-1");
-  EXPECT_TRUE(found.unsettled.since_settled);
-  EXPECT_THAT(facts.unprovable, IsEmpty());
+  EXPECT_THAT(open(), tells("bin.000001 has expired", "names its last"));
+  EXPECT_EQ(to_string(facts().unsettled), "0-1-1");
+  EXPECT_TRUE(start->found().unsettled.since_settled);
+  EXPECT_THAT(facts().unprovable, IsEmpty());
+  EXPECT_THAT(start->needed_logs(), ElementsAre(binlog.paths().back()))
+      << "what was read and is gone is not waited for";
 }
 
-TEST_F(FollowUpTest, CanProveNothingOfALogThatExpiredUnread) {
-  look();
-  facts.read_owed.reset();  // as when there is too much to read
-  binlog.start(1);
+TEST_F(ExpiryTest, CanProveNothingOfALogThatExpiredUnread) {
+  binlog.encrypt_from_now_on();
+  binlog.rotate();
+  binlog.write_own();
+  come_so_far();
+  ASSERT_FALSE(facts().read_owed);
   binlog.purge_all_but(1);
-  EXPECT_THAT(follow(), IsEmpty());
-  EXPECT_THAT(facts.unprovable, tells("bin.000001", "could not be read"));
+  EXPECT_THAT(open(), IsEmpty());
+  EXPECT_THAT(facts().unprovable, tells("bin.000001", "could not be read"));
 }
 
-TEST_F(FollowUpTest, OwesWhatRecoveryHasWrittenIntoTheNewLog) {
-  ledger.decided({}, binlog.now(), true, first);
-  look();
-  EXPECT_TRUE(found.settled);
-  binlog.start(1);
+TEST_F(ExpiryTest, OwesWhatRecoveryHasWrittenIntoTheNewLog) {
+  come_so_far();
+  EXPECT_TRUE(is_settled());
   binlog.write_own();  // a DROP TABLE that was broken off
-  facts.crashed = true;
-  EXPECT_THAT(follow(), IsEmpty());
-  EXPECT_FALSE(found.settled);
-  EXPECT_EQ(to_string(facts.unsettled), "0-1-2");
+  EXPECT_THAT(open(), IsEmpty());
+  EXPECT_FALSE(is_settled());
+  EXPECT_EQ(to_string(facts().unsettled), "0-1-1");
 }
 
-TEST_F(FollowUpTest, DoubtsWhenTheIndexCannotBeRead) {
-  look();
+TEST_F(ExpiryTest, DoubtsWhenTheIndexCannotBeRead) {
+  come_so_far();
+  open("the index is gone");
+  EXPECT_EQ(facts().doubt, "the index is gone");
+  EXPECT_FALSE(is_settled());
+}
+
+TEST_F(StartTest, IsNotSettledInDoubt) {
+  begin();
   binlog.start(1);
-  follow("the index is gone");
-  EXPECT_EQ(facts.doubt, "the index is gone");
-  EXPECT_FALSE(found.settled);
+  open("the index is gone");
+  EXPECT_FALSE(is_settled());
+  EXPECT_EQ(facts().doubt, "the index is gone");
 }
 
-TEST_F(StartFactsTest, IsNotSettledInDoubt) {
+TEST_F(StartTest, KeepsAllDoubts) {
+  files.put("data/recovery_gate.state", "not a record");
+  begin();
+  start->doubt("the engines cannot be asked");
   binlog.start(1);
-  EXPECT_FALSE(
-      is_settled(binlog.paths(), binlog.now(), "", "the index is gone"));
-  EXPECT_EQ(facts.doubt, "the index is gone");
-  facts = {};
-  facts.doubt = "first";
-  EXPECT_FALSE(is_settled(binlog.paths(), binlog.now(), "second"));
-  EXPECT_EQ(facts.doubt, "first; second");
+  open();
+  EXPECT_FALSE(is_settled());
+  EXPECT_THAT(facts().doubt,
+              tells("the engines cannot be asked; ", "recovery_gate.state"));
 }
 
-TEST_F(StartFactsTest, CanProveNothingWithoutTheLogsOfTheLastRun) {
+TEST_F(StartTest, CanProveNothingWithoutTheLogsOfTheLastRun) {
   binlog.rename_logs_to("other");
-  EXPECT_FALSE(is_settled(binlog.paths(), binlog.now()));
-  EXPECT_THAT(facts.doubt, tells("bin.000001", "not in the binary log index"));
-  EXPECT_THAT(facts.unprovable, tells("need not have"));
+  start.emplace(ledger).begin({});
+  open();
+  EXPECT_FALSE(is_settled());
+  EXPECT_THAT(facts().doubt,
+              tells("bin.000001", "not in the binary log index"));
+  EXPECT_THAT(facts().unprovable, tells("need not have"));
 }
 
-TEST_F(StartFactsTest, DoesNotForgetThatProofIsLostWhenALogIsMissingToo) {
+TEST_F(StartTest, DoesNotForgetThatProofIsLostWhenALogIsMissingToo) {
   binlog.rotate();
   ledger.decided({Debt::CARRIED_OVER, false, {}, std::nullopt, ""},
-                 binlog.now(), false, first);
+                 binlog.now(), false, start->found());
   binlog.start(1);
   const std::vector<std::string> all = binlog.paths();
-  is_settled({all[0], all[2]}, binlog.now());
-  EXPECT_THAT(facts.doubt, tells("bin.000002", "not in the binary log index"));
-  EXPECT_THAT(facts.unprovable, tells("was deleted"));
+  start.emplace(ledger).begin({all[0]});
+  start->opened({all[0], all[2]}, {}, binlog.now(), nullptr);
+  EXPECT_THAT(facts().doubt,
+              tells("bin.000002", "not in the binary log index"));
+  EXPECT_THAT(facts().unprovable, tells("was deleted"));
+}
+
+/* What follows from it for replicas. */
+
+TEST_F(StartTest, NeedsItsOwnLogAndTheOneThatWhatIsOwedBeginsIn) {
+  binlog.rotate();
+  binlog.write_own();
+  start_again();
+  const std::vector<std::string> all = binlog.paths();
+  EXPECT_THAT(start->needed_logs(), ElementsAre(all[2], all[1]));
+}
+
+TEST_F(StartTest, NeedsOnlyItsOwnLogWhenNothingIsOwed) {
+  start_again();
+  EXPECT_THAT(start->needed_logs(), ElementsAre(binlog.paths().back()));
+}
+
+TEST_F(StartTest, DemandsWhatComesAfterTheSettledPlace) {
+  const BinlogPosition settled = binlog.position();
+  binlog.write_own();
+  start_again();
+  const Demand demand = start->demand();
+  EXPECT_EQ(demand.stretch.from, settled);
+  EXPECT_EQ(demand.stretch.to, binlog.position());
+  EXPECT_THAT(demand.before, IsEmpty());
+  EXPECT_EQ(to_string(demand.written), "0-1-1");
+}
+
+TEST_F(StartTest, ClaimsWhatIsOwed) {
+  binlog.write_own();
+  start_again();
+  start->decided({Debt::CRASH, true, {}, std::nullopt, ""}, false);
+  Owed owed = OwedCollector(GtidState()).take();
+  std::vector<Claim> claims = start->claims(owed);
+  ASSERT_THAT(claims, SizeIs(1));
+  EXPECT_THAT(claims[0].uncertain, tells("0-1-1", "not found"));
+  ASSERT_TRUE(facts().read_owed);
+  owed = ReadOwed(*facts().read_owed).collector.take();
+  claims = start->claims(owed);
+  ASSERT_THAT(claims, SizeIs(1));
+  EXPECT_EQ(to_string(claims[0].last), "0-1-1");
+  EXPECT_THAT(claims[0].uncertain, IsEmpty());
+}
+
+TEST_F(StartTest, ClaimsThatMoreMayBeOwedWhenInDoubt) {
+  binlog.write_own();
+  begin();
+  start->doubt("the engines cannot be asked");
+  binlog.start(1);
+  open();
+  start->decided({Debt::CRASH, true, {}, std::nullopt, ""}, false);
+  const std::vector<Claim> claims = start->claims(Owed());
+  ASSERT_THAT(claims, SizeIs(2));
+  EXPECT_EQ(claims[0].uncertain, "the engines cannot be asked");
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include "binlog_decryption.h"
 #include "connection_slots.h"
 #include "plugin_list.h"
-#include "recovery_gate/ledger/start.h"
 #include "server_shutdown.h"
 #include "server_facts.h"
 #include "server_start.h"
@@ -49,86 +48,65 @@ void GateService::stop() noexcept {
   guarding_ = false;
 }
 
-void GateService::take_over(bool crashed, const BinlogPosition &newest_log) {
-  unknown_ = ledger_.load(crashed, newest_log);
-}
-
-void GateService::look_at_logs(StartFacts *facts) {
-  Recovered recovered;
-  const Failure index_failure = binlogs(&recovered.logs);
-  // Then the name of the next one may say that they are lost.
-  if (recovered.logs.empty()) return;
-  const BinlogSample next = binlog_.next_sample();
-  recovered.gtids = next.gtids;
-  std::vector<std::string> logs = recovered.logs;
-  logs.push_back(next.log.path);
-  StartFacts seen = *facts;
-  ServerDecryptor decryptor;
-  recovered.found =
-      inherit(ledger_, unknown_, logs, index_failure, next, &decryptor, &seen);
-  *facts = std::move(seen);
-  recovered_ = std::move(recovered);
-}
-
-void GateService::decide(Mode mode, StartFacts facts) {
-  const BinlogSample start = binlog_.sample();
-  facts.awaited = start.end;
+void GateService::begin_start() {
   std::vector<std::string> logs;
   const Failure index_failure = binlogs(&logs);
-  Ledger::Inheritance found;
-  std::string has_expired;
-  if (recovered_) {
-    found = recovered_->found;
-    has_expired = follow_up(recovered_->logs, recovered_->gtids, logs,
-                            index_failure, start, &found, &facts);
-  } else {
-    ServerDecryptor decryptor;
-    found = inherit(ledger_, unknown_, logs, index_failure, start, &decryptor,
-                    &facts);
-  }
-  std::vector<std::string> needed{start.log.path};
-  const std::string &first = facts.first_unsettled_log.empty()
-                                 ? facts.recovered_path
-                                 : facts.first_unsettled_log;
-  const bool is_read_and_gone =
-      facts.read_owed &&
-      std::find(logs.begin(), logs.end(), first) == logs.end();
-  if (!found.settled && !first.empty() && !is_read_and_gone)
-    needed.push_back(first);
+  start_.emplace(ledger_).begin(logs, index_failure);
+  if (!start_->facts().crashed || !may_cut_logs()) return;
+  ServerDecryptor decryptor;
+  start_->note_what_may_be_cut(&decryptor);
+}
+
+void GateService::begin_start_unguarded(const std::string &why) {
+  start_.emplace(ledger_).begin_unguarded(why);
+}
+
+void GateService::doubt(const std::string &why) {
+  if (start_) start_->doubt(why);
+}
+
+void GateService::recovered() {
+  if (!start_) return;
+  start_->recovered(binlog_gtid());
+  if (is_running()) return;
+  std::vector<std::string> logs;
+  const Failure index_failure = binlogs(&logs);
+  // Then the name of the next one may say that they are lost.
+  if (logs.empty()) return;
+  ServerDecryptor decryptor;
+  start_->inherit(logs, index_failure, binlog_.next_sample(), &decryptor);
+}
+
+void GateService::decide(Mode mode) {
+  std::vector<std::string> logs;
+  const BinlogSample sample = binlog_.sample();
+  const Failure index_failure = binlogs(&logs);
+  ServerDecryptor decryptor;
+  const std::string has_expired =
+      start_->opened(logs, index_failure, sample, &decryptor);
+  const StartFacts &facts = start_->facts();
   replicas_.remember(facts.read_owed);
   in_doubt_stretch_ = find_stretch(facts, ledger_.record().settled, logs);
-  Demand demand;
-  demand.stretch = {facts.settled_place, start.end};
-  demand.before = facts.settled_gtids;
-  demand.written = facts.unsettled;
-  demand.own = facts.own_ids;
-  const SemisyncView view = semisync_.await({start.end, needed, demand});
-  const History recorded = ledger_.record().history;
+  const Demand demand = start_->demand();
+  const SemisyncView view =
+      semisync_.await({sample.end, start_->needed_logs(), demand});
   gate.decide(mode, facts, view);
   if (!has_expired.empty()) log.warning(has_expired);
   xids.seal();
-  const Obligation owed = gate.obligation();
-  ledger_.decided(owed, start, found.settled && !owed.open() && gate.is_open(),
-                  found);
+  start_->decided(gate.obligation(), gate.is_open());
   if (gate.is_open()) {
     semisync_.withdraw();
   } else {
     awaiting_ = true;
     pin_plugins(true);
-    // What is in doubt in the logs of the last run was written in its history,
-    // also if another one begins behind it.
-    const History history =
-        found.unsettled.since_settled ? recorded : ledger_.record().history;
     // Before RESET MASTER can delete it; most of it has been read already.
     std::optional<Owed> read;
     if (facts.read_owed)
       read = replicas_.read_owed(demand, longest_owed_stretch);
     // Before the waiting thread, which ends it when the gate opens.
-    watch_upstream([this, facts, demand, recorded, history, read] {
-      return claims_of(
-          facts,
-          read ? *read : replicas_.read_owed(demand, longest_owed_stretch),
-          recorded, history);
+    watch_upstream([this, demand, read] {
+      return start_->claims(
+          read ? *read : replicas_.read_owed(demand, longest_owed_stretch));
     });
     waiter_.start();
   }

@@ -23,6 +23,7 @@
 #include "recovery_gate/ledger/recovered_xids.h"
 #include "recovery_gate/door/refuser.h"
 #include "recovery_gate/gate/report.h"
+#include "recovery_gate/ledger/start.h"
 #include "replicas.h"
 #include "recovery_gate/gate/upstream.h"
 #include "recovery_gate/gate/waiter.h"
@@ -47,15 +48,18 @@ class GateService final : public Host, private Kept {
 
   /* Before recovery: reads what earlier starts owe, and when this one follows a
      crash, puts that on record. */
-  void take_over(bool crashed, const BinlogPosition &newest_log);
-
+  void begin_start();
+  void begin_start_unguarded(const std::string &why);
   /* Recovery is over, and this start's log is not open yet; when it is, the
-     server deletes the logs that have expired. Of the facts, those that the
-     ledger knows are filled in here. */
-  void look_at_logs(StartFacts *facts);
+     server deletes the logs that have expired. */
+  void recovered();
+  /* What could not be found out about this start. */
+  void doubt(const std::string &why);
+  /* The newest log was not closed when this start began. */
+  bool crashed() const { return start_ && start_->facts().crashed; }
   /* This start's log is open: decides, keeps on disk what is owed, starts to
      wait where there is something to wait for, and to keep the ledger. */
-  void decide(Mode mode, StartFacts facts);
+  void decide(Mode mode);
   /* --bootstrap: there is nobody to guard anything from. */
   void let_be(const std::string &why);
 
@@ -103,14 +107,7 @@ class GateService final : public Host, private Kept {
   Replicas replicas_{clock, log};
   ServerBinlog binlog_{replicas_};
   Keeper keeper_{*this, log, Ledger::look_interval};
-  /* As the logs were before those that had expired were deleted. */
-  struct Recovered {
-    std::vector<std::string> logs;
-    GtidState gtids;
-    Ledger::Inheritance found;
-  };
-  std::optional<Recovered> recovered_;
-  Failure unknown_;  // why it is not known what earlier starts owe
+  std::optional<Start> start_;  // but with --bootstrap
   Semisync semisync_{clock, log, replicas_,
                      [this] { return ledger_.record().history; },
                      [this] { return upstream_watch_.view(); }};

@@ -14,7 +14,6 @@
 #include "gate_service.h"
 #include "no_tables.h"
 #include "recovery_gate/gate/report.h"
-#include "recovery_gate/ledger/start.h"
 #include "recovery_hooks.h"
 #include "server_facts.h"
 #include "server_identity.h"
@@ -24,16 +23,14 @@
 namespace recovery_gate {
 namespace {
 
-/* What is learnt on the way through a start of the server. */
-struct Start {
-  StartFacts facts;
-  std::string newest_log;  // before this start's own is opened
+/* How far this start has come. */
+struct Progress {
   bool asked_for_xids = false;
   bool looked_at_outcome = false;
   /* Why the binary log does not tell which transactions were met. */
   Failure places_unknown;
 };
-Start start;
+Progress progress;
 
 handlerton *own_handlerton;
 
@@ -82,19 +79,16 @@ void find_places() {
   if (!xids.may_be_logged()) return;
   ServerDecryptor decryptor;
   std::vector<std::string> logs;
-  start.places_unknown = binlogs(&logs);
-  if (!start.places_unknown)
-    start.places_unknown = find_in_binlog(logs, &decryptor, &xids);
+  progress.places_unknown = binlogs(&logs);
+  if (!progress.places_unknown)
+    progress.places_unknown = find_in_binlog(logs, &decryptor, &xids);
 }
 
 /* What recovery left. Soon the server deletes logs that have expired. */
 void look_at_outcome() {
-  start.looked_at_outcome = true;
-  start.facts.recovered_gtid = binlog_gtid();
-  note_recovered_end(start.newest_log, &start.facts);
+  progress.looked_at_outcome = true;
+  GateService::instance().recovered();
   find_places();
-  if (!is_running() && !is_bootstrap())
-    GateService::instance().look_at_logs(&start.facts);
 }
 
 /*
@@ -102,22 +96,22 @@ void look_at_outcome() {
   once after that and before a new binary log is opened, crash or not.
 */
 int collect(XID *, uint) {
-  const bool is_first_call = !start.asked_for_xids;
+  const bool is_first_call = !progress.asked_for_xids;
   if (is_first_call) {
-    start.asked_for_xids = true;
+    progress.asked_for_xids = true;
     plugin_foreach(nullptr, collect_prepared, MYSQL_STORAGE_ENGINE_PLUGIN,
                    nullptr);
   }
-  if (!is_first_call || !start.facts.crashed) look_at_outcome();
+  if (!is_first_call || !GateService::instance().crashed()) look_at_outcome();
   return 0;  // the gate has prepared nothing itself
 }
 
 int guarded_collect(XID *list, uint length) try {
   return collect(list, length);
 } catch (const std::exception &failure) {
-  start.facts.doubt =
+  GateService::instance().doubt(
       std::string("the prepared transactions could not be read: ") +
-      failure.what();
+      failure.what());
   return 0;
 }
 
@@ -154,15 +148,15 @@ int recovery_done(handlerton *) try {
         "clients to keep out");
     return 0;
   }
-  if (!start.looked_at_outcome) look_at_outcome();
-  if (start.places_unknown)
+  if (!progress.looked_at_outcome) look_at_outcome();
+  if (progress.places_unknown)
     service.log.warning(
         "INFORMATION_SCHEMA.RECOVERY_GATE_XIDS does not say "
         "where the binary log has some transactions: " +
-        start.places_unknown.text());
+        progress.places_unknown.text());
   for (const std::string &line : service.xids.contradictions())
     service.log.warning(line);
-  service.decide(configured_mode(), start.facts);
+  service.decide(configured_mode());
   if (has_no_accounts() && !service.gate.is_open())
     service.log.warning(
         "started with --skip-grant-tables: everybody counts as an "
@@ -199,18 +193,6 @@ bool show_status(handlerton *, THD *thd, stat_print_fn *print,
   return true;
 }
 
-/* Before recovery: was the newest log closed properly? */
-void look_at_last_shutdown() {
-  std::vector<std::string> logs;
-  start.facts.doubt = binlogs(&logs).text();
-  if (logs.empty()) return;
-  start.newest_log = logs.back();
-  note_last_end(logs, &start.facts);
-  if (!start.facts.crashed || !may_cut_logs()) return;
-  ServerDecryptor decryptor;
-  note_what_may_be_cut(start.newest_log, &decryptor, &start.facts);
-}
-
 }  // namespace
 
 st_mysql_storage_engine recovery_hooks = {MYSQL_HANDLERTON_INTERFACE_VERSION};
@@ -219,7 +201,7 @@ int init_recovery_hooks(void *server_handlerton) try {
   if (const Failure mismatch = server_mismatch())
     return refuse(mismatch.text());
 
-  start = Start();
+  progress = Progress();
   if (!is_bootstrap()) {
     if (const Failure obstacle = cannot_guard()) return refuse(obstacle.text());
     // The server initialises audit plugins after storage engines, and this
@@ -240,14 +222,11 @@ int init_recovery_hooks(void *server_handlerton) try {
           "recovery_gate_xids=OFF, or load all of them with "
           "plugin-load-add=ha_recovery_gate");
     if (is_running())
-      start.facts.unguarded =
+      GateService::instance().begin_start_unguarded(
           "the plugin was installed into a running server, which has clients "
-          "already; the next start is the first that it guards";
+          "already; the next start is the first that it guards");
     else
-      look_at_last_shutdown();
-    GateService::instance().take_over(
-        start.facts.crashed || !start.facts.doubt.empty(),
-        {without_folder(start.newest_log), 0});
+      GateService::instance().begin_start();
   }
 
   own_handlerton = static_cast<handlerton *>(server_handlerton);

@@ -26,9 +26,9 @@ namespace recovery_gate {
 namespace binlog_bytes {
 
 constexpr unsigned char query_event = 2, rotate_event = 4,
-                        format_description_event = 15, checkpoint_event = 161,
-                        gtid_event = 162, gtid_list_event = 163,
-                        start_encryption_event = 164;
+                        format_description_event = 15, xid_event = 16,
+                        checkpoint_event = 161, gtid_event = 162,
+                        gtid_list_event = 163, start_encryption_event = 164;
 constexpr unsigned in_use = 1;
 inline const std::string magic =
     "\xfe"
@@ -134,6 +134,9 @@ class FakeBinlog final : public BinlogProgress {
         {binlog_bytes::gtid_event, server_id, 0, ++time_},
         binlog_bytes::little_endian(number, 8) +
             binlog_bytes::little_endian(domain, 4) + std::string(7, '\0')));
+    append(binlog_bytes::with_checksum(
+        {binlog_bytes::xid_event, server_id, 0, time_},
+        binlog_bytes::little_endian(number, 8)));
   }
   void write_own() { write(server_id_); }
   void append_checkpoint() {
@@ -234,6 +237,14 @@ class FakeBinlog final : public BinlogProgress {
     sample.receives = receives_;
     sample.resets = resets_;
     sample.log = {logs_.back().path, facts.server_id, facts.gtids_before};
+    return sample;
+  }
+  /* Of the log that is open, as it is known before it is opened. */
+  BinlogSample next() const {
+    BinlogSample sample;
+    sample.gtids = gtids_;
+    sample.receives = receives_;
+    sample.log = {"", server_id_, gtids_};
     return sample;
   }
   int samples() const { return samples_; }

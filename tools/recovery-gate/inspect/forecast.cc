@@ -79,36 +79,30 @@ Forecast foretell(const DataDirectory &directory, const Survey &survey,
   QuietFiles files;
   StateFile file(files, directory.path);
   Ledger ledger(clock, of_ledger, file);
-  std::vector<std::string> logs = directory.index.logs;
-  StartFacts facts;
-  note_last_end(logs, &facts);
-  const std::string newest = logs.empty() ? std::string() : logs.back();
-  const Failure unknown = ledger.load(facts.crashed || !facts.doubt.empty(),
-                                      {without_folder(newest), 0});
-  note_recovered_end(newest, &facts);
-  facts.recovered_gtid = survey.gtid_position;
+  const std::vector<std::string> &logs = directory.index.logs;
+  Start start(ledger);
+  start.begin(logs);
+  start.recovered(survey.gtid_position);
 
+  const std::string newest = logs.empty() ? std::string() : logs.back();
   std::vector<std::string> names;
   // Without them, the name of the next log follows from the newest one.
   static_cast<void>(list_quietly(folder_of(newest), &names));
-  BinlogSample start;
+  BinlogSample next;
   const BinlogPosition header = foretell_next_header(survey, names);
-  start.end =
-      header.empty() ? BinlogPosition{"the next binary log", 0} : header;
-  start.gtids = *gtids;
-  start.receives = directory.receives;
-  start.log.path = folder_of(newest) + "/" + start.end.file;
-  start.log.server_id = options.server_id.value_or(
+  next.end = header.empty() ? BinlogPosition{"the next binary log", 0} : header;
+  next.gtids = *gtids;
+  next.receives = directory.receives;
+  next.log.path = folder_of(newest) + "/" + next.end.file;
+  next.log.server_id = options.server_id.value_or(
       survey.logs.empty() ? 0 : survey.logs.back().server_id);
-  start.log.gtids_before = gtids;
-  facts.awaited = start.end;
-  logs.push_back(start.log.path);
-  inherit(ledger, unknown, logs, {}, start, nullptr, &facts);
+  next.log.gtids_before = gtids;
+  start.inherit(logs, {}, next, nullptr);
 
   SemisyncView view;
   view.enabled = true;
   Gate gate(clock, of_gate);
-  gate.decide(options.mode, facts, view);
+  gate.decide(options.mode, start.facts(), view);
   const GateSnapshot decided = gate.snapshot();
   forecast.closed = !gate.is_open();
   forecast.owes = gate.obligation().open();
@@ -116,7 +110,7 @@ Forecast foretell(const DataDirectory &directory, const Survey &survey,
   forecast.provable = decided.state != GateState::CLOSED_UNPROVABLE;
   forecast.why = of_gate.text;
   forecast.waits_for = header;
-  forecast.unsettled = facts.unsettled;
+  forecast.unsettled = start.facts().unsettled;
   return forecast;
 }
 
