@@ -27,6 +27,9 @@ enum class Debt {
   CARRIED_OVER,
 };
 
+/* As recovery_gate.state has it. */
+const char *to_string(Debt debt);
+
 struct Obligation {
   Debt debt = Debt::NONE;
   /* Whether an acknowledgement could still prove it: the logs were all there.

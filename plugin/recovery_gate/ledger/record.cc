@@ -3,6 +3,20 @@
 
 namespace recovery_gate {
 
+const char *to_string(Debt debt) {
+  switch (debt) {
+    case Debt::NONE:
+      return "none";
+    case Debt::CRASH:
+      return "crash";
+    case Debt::SHUTDOWN:
+      return "shutdown";
+    case Debt::CARRIED_OVER:
+      break;
+  }
+  return "carried-over";
+}
+
 bool operator==(const Obligation &a, const Obligation &b) {
   return a.debt == b.debt && a.provable == b.provable &&
          a.recovered_end == b.recovered_end && a.identity == b.identity &&

@@ -25,8 +25,8 @@ constexpr std::size_t at_version = sizeof "recovery-gate-state " - 1;
 /* The oldest that is read had no history in it. */
 constexpr char first_with_unseen = '4', first_with_history = '3', oldest = '2';
 
-constexpr const char *debt_names[] = {"none", "crash", "shutdown",
-                                      "carried-over"};
+constexpr Debt debts[] = {Debt::NONE, Debt::CRASH, Debt::SHUTDOWN,
+                          Debt::CARRIED_OVER};
 
 std::string hexadecimal(std::uint32_t value) {
   char text[16];
@@ -200,11 +200,11 @@ std::string encode(const Record &record) {
   const Obligation &owed = record.obligation;
   const Settled settled = record.settled.value_or(Settled());
   const std::string content =
-      std::string(first_line) + "obligation " +
-      debt_names[static_cast<int>(owed.debt)] + "\nprovable " +
-      yes_or_no(owed.provable) + "\n" + position_lines("", owed.recovered_end) +
-      "identity " + (owed.identity ? hexadecimal(*owed.identity) : "") +
-      "\ngtid " + owed.recovered_gtid + "\n" +
+      std::string(first_line) + "obligation " + to_string(owed.debt) +
+      "\nprovable " + yes_or_no(owed.provable) + "\n" +
+      position_lines("", owed.recovered_end) + "identity " +
+      (owed.identity ? hexadecimal(*owed.identity) : "") + "\ngtid " +
+      owed.recovered_gtid + "\n" +
       position_lines("running-", record.running_since) + "running-identity " +
       hexadecimal(record.running_identity) + "\n" +
       position_lines("acknowledged-", record.acknowledged) +
@@ -245,11 +245,12 @@ Failure decode(const std::string &content, Record *record) {
   Record read;
   Lines lines(content);
   lines.value("recovery-gate-state");
-  const auto debt = lines.value("obligation");
-  const auto name =
-      std::find(std::begin(debt_names), std::end(debt_names), debt);
-  lines.demand(name != std::end(debt_names));
-  read.obligation.debt = static_cast<Debt>(name - std::begin(debt_names));
+  const auto name = lines.value("obligation");
+  const auto debt =
+      std::find_if(std::begin(debts), std::end(debts),
+                   [&](Debt one) { return name == to_string(one); });
+  lines.demand(debt != std::end(debts));
+  if (debt != std::end(debts)) read.obligation.debt = *debt;
   read.obligation.provable = lines.yes_or_no("provable");
   read.obligation.recovered_end = lines.position("");
   read.obligation.identity = lines.identity("identity");
