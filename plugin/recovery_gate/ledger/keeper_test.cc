@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "testing/fakes.h"
+#include "testing/monitor.h"
 
 namespace recovery_gate {
 namespace {
@@ -16,7 +17,7 @@ constexpr milliseconds an_hour{60 * 60 * 1000};
 
 /* Begins when the server has started, as the real one does: in a wait that
    knows nothing of boost's interruption. */
-class FakeKept final : public Kept {
+class FakeKept final : public Kept, private Monitor {
  public:
   void server_has_started() {
     happen([this] { started_ = true; });
@@ -82,25 +83,6 @@ class FakeKept final : public Kept {
   }
 
  private:
-  template <typename Change>
-  void happen(Change change) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    change();
-    event_.notify_all();
-  }
-  template <typename Condition>
-  bool comes(Condition condition) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return event_.wait_for(lock, std::chrono::seconds(30), condition);
-  }
-  template <typename Value>
-  Value get(const Value &value) const {
-    std::lock_guard<std::mutex> lock(mutex_);
-    return value;
-  }
-
-  mutable std::mutex mutex_;
-  std::condition_variable event_;
   bool started_ = false, gives_up_ = false, begun_ = false;
   bool waiting_ = false, ended_ = false;
   int looks_ = 0, ends_ = 0, unblocked_ = 0, failing_looks_ = 0;

@@ -17,7 +17,6 @@
 #include <atomic>
 #include <boost/thread/thread.hpp>
 #include <cerrno>
-#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <new>
@@ -38,6 +37,7 @@
 #include "recovery_gate/gate/waiter.h"
 #include "recovery_gate/ledger/settlement.h"
 #include "recovery_gate/ledger/state_file.h"
+#include "testing/monitor.h"
 
 namespace recovery_gate {
 
@@ -269,7 +269,7 @@ class FaultyFiles final : public FileLayer {
   Its waits are those of the standard library on purpose: like the server's,
   they know nothing of boost's interruption.
 */
-class FakeAcknowledgements final : public Acknowledgements {
+class FakeAcknowledgements final : public Acknowledgements, private Monitor {
  public:
   explicit FakeAcknowledgements(FakeClock &clock) : clock_(clock) {}
 
@@ -354,25 +354,6 @@ class FakeAcknowledgements final : public Acknowledgements {
   }
 
  private:
-  template <typename Change>
-  void happen(Change change) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    change();
-    event_.notify_all();
-  }
-
-  template <typename Condition>
-  bool comes(Condition condition) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return event_.wait_for(lock, std::chrono::seconds(30), condition);
-  }
-
-  template <typename Value>
-  Value get(const Value &value) const {
-    std::lock_guard<std::mutex> lock(mutex_);
-    return value;
-  }
-
   bool has_news() const {
     return woken_ || !(view_ == *seen_) || (until_ && clock_.now() >= *until_);
   }
@@ -383,8 +364,6 @@ class FakeAcknowledgements final : public Acknowledgements {
   }
 
   FakeClock &clock_;
-  mutable std::mutex mutex_;
-  std::condition_variable event_;
   SemisyncView view_;
   bool started_ = false, gives_up_ = false, woken_ = false;
   bool attaching_ = false, ended_ = false;
