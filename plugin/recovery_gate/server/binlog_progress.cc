@@ -13,6 +13,7 @@
 
 #include "binlog_progress.h"
 #include "recovery_gate/binlog/binlog_file.h"
+#include "replication_links.h"
 #include "semisync.h"
 
 namespace recovery_gate {
@@ -114,27 +115,26 @@ bool has_primary() {
 
 /* Only its replication's SQL threads write what the server receives. */
 bool ServerBinlog::receives() {
-  // Whoever holds it may wait for those who wait for the ledger, which waits
-  // for this; and a STOP SLAVE may take long. The next look is soon.
-  if (mysql_mutex_trylock(&LOCK_active_mi) != 0) return receives_;
-  if (master_info_index == nullptr) {
-    if (!abort_loop) receives_ = !opt_skip_slave_start && has_primary();
-  } else if (!abort_loop) {  // else its entries may be gone
-    bool runs = false;
-    HASH &all = master_info_index->master_info_hash;
-    for (ulong i = 0; i < all.records; ++i) {
-      const auto *link =
-          reinterpret_cast<const Master_info *>(my_hash_element(&all, i));
-      const std::string name(link->connection_name.str,
-                             link->connection_name.length);
-      const ulong run = link->rli.slave_run_id;
-      runs |= link->rli.slave_running != MYSQL_SLAVE_NOT_RUN ||
-              run != runs_seen_[name];
-      runs_seen_[name] = run;
-    }
-    receives_ = runs;
+  bool runs = false;
+  const Links links = visit_replication_links([&](const Master_info *link) {
+    const std::string name(link->connection_name.str,
+                           link->connection_name.length);
+    const ulong run = link->rli.slave_run_id;
+    runs |= link->rli.slave_running != MYSQL_SLAVE_NOT_RUN ||
+            run != runs_seen_[name];
+    runs_seen_[name] = run;
+  });
+  switch (links) {
+    case Links::VISITED:
+      receives_ = runs;
+      break;
+    case Links::NOT_READ_YET:
+      receives_ = !opt_skip_slave_start && has_primary();
+      break;
+    case Links::BUSY:  // the next look is soon
+    case Links::GONE:
+      break;
   }
-  mysql_mutex_unlock(&LOCK_active_mi);
   return receives_;
 }
 

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "binlog_progress.h"
+#include "replication_links.h"
 #include "server_start.h"
 #include "upstream.h"
 #include "waiting_thd.h"
@@ -27,21 +28,6 @@ namespace {
 // Of a connection and of each answer. A server that takes longer is asked again
 // soon.
 constexpr uint seconds_to_answer = 3;
-
-class ActiveLinksLock {
- public:
-  ActiveLinksLock() : locked_(mysql_mutex_trylock(&LOCK_active_mi) == 0) {}
-  ~ActiveLinksLock() {
-    if (locked_) mysql_mutex_unlock(&LOCK_active_mi);
-  }
-  ActiveLinksLock(const ActiveLinksLock &) = delete;
-  ActiveLinksLock &operator=(const ActiveLinksLock &) = delete;
-
-  explicit operator bool() const { return locked_; }
-
- private:
-  const bool locked_;
-};
 
 /* When a connection breaks, the server's client library takes the message's
    language from the session of the thread, and has to find one. A shutdown
@@ -210,18 +196,12 @@ void ServerUpstreams::cancel() noexcept {
 std::vector<UpstreamAnswer> ServerUpstreams::ask() {
   std::optional<Session> session;  // outlives their connections
   std::vector<Link> links;
-  {
-    // Whoever holds it may be stopping a connection, which can take long.
-    const ActiveLinksLock lock;
-    if (!lock) return last_;
-    if (master_info_index == nullptr || abort_loop) return {};
-    HASH &all = master_info_index->master_info_hash;
-    for (ulong i = 0; i < all.records; ++i) {
-      auto *info = reinterpret_cast<Master_info *>(my_hash_element(&all, i));
-      if (info->slave_running != MYSQL_SLAVE_NOT_RUN || was_refused(*info))
-        links.push_back(link_of(info));
-    }
-  }
+  const Links visited = visit_replication_links([&](Master_info *info) {
+    if (info->slave_running != MYSQL_SLAVE_NOT_RUN || was_refused(*info))
+      links.push_back(link_of(info));
+  });
+  if (visited == Links::BUSY) return last_;
+  if (visited != Links::VISITED) return {};
   std::vector<UpstreamAnswer> answers;
   if (std::any_of(links.begin(), links.end(),
                   [](const Link &link) { return link.is_up; }))
