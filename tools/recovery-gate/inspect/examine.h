@@ -2,7 +2,7 @@
 #ifndef RECOVERY_GATE_TOOL_INSPECT_EXAMINE_H
 #define RECOVERY_GATE_TOOL_INSPECT_EXAMINE_H
 
-#include "inspect/verdict.h"
+#include "inspect/findings.h"
 
 namespace recovery_gate::tool {
 

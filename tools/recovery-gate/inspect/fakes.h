@@ -12,7 +12,7 @@
 #include <filesystem>
 #include <string>
 
-#include "inspect/verdict.h"
+#include "inspect/advice.h"
 #include "testing/test_folder.h"
 
 namespace recovery_gate::tool {

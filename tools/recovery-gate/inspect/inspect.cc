@@ -6,6 +6,7 @@
 #include "client/address.h"
 #include "client/connection.h"
 #include "inspect/examine.h"
+#include "inspect/findings_json.h"
 #include "inspect/page.h"
 #include "output.h"
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "prestart/decision.h"
 
+#include "inspect/start_command.h"
+
 namespace recovery_gate::tool {
 namespace {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "client/settings.h"
-#include "inspect/verdict.h"
+#include "inspect/advice.h"
 
 namespace recovery_gate::tool {
 

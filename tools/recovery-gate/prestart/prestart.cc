@@ -14,6 +14,7 @@
 #include "client/connection.h"
 #include "inspect/examine.h"
 #include "inspect/quiet_files.h"
+#include "inspect/start_command.h"
 #include "output.h"
 #include "prestart/decision.h"
 #include "prestart/environment_file.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "inspect/verdict.h"
+#include "inspect/advice.h"
 
 #include "inspect/fakes.h"
+#include "inspect/start_command.h"
 
 namespace recovery_gate::tool {
 namespace {

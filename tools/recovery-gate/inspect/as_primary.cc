@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "inspect/as_primary.h"
+
+#include <fmt/format.h>
+
+#include "inspect/recovery_cut.h"
+
+namespace recovery_gate::tool {
+namespace {
+
+Indices complete_replicas(const Draft &draft) {
+  const Findings &f = draft.findings;
+  Indices complete;
+  for (const Indices *places : {&draft.following, &draft.idle})
+    for (const std::size_t i : *places)
+      if (f.doubt.replicas[i].has() == f.doubt.in_doubt.count)
+        complete.push_back(i);
+  return complete;
+}
+
+void nothing_owed(Draft *draft) {
+  const Findings &f = draft->findings;
+  Advice &a = draft->advice;
+  a.verdict = Verdict::NOTHING_OWED;
+  a.headline = "nothing is in doubt: start it as it was";
+  a.reasons.push_back(f.forecast.why);
+  draft->start_with(keep_the_end(f));
+  if (*f.forecast.closed)
+    a.caveats.push_back(
+        "recovery_gate_mode is ALWAYS: the gate closes all the same, and "
+        "waits for " +
+        to_string(f.forecast.waits_for));
+  if (draft->nobody_was_asked())
+    a.caveats.push_back(
+        "no other server was asked (--replica): if one has become the primary "
+        "in the meantime, this one must not be started as one");
+}
+
+void unprovable(Draft *draft) {
+  const Findings &f = draft->findings;
+  Advice &a = draft->advice;
+  a.verdict = Verdict::UNKNOWN;
+  a.headline =
+      "it cannot be known who has what is in doubt: no acknowledgement will "
+      "open the gate, only an administrator can";
+  a.reasons.push_back(f.forecast.why);
+  draft->tell_who_has();
+  a.steps.push_back(
+      "compare the data with the replicas'. If they have all that matters, "
+      "start this server as it was and SET GLOBAL recovery_gate_open_now=ON; "
+      "otherwise make one of them the primary, and rebuild this server");
+}
+
+void unasked(Draft *draft) {
+  const Findings &f = draft->findings;
+  Advice &a = draft->advice;
+  a.verdict = Verdict::UNKNOWN;
+  a.headline =
+      "the gate will be closed; no other server was asked whether it has taken "
+      "over without what is in doubt";
+  a.reasons.push_back(draft->what_is_in_doubt());
+  a.reasons.push_back("as a primary it would wait for " +
+                      to_string(f.forecast.waits_for));
+  a.steps.push_back(
+      "inspect again with --replica HOST:PORT for each other "
+      "server of the group");
+  a.steps.push_back(
+      "if it is certain that no other server has taken over, inspect again "
+      "with --no-replica-check");
+}
+
+void torn(Draft *draft) {
+  const Findings &f = draft->findings;
+  Advice &a = draft->advice;
+  a.verdict = Verdict::UNKNOWN;
+  a.headline =
+      "the gate will be closed, and no replica is known that could open it: "
+      "the binary log ends in the middle of an event";
+  a.reasons.push_back(f.survey.logs.back().tail_reason);
+  a.reasons.push_back(
+      "the server sends the torn event as it is, and a replica stops there "
+      "with an error before it acknowledges anything");
+  draft->tell_who_has();
+  a.steps.push_back(
+      "make the replica that has the most the primary, and rebuild this server; "
+      "or start it, compare, and SET GLOBAL recovery_gate_open_now=ON");
+}
+
+void owed(Draft *draft) {
+  const Findings &f = draft->findings;
+  Advice &a = draft->advice;
+  if (!f.forecast.provable) return unprovable(draft);
+  if (draft->nobody_was_asked()) return unasked(draft);
+  const Indices complete = complete_replicas(*draft);
+  if (f.survey.logs.back().tail == Tail::TORN && complete.empty())
+    return torn(draft);
+  a.verdict = Verdict::START_AS_PRIMARY;
+  a.headline = fmt::format(
+      "start it as the primary: the gate will wait until a semi-sync "
+      "replica has acknowledged {}, and with it {}",
+      to_string(f.forecast.waits_for), transactions(f.doubt.in_doubt.count));
+  draft->tell_who_has();
+  std::vector<std::string> options{"--rpl-semi-sync-master-enabled=ON"};
+  if (f.options.mode == Mode::OFF)
+    options.push_back("--recovery-gate-mode=AUTO");
+  for (const std::string &option : keep_the_end(f)) options.push_back(option);
+  draft->start_with(options);
+  for (const std::size_t i : draft->following)
+    if (!f.replicas[i].semisync_replica)
+      a.caveats.push_back(
+          f.replicas[i].name +
+          " is no semi-sync replica (rpl_semi_sync_slave_enabled=OFF): what "
+          "it receives it does not acknowledge");
+  for (const std::size_t i : draft->idle)
+    a.caveats.push_back(f.replicas[i].name +
+                        " does not follow this server: START SLAVE there");
+  if (f.survey.logs.back().tail == Tail::TORN)
+    a.caveats.push_back(
+        "the last event of the binary log is torn: a replica that lacks "
+        "something of this log stops there with an error, and has to be "
+        "rebuilt. " +
+        names_of(draft->at(complete)) + " has everything before it");
+  if (f.nobody_took_over)
+    a.caveats.push_back(
+        "--no-replica-check: it is your word that no other server has taken "
+        "over");
+}
+
+}  // namespace
+
+void advise_as_primary(Draft *draft) {
+  if (draft->findings.forecast.owes)
+    owed(draft);
+  else
+    nothing_owed(draft);
+}
+
+}  // namespace recovery_gate::tool
