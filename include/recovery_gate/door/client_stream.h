@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-  The connection of a client, when it is no session of the server's any more.
+  A client's connection, once the server has no session for it any more.
 */
 #ifndef RECOVERY_GATE_CLIENT_STREAM_H
 #define RECOVERY_GATE_CLIENT_STREAM_H
@@ -21,9 +21,9 @@ class ClientStream {
   /* END: the client is gone, or is not understood. */
   virtual Read read(char *buffer, std::size_t room, std::size_t *length) = 0;
 
-  /* False when it could not be sent as a whole; there is no second try. */
+  /* False when not all of it could be sent; it is not retried. */
   virtual bool write(std::string_view bytes) = 0;
-  /* The client reads an end after all that was written. */
+  /* The client reads end of file after everything that was written. */
   virtual void end_writing() = 0;
 };
 

@@ -11,7 +11,7 @@
 
 namespace recovery_gate {
 
-/* A client that has logged in. Used by the thread that holds it only. */
+/* A client that has logged in. Used only by the thread that holds it. */
 class HeldClient {
  public:
   virtual ~HeldClient() = default;
@@ -20,8 +20,7 @@ class HeldClient {
   /* Somebody ended the session: KILL, a shutdown. Whoever does that also has
      to make the socket readable, by shutting it down for example. */
   virtual bool killed() const = 0;
-  /* Something has arrived: what? Takes nothing out of the socket, and does not
-     block. */
+  /* What has arrived. Takes nothing out of the socket, and does not block. */
   virtual FirstCommand peek() const = 0;
   /* For the process list; `state` is static. */
   virtual void show(const char *state) = 0;
@@ -34,8 +33,8 @@ enum class HoldOutcome {
 };
 
 /*
-  Blocks until it is known what becomes of a client to whom gate.knock() has
-  said HOLD and handed out `place`. Throws std::bad_alloc.
+  Blocks until it is decided what happens to a client that gate.knock() has told
+  to HOLD, with this place. Throws std::bad_alloc.
 */
 HoldOutcome hold(Gate &gate, const Clock &clock, const Visitor &visitor,
                  Place place, HeldClient &client);

@@ -35,8 +35,8 @@ struct SemisyncView {
   bool enabled = false;
   /* Semi-sync replicas connected and being served now. */
   unsigned replicas = 0;
-  /* The furthest position that was acknowledged, by whomever; empty when none
-     was since the server started. It proves nothing by itself. */
+  /* The furthest position that any replica has acknowledged; empty when none
+     has since the server started. It proves nothing by itself. */
   BinlogPosition acknowledged;
   /* A replica is known to have everything that is owed, and has acknowledged
      the awaited position; `proven_by` says which, and what shows it. */

@@ -3,19 +3,19 @@
   The gate: decides at each start whether clients have to wait, for what, and
   when they are admitted.
 
-  One Gate lives as long as the plugin. The story of one start:
+  One Gate lives as long as the plugin. One start:
 
     Gate gate(clock, journal);      STARTING: nobody can be connected yet
-    gate.configure(settings);       at any time, also later
+    gate.configure(settings);       at any time, later too
     gate.decide(mode, facts, view); once, after crash recovery: open or closed
-    gate.observe(view);             while closed, each time semi-sync changed
+    gate.observe(view);             while closed, whenever semi-sync changes
     gate.knock(visitor);            for every client that has authenticated;
                                     one that gets HOLD goes to hold()
 
   All members may be called from any thread. knock() takes no lock once the
   gate is open. Nothing here blocks, reads a clock of its own, or touches the
-  server; everything throws std::bad_alloc at worst, and the gate is unchanged
-  and closed then.
+  server. The only exception is std::bad_alloc, which leaves the gate unchanged
+  and closed.
 */
 #ifndef RECOVERY_GATE_GATE_H
 #define RECOVERY_GATE_GATE_H
@@ -86,7 +86,7 @@ class Gate {
     Place place;  // to be held in; none when the decision is not HOLD
   };
 
-  /* What becomes of a client that is held. */
+  /* What happens to a held client. */
   struct Judgement {
     Decision decision = Decision::REJECT;
     /* When it is HOLD: as long as nothing changes, until then. */
@@ -95,13 +95,13 @@ class Gate {
     const char *waits_for = "";
   };
 
-  /* What the one who called observe() has to do next. */
+  /* What the caller of observe() has to do next. */
   struct Orders {
     bool keep_waiting = true;  // false: it is open, or the server shuts down
     bool shut_down = false;    // stop the server; true once
     /* Not empty: show it where a service manager shows the server's state. One
-       line when that has changed, once more a second after the first, with
-       which the server's own for a start may have crossed, and with each
+       line for each change; again a second after the first, which the
+       server's own line at start-up may have replaced; and with each
        reminder. */
     std::string status_line;
   };
@@ -121,41 +121,42 @@ class Gate {
   /* Takes semi-sync's state into account: what is shown next is true now. */
   void refresh(const SemisyncView &view);
 
-  /* When observe() has to be called again although nothing has changed;
-     nothing: never. */
+  /* When observe() has to be called again even if nothing changes; nothing if
+     never. */
   std::optional<Instant> next_look() const;
 
-  /* A replica logged in: it will be served, or not, a moment later, and
-     nothing announces which. */
+  /* A replica has logged in. Whether it is served turns out a moment later, and
+     nothing announces it. */
   void replica_arrived();
 
   /* recovery_gate_open_now. `who` is for the error log. False when there was
      nothing to open: it was open, or the server is still starting. */
   bool open_manually(const std::string &who);
 
-  /* What was found at decide() to be owed, even when recovery_gate_mode is OFF
-     and the gate is open all the same. */
+  /* What decide() found to be owed, even if recovery_gate_mode=OFF leaves the
+     gate open. */
   Obligation obligation() const;
 
   /* A place must not outlive the gate. */
   Reception knock(const Visitor &visitor);
 
-  /* For one that is held since `since` in a place that knock() handed out. Any
-     other decision than HOLD gives that back. Takes no lock once the gate is
-     open: all who were held come at once then. */
+  /* For a client held since `since` in a place that knock() handed out. Any
+     decision other than HOLD gives it back. Takes no lock once the gate is
+     open: everybody who was held comes at the same time then. */
   Judgement judge_held(const Visitor &visitor, Instant since, Place &place);
-  /* One that is held is rejected before its time. One that goes of its own
-     accord only gives its place back. */
+  /* Rejects a held client before its time is up. One that leaves of its own
+     accord just gives its place back. */
   void reject_held(Place place);
-  /* Rings when judge_held() may have another decision, but for the time. */
+  /* Rings when judge_held() may decide differently, other than because time has
+     passed. */
   std::shared_ptr<const Ring> next_change() { return change_.next_ring(); }
 
   bool is_open() const { return open_.load(std::memory_order_acquire); }
 
   /* The text of the error that a rejected client gets. */
   std::string rejection_text() const;
-  /* By how much the error may be late in a crowd, for a client that was not
-     held: by what it would have waited if it had been, but one to ten seconds.
+  /* How late the error may be in a crowd, for a client that was not held: as
+     long as it would have been held, but one to ten seconds.
    */
   milliseconds longest_delay() const;
 

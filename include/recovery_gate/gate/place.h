@@ -11,8 +11,8 @@
 
 namespace recovery_gate {
 
-/* Whoever has it, has the place; it is given back once, at the latest when this
-   ends. Takes no lock. For one thread at a time. */
+/* Owning it is having the place, which is given back once, at the latest when
+   this is destroyed. Takes no lock. For one thread at a time. */
 class Place {
  public:
   /* None. */

@@ -3,7 +3,7 @@
   The thread that waits for the acknowledgement while the gate is closed.
 
   It exists from start() until the gate is open, the server shuts down, or
-  stop() is called, whichever is first.
+  stop() is called, whichever comes first.
 */
 #ifndef RECOVERY_GATE_WAITER_H
 #define RECOVERY_GATE_WAITER_H
@@ -39,7 +39,7 @@ class Waiter {
   Waiter &operator=(const Waiter &) = delete;
 
   /* Call it once. Throws boost::thread_resource_error when no thread can be
-     had. */
+     created. */
   void start();
 
   /* Ends the thread and returns when it is gone. May be called at any time,

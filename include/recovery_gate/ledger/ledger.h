@@ -3,7 +3,7 @@
   What this server owes, from one start to the next: keeps recovery_gate.state
   true.
 
-  The story of one start:
+  One start:
 
     Ledger ledger(clock, journal, state_file);
     ledger.load(...);          before recovery
@@ -16,7 +16,8 @@
   All members may be called from any thread. What they change is on disk when
   they return, except for look(), which writes a few times a second at most and
   nothing when nothing happened. When it cannot be written, the error log says
-  so and it is tried again: what is on disk meanwhile says more is owed than is.
+  so and it is tried again: in the meantime, what is on disk overstates
+  what is owed.
 */
 #ifndef RECOVERY_GATE_LEDGER_H
 #define RECOVERY_GATE_LEDGER_H
@@ -155,7 +156,7 @@ class Ledger {
 
   /* It was closed and is open, with an acknowledgement or without. */
   void opened();
-  /* What is owed can be proven no more. */
+  /* What is owed can no longer be proven. */
   void lost_proof();
   /* Something is on record that closes the next start. Takes no lock. */
   bool owes() const { return owes_; }
@@ -166,7 +167,7 @@ class Ledger {
      no lock: the next look does it. */
   void give_up() { given_up_ = true; }
 
-  /* Takes progress down. While the gate is closed nothing is settled here. */
+  /* Records progress. While the gate is closed nothing is settled here. */
   void look(BinlogProgress &progress, bool gate_is_open);
 
   /* The last look: no session is left that could write. The paths are those of
