@@ -15,8 +15,9 @@
     gate.decide(mode, start.facts(), ...);
     start.decided(...);
 
-  The tool ends with inherit() and the gate's decision, and changes nothing on
-  disk. Where inherit() was not called, opened() does what it would have done.
+  The tool ends with the gate's decision after inherit(), and its ledger's files
+  are not written. Where inherit() was not called, opened() does what it would
+  have done.
 
   Paths are as the binary log index has them, oldest first, and have to lead to
   the logs from the current folder; with them goes why they are not all logs, if
