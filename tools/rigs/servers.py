@@ -496,6 +496,19 @@ class Server:
             process.wait()
         self._forget_session()
 
+    def kill9_during(self, commit: str, *arguments: Any) -> None:
+        """Kills it while that statement waits for an acknowledgement: it is in the
+        binary log, and a semi-sync replica's link is cut."""
+        before = self.binlog_end()
+        waiting = Pending(self.connect_as_admin(), commit, *arguments)
+        wait_for(
+            self.binlog_end,
+            lambda end: before < end,
+            "the commit in the binary log",
+        )
+        self.kill9()
+        wait_for(waiting.is_over, lambda over: over, "the commit to be cut off")
+
     def stop(self, timeout: float = 60) -> int:
         """Shuts it down properly and returns its exit status."""
         self.ask_to_stop()

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import shutil
 import sys
@@ -20,6 +19,7 @@ from rigs.servers import (
     Unexpected,
     catch_signals,
 )
+from rigs.tool_under_test import PLUGIN
 
 DESCRIPTION = """\
 Measures what the gate costs, on throw-away servers on loopback.
@@ -187,10 +187,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--plugin",
         type=Path,
-        default=Path(
-            os.environ.get("RECOVERY_GATE_PLUGIN")
-            or PROJECT / "build" / "ha_recovery_gate.so"
-        ),
+        default=PLUGIN,
         help="the plugin to measure (default: $RECOVERY_GATE_PLUGIN, or"
         " build/ha_recovery_gate.so)",
     )

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Callable, Collection, NamedTuple, Sequence
 
-from rigs import PROJECT
 from rigs.phantom_check.cycle import Runner, Violation
 from rigs.phantom_check.pair import Pair
 from rigs.phantom_check.plan import CONFIGURATIONS, Configuration, draw
@@ -32,6 +31,7 @@ from rigs.servers import (
     checkpoint,
     tail,
 )
+from rigs.tool_under_test import PLUGIN
 
 DESCRIPTION = """\
 Looks for phantom reads, on MariaDB servers of its own.
@@ -388,10 +388,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--plugin",
         type=Path,
-        default=Path(
-            os.environ.get("RECOVERY_GATE_PLUGIN")
-            or PROJECT / "build" / "ha_recovery_gate.so"
-        ),
+        default=PLUGIN,
         help="the plugin to check (default: $RECOVERY_GATE_PLUGIN, or "
         "build/ha_recovery_gate.so)",
     )

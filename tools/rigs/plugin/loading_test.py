@@ -24,7 +24,6 @@ from rigs import PROJECT
 from rigs.servers import (
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
-    Pending,
     Replication,
     Servers,
     SqlError,
@@ -198,13 +197,7 @@ class Loading(Story):
         self.primary.query("CREATE DATABASE shop")
         self.primary.query("CREATE TABLE shop.orders (id INT)")
         link.cut()
-        before = self.primary.binlog_end()
-        commit = Pending(
-            self.primary.connect_as_admin(), "INSERT INTO shop.orders VALUES (777)"
-        )
-        wait_for(self.primary.binlog_end, lambda end: before < end, "the commit")
-        self.primary.kill9()
-        wait_for(commit.is_over, lambda over: over, "the commit to be cut off")
+        self.primary.kill9_during("INSERT INTO shop.orders VALUES (777)")
         self.primary.datadir.rename(self.crashed)
         shutil.copytree(self.crashed, self.primary.datadir)
 

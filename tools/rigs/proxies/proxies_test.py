@@ -30,7 +30,6 @@ from rigs.proxies.haproxy import HAProxy
 from rigs.servers import (
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
-    Pending,
     Replication,
     Servers,
     Session,
@@ -298,17 +297,7 @@ class BehindProxies(Story):
     def crash(self) -> None:
         """It is killed while a commit waits for the replica."""
         self.link.cut()
-        before = self.primary.binlog_end()
-        commit = Pending(
-            self.primary.connect_as_admin(), "INSERT INTO shop.orders VALUES (1)"
-        )
-        wait_for(
-            self.primary.binlog_end,
-            lambda end: before < end,
-            "the commit in the binary log",
-        )
-        self.primary.kill9()
-        wait_for(commit.is_over, lambda over: over, "the commit to be cut off")
+        self.primary.kill9_during("INSERT INTO shop.orders VALUES (1)")
         for proxy in ASKING:
             self.haproxy.wait_for(proxy, "db1", "DOWN")
         self.primary.start()

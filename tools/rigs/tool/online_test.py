@@ -28,7 +28,6 @@ from pathlib import Path
 from rigs.servers import (
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
-    Pending,
     Replication,
     Server,
     Servers,
@@ -262,20 +261,8 @@ class OnServers(Story):
     def crash_primary(self, *options: str) -> None:
         """It is killed while a commit waits for the replica."""
         self.link.cut()
-        before = self.primary.binlog_end()
-        commit = Pending(
-            self.primary.connect_as_admin(),
-            "INSERT INTO shop.orders VALUES (%s)",
-            self.next_row,
-        )
+        self.primary.kill9_during("INSERT INTO shop.orders VALUES (%s)", self.next_row)
         self.next_row += 1
-        wait_for(
-            self.primary.binlog_end,
-            lambda end: before < end,
-            "the commit in the binary log",
-        )
-        self.primary.kill9()
-        wait_for(commit.is_over, lambda over: over, "the commit to be cut off")
         self.primary.start(*options)
 
     def awaited(self) -> str:
