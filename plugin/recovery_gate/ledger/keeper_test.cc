@@ -90,9 +90,13 @@ class FakeKept final : public Kept, private Monitor {
   std::thread::id thread_;
 };
 
-TEST(Keeper, LooksAgainAndAgainInAThreadOfItsOwn) {
+class KeeperTest : public testing::Test {
+ protected:
   FakeKept kept;
   FakeJournal journal;
+};
+
+TEST_F(KeeperTest, LooksAgainAndAgainInAThreadOfItsOwn) {
   kept.server_has_started();
   Keeper keeper(kept, journal, at_once);
   keeper.start();
@@ -101,9 +105,7 @@ TEST(Keeper, LooksAgainAndAgainInAThreadOfItsOwn) {
   EXPECT_EQ(kept.ends(), 0);
 }
 
-TEST(Keeper, WaitsBetweenTwoLooks) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, WaitsBetweenTwoLooks) {
   kept.server_has_started();
   Keeper keeper(kept, journal, an_hour);
   keeper.start();
@@ -112,9 +114,7 @@ TEST(Keeper, WaitsBetweenTwoLooks) {
   EXPECT_EQ(kept.looks(), 1);
 }
 
-TEST(Keeper, DoesNotLookBeforeTheServerHasStarted) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, DoesNotLookBeforeTheServerHasStarted) {
   Keeper keeper(kept, journal, at_once);
   keeper.start();
   ASSERT_TRUE(kept.thread_waits_for_the_server());
@@ -123,9 +123,7 @@ TEST(Keeper, DoesNotLookBeforeTheServerHasStarted) {
   EXPECT_TRUE(kept.has_looked(1));
 }
 
-TEST(Keeper, NeitherLooksNorEndsWhatDidNotBegin) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, NeitherLooksNorEndsWhatDidNotBegin) {
   Keeper keeper(kept, journal, at_once);
   keeper.start();
   ASSERT_TRUE(kept.thread_waits_for_the_server());
@@ -136,9 +134,7 @@ TEST(Keeper, NeitherLooksNorEndsWhatDidNotBegin) {
   EXPECT_EQ(kept.ends(), 0);
 }
 
-TEST(Keeper, StopsWhileTheServerIsStillStarting) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, StopsWhileTheServerIsStillStarting) {
   Keeper keeper(kept, journal, at_once);
   keeper.start();
   ASSERT_TRUE(kept.thread_waits_for_the_server());
@@ -148,9 +144,7 @@ TEST(Keeper, StopsWhileTheServerIsStillStarting) {
   EXPECT_EQ(kept.ends(), 0);
 }
 
-TEST(Keeper, StopsBetweenTwoLooks) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, StopsBetweenTwoLooks) {
   kept.server_has_started();
   Keeper keeper(kept, journal, an_hour);
   keeper.start();
@@ -160,9 +154,7 @@ TEST(Keeper, StopsBetweenTwoLooks) {
   EXPECT_EQ(kept.ends(), 1);
 }
 
-TEST(Keeper, StopsWhereverItIs) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, StopsWhereverItIs) {
   kept.server_has_started();
   Keeper keeper(kept, journal, at_once);
   keeper.start();
@@ -171,9 +163,7 @@ TEST(Keeper, StopsWhereverItIs) {
   EXPECT_LE(kept.ends(), 1);
 }
 
-TEST(Keeper, LooksNoMoreOnceItHasStopped) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, LooksNoMoreOnceItHasStopped) {
   kept.server_has_started();
   Keeper keeper(kept, journal, at_once);
   keeper.start();
@@ -218,9 +208,7 @@ void keep(FakeKept &kept, FakeJournal &journal, int looks) {
   EXPECT_TRUE(kept.has_looked(looks));
 }
 
-TEST(Keeper, SaysOnceThatLooksFailAndWhatThatMeans) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, SaysOnceThatLooksFailAndWhatThatMeans) {
   kept.fail_with(failing_with("the GTIDs cannot be read"), 1000000);
   keep(kept, journal, 1000);
   EXPECT_THAT(journal.lines(),
@@ -230,24 +218,18 @@ TEST(Keeper, SaysOnceThatLooksFailAndWhatThatMeans) {
   EXPECT_THAT(journal.errors(), SizeIs(1));
 }
 
-TEST(Keeper, CallsTheLackOfMemoryByItsName) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, CallsTheLackOfMemoryByItsName) {
   kept.fail_with([] { throw std::bad_alloc(); }, 1);
   keep(kept, journal, 2);
   EXPECT_THAT(journal.errors(), ElementsAre(tells("date: out of memory.")));
 }
 
-TEST(Keeper, SaysNothingWhileLooksWork) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, SaysNothingWhileLooksWork) {
   keep(kept, journal, 3 * Keeper::looks_that_work_again);
   EXPECT_THAT(journal.lines(), IsEmpty());
 }
 
-TEST(Keeper, SaysOnceThatLooksWorkAgain) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, SaysOnceThatLooksWorkAgain) {
   kept.fail_with(failing_with("no"), 3);
   keep(kept, journal, 3 * Keeper::looks_that_work_again);
   EXPECT_THAT(journal.lines(), ElementsAre(tells("not kept up to date: no."),
@@ -255,9 +237,7 @@ TEST(Keeper, SaysOnceThatLooksWorkAgain) {
   EXPECT_THAT(journal.notes(), SizeIs(1));
 }
 
-TEST(Keeper, SaysItAgainWhenLooksFailAfterTheyWorked) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, SaysItAgainWhenLooksFailAfterTheyWorked) {
   int look = 0;
   kept.fail_with(
       [&look] {
@@ -271,9 +251,7 @@ TEST(Keeper, SaysItAgainWhenLooksFailAfterTheyWorked) {
                           tells("up to date: no.")));
 }
 
-TEST(Keeper, DoesNotSayThatItWorksWhenItFailsNowAndThen) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, DoesNotSayThatItWorksWhenItFailsNowAndThen) {
   int look = 0;
   kept.fail_with(
       [&look] {
@@ -284,9 +262,7 @@ TEST(Keeper, DoesNotSayThatItWorksWhenItFailsNowAndThen) {
   EXPECT_THAT(journal.lines(), ElementsAre(tells("up to date: no.")));
 }
 
-TEST(Keeper, SaysEachOtherReasonOnce) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, SaysEachOtherReasonOnce) {
   int look = 0;
   kept.fail_with(
       [&look] {
@@ -298,9 +274,7 @@ TEST(Keeper, SaysEachOtherReasonOnce) {
               ElementsAre(tells("no rights"), tells("no room")));
 }
 
-TEST(Keeper, DoesNotFillTheLogWithReasonsThatAreAllDifferent) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, DoesNotFillTheLogWithReasonsThatAreAllDifferent) {
   int look = 0;
   kept.fail_with(
       [&look] { throw std::runtime_error("at " + std::to_string(++look)); },
@@ -309,9 +283,7 @@ TEST(Keeper, DoesNotFillTheLogWithReasonsThatAreAllDifferent) {
   EXPECT_THAT(journal.lines(), SizeIs(Keeper::most_reasons));
 }
 
-TEST(Keeper, SaysLaterWhatItHadNoMemoryToSay) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, SaysLaterWhatItHadNoMemoryToSay) {
   journal.run_out_of_memory_at_the_next_line();
   kept.fail_with(failing_with("no"), 2);
   keep(kept, journal, 3);
@@ -326,9 +298,7 @@ TEST(Keeper, SaysLaterWhatItHadNoMemoryToSay) {
               ElementsAre(tells("up to date: no."), tells("up to date again")));
 }
 
-TEST(Keeper, WaitsAlsoAfterALookThatFailed) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, WaitsAlsoAfterALookThatFailed) {
   kept.fail_with([] { throw std::bad_alloc(); }, 1);
   kept.server_has_started();
   Keeper keeper(kept, journal, an_hour);
@@ -339,9 +309,7 @@ TEST(Keeper, WaitsAlsoAfterALookThatFailed) {
   EXPECT_EQ(kept.ends(), 1);
 }
 
-TEST(Keeper, StopsTwice) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, StopsTwice) {
   kept.server_has_started();
   Keeper keeper(kept, journal, an_hour);
   keeper.start();
@@ -353,17 +321,13 @@ TEST(Keeper, StopsTwice) {
   EXPECT_EQ(kept.ends(), 1);
 }
 
-TEST(Keeper, StopsWithoutAStart) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, StopsWithoutAStart) {
   Keeper keeper(kept, journal, at_once);
   keeper.stop();
   EXPECT_EQ(kept.unblocked(), 0) << "there was nobody to unblock";
 }
 
-TEST(Keeper, StopsWhenItIsDestroyed) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, StopsWhenItIsDestroyed) {
   kept.server_has_started();
   {
     Keeper keeper(kept, journal, an_hour);
@@ -373,9 +337,7 @@ TEST(Keeper, StopsWhenItIsDestroyed) {
   EXPECT_EQ(kept.ends(), 1);
 }
 
-TEST(Keeper, StopsEvenForAThreadThatIsInterrupted) {
-  FakeKept kept;
-  FakeJournal journal;
+TEST_F(KeeperTest, StopsEvenForAThreadThatIsInterrupted) {
   kept.server_has_started();
   Keeper keeper(kept, journal, an_hour);
   keeper.start();
