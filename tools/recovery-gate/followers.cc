@@ -5,10 +5,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 #include "client/address.h"
+#include "client/number.h"
 #include "output.h"
 
 namespace recovery_gate::tool {
@@ -16,14 +16,6 @@ namespace {
 
 constexpr milliseconds look_again(1000), try_again(5000), wake_again(5000);
 constexpr unsigned longest_answer = 3;  // seconds
-
-template <typename Number>
-Number number_of(const Rows::Value &value) {
-  Number number = 0;
-  if (value)
-    std::from_chars(value->data(), value->data() + value->size(), number);
-  return number;
-}
 
 std::string quoted(const std::string &text) {
   std::string result = "'";

@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "client/gate_status.h"
 
-#include <charconv>
 #include <functional>
 #include <map>
+
+#include "client/number.h"
 
 namespace recovery_gate::tool {
 namespace {
 
 constexpr char prefix[] = "Recovery_gate_";
 constexpr std::size_t prefix_length = sizeof prefix - 1;
-
-std::uint64_t number(const std::string &text) {
-  std::uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
 
 Json or_null(const std::string &text) {
   return text.empty() ? Json(nullptr) : Json(text);
@@ -34,7 +29,7 @@ bool set(GateStatus *gate, const std::string &name, const std::string &value) {
   };
   const auto count = [](std::uint64_t GateStatus::*target) -> Setter {
     return [target](GateStatus &g, const std::string &v) {
-      g.*target = number(v);
+      g.*target = number_of<std::uint64_t>(v);
     };
   };
   using G = GateStatus;
@@ -47,11 +42,15 @@ bool set(GateStatus *gate, const std::string &name, const std::string &value) {
       {"recovered_file",
        [](G &g, const std::string &v) { g.recovered.file = v; }},
       {"recovered_pos",
-       [](G &g, const std::string &v) { g.recovered.offset = number(v); }},
+       [](G &g, const std::string &v) {
+         g.recovered.offset = number_of<std::uint64_t>(v);
+       }},
       {"recovered_gtid", text(&G::recovered_gtid)},
       {"ack_file", [](G &g, const std::string &v) { g.awaited.file = v; }},
       {"ack_pos",
-       [](G &g, const std::string &v) { g.awaited.offset = number(v); }},
+       [](G &g, const std::string &v) {
+         g.awaited.offset = number_of<std::uint64_t>(v);
+       }},
       {"xids_found", count(&G::xids_found)},
       {"xids_committed", count(&G::xids_committed)},
       {"xids_rolled_back", count(&G::xids_rolled_back)},
@@ -61,7 +60,7 @@ bool set(GateStatus *gate, const std::string &name, const std::string &value) {
       {"connections_admitted", count(&G::admitted)},
       {"closed_ms",
        [](G &g, const std::string &v) {
-         g.closed_for = std::chrono::milliseconds(number(v));
+         g.closed_for = std::chrono::milliseconds(number_of<std::uint64_t>(v));
        }},
   };
   const auto found = setters.find(name);

@@ -2,21 +2,13 @@
 #include "inspect/replica.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "client/address.h"
 #include "client/connection.h"
+#include "client/number.h"
 
 namespace recovery_gate::tool {
 namespace {
-
-template <typename Number>
-Number number_of(const Rows::Value &value) {
-  Number number = 0;
-  if (value)
-    std::from_chars(value->data(), value->data() + value->size(), number);
-  return number;
-}
 
 bool is_on(const Rows::Value &value) {
   return value && (*value == "1" || *value == "ON");
