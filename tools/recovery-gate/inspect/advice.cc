@@ -14,8 +14,7 @@ namespace {
 void unreadable(Draft *draft) {
   const Findings &f = draft->findings;
   Advice &a = draft->advice;
-  a.verdict = Verdict::UNKNOWN;
-  a.headline = "it cannot be known from outside what is in doubt";
+  draft->cannot_know("it cannot be known from outside what is in doubt");
   a.reasons.push_back(f.survey.trouble.empty() ? f.forecast.unknown
                                                : f.survey.trouble);
   for (const std::size_t i : draft->taken_over) draft->tell_beyond(i);
@@ -51,9 +50,8 @@ std::string why_unclear(const Findings &f, const Replica &replica) {
 void unclear(Draft *draft) {
   const Findings &f = draft->findings;
   Advice &a = draft->advice;
-  a.verdict = Verdict::UNKNOWN;
-  a.headline =
-      "it cannot be known whether another server has become the primary";
+  draft->cannot_know(
+      "it cannot be known whether another server has become the primary");
   for (const Replica *replica : draft->at(draft->unclear))
     a.reasons.push_back(why_unclear(f, *replica));
   if (f.forecast.owes) a.reasons.push_back(draft->what_is_in_doubt());
@@ -68,9 +66,8 @@ void unclear(Draft *draft) {
 void unreachable(Draft *draft) {
   const Findings &f = draft->findings;
   Advice &a = draft->advice;
-  a.verdict = Verdict::UNKNOWN;
-  a.headline =
-      "it cannot be known whether another server has become the primary";
+  draft->cannot_know(
+      "it cannot be known whether another server has become the primary");
   for (const Replica *replica : draft->at(draft->unreachable))
     a.reasons.push_back(replica->name +
                         " could not be asked: " + replica->error);

@@ -39,10 +39,9 @@ void nothing_owed(Draft *draft) {
 void unprovable(Draft *draft) {
   const Findings &f = draft->findings;
   Advice &a = draft->advice;
-  a.verdict = Verdict::UNKNOWN;
-  a.headline =
+  draft->cannot_know(
       "it cannot be known who has what is in doubt: no acknowledgement will "
-      "open the gate, only an administrator can";
+      "open the gate, only an administrator can");
   a.reasons.push_back(f.forecast.why);
   draft->tell_who_has();
   a.steps.push_back(
@@ -54,10 +53,9 @@ void unprovable(Draft *draft) {
 void unasked(Draft *draft) {
   const Findings &f = draft->findings;
   Advice &a = draft->advice;
-  a.verdict = Verdict::UNKNOWN;
-  a.headline =
+  draft->cannot_know(
       "the gate will be closed; no other server was asked whether it has taken "
-      "over without what is in doubt";
+      "over without what is in doubt");
   a.reasons.push_back(draft->what_is_in_doubt());
   a.reasons.push_back("as a primary it would wait for " +
                       to_string(f.forecast.waits_for));
@@ -72,10 +70,9 @@ void unasked(Draft *draft) {
 void torn(Draft *draft) {
   const Findings &f = draft->findings;
   Advice &a = draft->advice;
-  a.verdict = Verdict::UNKNOWN;
-  a.headline =
+  draft->cannot_know(
       "the gate will be closed, and no replica is known that could open it: "
-      "the binary log ends in the middle of an event";
+      "the binary log ends in the middle of an event");
   a.reasons.push_back(f.survey.logs.back().tail_reason);
   a.reasons.push_back(
       "the server sends the torn event as it is, and a replica stops there "

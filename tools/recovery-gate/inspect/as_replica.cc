@@ -43,10 +43,10 @@ void would_lose(Draft *draft, std::size_t head) {
   Advice &a = draft->advice;
   const std::string &name = f.replicas[head].name;
   const Stretch &lost = f.doubt.cut_for_good;
-  a.verdict = Verdict::UNKNOWN;
-  a.headline = name +
-               " has taken over; it cannot be known who has what a start of "
-               "this server as its replica would cut off";
+  draft->cannot_know(
+      name +
+      " has taken over; it cannot be known who has what a start of "
+      "this server as its replica would cut off");
   if (lost.count != 0)
     a.reasons.push_back(may_be_cut(lost) +
                         "; no server that was asked is known to have " +
@@ -70,10 +70,10 @@ void cannot_compare(Draft *draft, std::size_t head,
                     const std::string &obstacle) {
   const Findings &f = draft->findings;
   Advice &a = draft->advice;
-  a.verdict = Verdict::UNKNOWN;
-  a.headline = f.replicas[head].name +
-               " has taken over; it cannot be known whether it has everything "
-               "that this server has";
+  draft->cannot_know(
+      f.replicas[head].name +
+      " has taken over; it cannot be known whether it has everything "
+      "that this server has");
   a.reasons.push_back(obstacle);
   a.steps.push_back("compare the data, or rebuild this server from " +
                     f.replicas[head].name);
@@ -168,8 +168,7 @@ void advise_as_replica(Draft *draft) {
   Advice &a = draft->advice;
   const Indices heads = new_primaries(*draft);
   if (heads.size() > 1) {
-    a.verdict = Verdict::UNKNOWN;
-    a.headline = "it cannot be known which server is the primary now";
+    draft->cannot_know("it cannot be known which server is the primary now");
     for (const std::size_t i : heads) draft->tell_beyond(i);
     a.steps.push_back(
         "find out which of them clients write to, and inspect again with "

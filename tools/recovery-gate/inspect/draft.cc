@@ -75,6 +75,11 @@ std::vector<const Replica *> Draft::at(const Indices &places) const {
   return replicas;
 }
 
+void Draft::cannot_know(const std::string &what) {
+  advice.verdict = Verdict::UNKNOWN;
+  advice.headline = what;
+}
+
 std::string Draft::what_is_in_doubt() const {
   return "in doubt: " + span(findings.doubt.in_doubt);
 }

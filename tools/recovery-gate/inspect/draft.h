@@ -30,6 +30,9 @@ struct Draft {
   bool nobody_was_asked() const;
   std::vector<const Replica *> at(const Indices &places) const;
 
+  /* The verdict UNKNOWN; `what` begins "it cannot be known", or leads there. */
+  void cannot_know(const std::string &what);
+
   /* Sentences, and what adds one to the advice. */
   std::string what_is_in_doubt() const;
   void tell_beyond(std::size_t i);
