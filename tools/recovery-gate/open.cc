@@ -14,7 +14,7 @@
 namespace recovery_gate::tool {
 namespace {
 
-constexpr const char *footer =
+constexpr const char *open_footer =
     "Gives up the guarantee: what no replica has acknowledged becomes visible, "
     "and\nis lost if this server is lost. The server's error log says who "
     "opened it. Asks on\na terminal; elsewhere it wants --yes. The account needs "
@@ -136,7 +136,7 @@ ExitCode run_open(Invocation &invocation, bool yes) {
 void add_open(CLI::App &tool, Invocation &invocation) {
   CLI::App *command = tool.add_subcommand(
       "open", "Open the gate manually, and give up the guarantee");
-  command->footer(footer);
+  command->footer(open_footer);
   auto yes = std::make_shared<bool>(false);
   command->add_flag("--yes", *yes, "Do not ask");
   add_json_option(*command, invocation);

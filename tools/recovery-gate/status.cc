@@ -13,7 +13,7 @@
 namespace recovery_gate::tool {
 namespace {
 
-constexpr const char *footer =
+constexpr const char *status_footer =
     "For a script the exit code is enough: 0 open, 4 closed, 2 no connection, "
     "3 no\ngate. An account that the closed gate does not admit gets 4 as "
     "well: any\naccount will do for a probe; one with CONNECTION ADMIN sees the "
@@ -71,7 +71,7 @@ Json status_json(ExitCode code, const Look &look, const Surroundings &around) {
 void add_status(CLI::App &tool, Invocation &invocation) {
   CLI::App *command = tool.add_subcommand(
       "status", "Show whether the gate is open, and what it waits for");
-  command->footer(footer);
+  command->footer(status_footer);
   const auto replicas = std::make_shared<ReplicaOptions>();
   add_replica_options(*command, replicas.get());
   add_json_option(*command, invocation);

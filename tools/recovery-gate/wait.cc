@@ -16,7 +16,7 @@
 namespace recovery_gate::tool {
 namespace {
 
-constexpr const char *footer =
+constexpr const char *wait_footer =
     "Also waits for a server that is not there yet, or is restarted in the "
     "meantime.\nWhat waiting cannot fix, like a wrong password, ends it with "
     "2.\n"
@@ -116,7 +116,7 @@ ExitCode wait(Invocation &invocation, const WaitOptions &options) {
 void add_wait(CLI::App &tool, Invocation &invocation) {
   CLI::App *command =
       tool.add_subcommand("wait", "Wait until the gate is open");
-  command->footer(footer);
+  command->footer(wait_footer);
   auto options = std::make_shared<WaitOptions>();
   command
       ->add_option("--timeout", options->timeout,

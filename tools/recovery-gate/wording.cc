@@ -21,8 +21,9 @@ std::string meaning_of(const std::optional<Known> &known) {
 std::string duration_text(std::chrono::milliseconds duration) {
   const long long ms = duration.count();
   const long long s = ms / 1000;
-  if (ms >= 10 && ms < 10000 && ms % 1000 >= 10)
-    return fmt::format("{:.2f} s", static_cast<double>(ms / 10) / 100);
+  const long long hundredths = ms / 10;  // cut, not rounded
+  if (ms >= 10 && ms < 10000 && hundredths % 100 != 0)
+    return fmt::format("{:.2f} s", static_cast<double>(hundredths) / 100);
   if (s < 60) return fmt::format("{} s", s);
   if (s < 3600) return fmt::format("{} min {} s", s / 60, s % 60);
   if (s < 86400) return fmt::format("{} h {} min", s / 3600, s / 60 % 60);

@@ -36,6 +36,7 @@ readonly build_packages=(
   nlohmann-json3-dev      # its --json
   libgtest-dev libgmock-dev # unit tests
   python3 python3-pymysql # test scripts which talk to a server
+  clang-format clang-tidy   # lints
 )
 
 declare -A installed=() # package -> version

@@ -39,8 +39,8 @@ class Pace {
       : a_second_(a_second), left_(a_second), at_(now) {}
 
   bool allows_one(Instant now) {
-    left_ = std::min<double>(a_second_,
-                             left_ + a_second_ * (now - at_).count() / 1000.0);
+    const double passed = static_cast<double>((now - at_).count()) / 1000;
+    left_ = std::min<double>(a_second_, left_ + a_second_ * passed);
     at_ = now;
     return left_ >= 1;
   }

@@ -63,7 +63,7 @@ ServerError Connection::connect() {
     if (value) mysql_optionsv(mysql, option, value->c_str());
   };
   const auto set_switch = [mysql](mysql_option option, bool on) {
-    const my_bool value = on;
+    const my_bool value = on ? 1 : 0;
     mysql_optionsv(mysql, option, &value);
   };
 
