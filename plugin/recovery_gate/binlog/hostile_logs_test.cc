@@ -21,6 +21,12 @@ void *operator new(std::size_t size) {
   if (void *const memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
+// The standard library's buffers ask for this one; a sanitizer's own would not
+// fit the delete below.
+void *operator new(std::size_t size, const std::nothrow_t &) noexcept {
+  largest_allocation = std::max(largest_allocation, size);
+  return std::malloc(size);
+}
 void operator delete(void *memory) noexcept { std::free(memory); }
 void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
 

@@ -10,3 +10,6 @@
 template auto fmt::detail::thousands_sep_impl<char>(fmt::detail::locale_ref)
     -> fmt::detail::thousands_sep_result<char>;
 template char fmt::detail::decimal_point_impl<char>(fmt::detail::locale_ref);
+template void fmt::detail::vformat_to<char>(fmt::detail::buffer<char> &,
+                                            fmt::string_view, fmt::format_args,
+                                            fmt::detail::locale_ref);

@@ -44,16 +44,26 @@ XaId id_of(const XID &xid) {
           std::string(xid.data + xid.gtrid_length, xid.bqual_length)};
 }
 
+/* The handlerton's functions about XIDs have lost their first argument. */
+#if MYSQL_VERSION_ID >= 110300
+#define RECOVERY_GATE_XID_FUNCTION(name, ...) int name(__VA_ARGS__)
+int ask_for_prepared(handlerton *engine, XID *list, uint length) {
+  return engine->recover(list, length);
+}
+#else
+#define RECOVERY_GATE_XID_FUNCTION(name, ...) \
+  int name(handlerton *, __VA_ARGS__)
+int ask_for_prepared(handlerton *engine, XID *list, uint length) {
+  return engine->recover(engine, list, length);
+}
+#endif
+
 /* What an engine has prepared. It is asked as the server asks it: again and
    again while it fills the whole list, so that it is left as it was found. */
 std::vector<XID> prepared_in(handlerton *engine) {
   std::vector<XID> all, list(1024);
   for (;;) {
-#if MYSQL_VERSION_ID >= 110300
-    const int got = engine->recover(list.data(), list.size());
-#else
-    const int got = engine->recover(engine, list.data(), list.size());
-#endif
+    const int got = ask_for_prepared(engine, list.data(), list.size());
     if (got <= 0) return all;
     all.insert(all.end(), list.begin(), list.begin() + got);
     if (static_cast<std::size_t>(got) < list.size()) return all;
@@ -106,7 +116,7 @@ int collect(XID *, uint) {
   return 0;  // the gate has prepared nothing itself
 }
 
-int guarded_collect(XID *list, uint length) try {
+RECOVERY_GATE_XID_FUNCTION(recover, XID *list, uint length) try {
   return collect(list, length);
 } catch (const std::exception &failure) {
   GateService::instance().doubt(
@@ -115,14 +125,6 @@ int guarded_collect(XID *list, uint length) try {
   return 0;
 }
 
-#if MYSQL_VERSION_ID >= 110300
-int recover(XID *list, uint length) { return guarded_collect(list, length); }
-#else
-int recover(handlerton *, XID *list, uint length) {
-  return guarded_collect(list, length);
-}
-#endif
-
 int resolved(const XID &xid, Resolution resolution) try {
   GateService::instance().xids.resolved(id_of(xid), resolution);
   return unknown_xid;
@@ -130,11 +132,11 @@ int resolved(const XID &xid, Resolution resolution) try {
   return unknown_xid;  // recovery is more important than its record
 }
 
-int commit_by_xid(handlerton *, XID *xid) {
+RECOVERY_GATE_XID_FUNCTION(commit_by_xid, XID *xid) {
   return resolved(*xid, Resolution::COMMITTED);
 }
 
-int rollback_by_xid(handlerton *, XID *xid) {
+RECOVERY_GATE_XID_FUNCTION(rollback_by_xid, XID *xid) {
   return resolved(*xid, Resolution::ROLLED_BACK);
 }
 

@@ -3,6 +3,7 @@
 #include <my_global.h>
 #include <mysql/plugin.h>
 #include <sql_class.h>
+#include <strings.h>
 
 #include "gate_service.h"
 #include "system_variables.h"
@@ -10,12 +11,20 @@
 namespace recovery_gate {
 namespace {
 
+/* By name: how many members a TYPELIB has depends on the release. */
+template <std::size_t size>
+TYPELIB type_library(const char *(&names)[size]) {
+  TYPELIB library{};
+  library.count = size - 1;
+  library.name = "";
+  library.type_names = names;
+  return library;
+}
+
 const char *mode_names[] = {"OFF", "AUTO", "ALWAYS", NullS};
-TYPELIB mode_typelib = {array_elements(mode_names) - 1, "", mode_names,
-                        nullptr};
+TYPELIB mode_typelib = type_library(mode_names);
 const char *action_names[] = {"WARN", "SHUTDOWN", "OPEN", NullS};
-TYPELIB action_typelib = {array_elements(action_names) - 1, "", action_names,
-                          nullptr};
+TYPELIB action_typelib = type_library(action_names);
 
 ulong mode;
 uint timeout_seconds;
@@ -62,9 +71,8 @@ int check_open_now(THD *thd, st_mysql_sys_var *, void *save,
     const char *text = value->val_str(value, buffer, &length);
     if (text == nullptr) return 1;
     const std::string word(text, length);
-    on = my_strcasecmp(&my_charset_latin1, word.c_str(), "ON") == 0;
-    if (!on && my_strcasecmp(&my_charset_latin1, word.c_str(), "OFF") != 0)
-      return 1;
+    on = strcasecmp(word.c_str(), "ON") == 0;
+    if (!on && strcasecmp(word.c_str(), "OFF") != 0) return 1;
   } else {
     longlong number;
     if (value->val_int(value, &number) || (number != 0 && number != 1))
