@@ -3,9 +3,10 @@
   Random histories of a primary and its replicas, against a model that knows
   which transactions each of them really has. The model serves as the server
   does (check_slave_start_position(), contains_all_slave_gtid(),
-  gtid_find_binlog_file() and send_event_to_slave() in sql/sql_repl.cc), keeps
-  one last reply for all as semi-sync does, sees what the adapter sees, and asks
-  what the ledger asks.
+  gtid_find_binlog_file() and send_event_to_slave() in sql/sql_repl.cc, and with
+  a GTID index do_index_search_root() in sql/gtid_index.cc), keeps one last
+  reply for all as semi-sync does, sees what the adapter sees, and asks what the
+  ledger asks.
 */
 #include <gtest/gtest.h>
 
@@ -83,10 +84,17 @@ struct BinlogState {
   }
 };
 
+/* A place that a replica may be served from, and what is before it. */
+struct IndexKey {
+  std::size_t events_before;
+  GtidList list;
+};
+
 struct Log {
   unsigned number;
   GtidList list;
   std::vector<Event> events;
+  std::vector<IndexKey> index;  // without the one at its start
 
   std::string name() const {
     char text[32];
@@ -107,6 +115,8 @@ struct Rules {
   bool prompt = false;
   /* Logs are purged that hold what is owed, and were read before. */
   bool expires = false;
+  /* Logs have a GTID index, as from 11.4 on. */
+  bool indexed = false;
 };
 
 class RandomHistory {
@@ -122,7 +132,7 @@ class RandomHistory {
       replica.leaves_out_marked = rules.marks && one_in(5);
       replica.semisync = !one_in(8);
     }
-    logs_.push_back({1, {}, {}});
+    logs_.push_back({1, {}, {}, {}});
     settled_ = end();
   }
 
@@ -261,8 +271,11 @@ class RandomHistory {
 
   /* The primary. */
   void append(const Event &event) {
-    logs_.back().events.push_back(event);
+    Log &log = logs_.back();
+    log.events.push_back(event);
     state_.update(event.gtid);
+    if (rules_.indexed && one_in(3))
+      log.index.push_back({log.events.size(), state_.list()});
   }
   void write() {
     if (!is_open()) return;
@@ -299,7 +312,7 @@ class RandomHistory {
            << " #" << event.identity;
   }
   void rotate() {
-    const Log next{logs_.back().number + 1, state_.list(), {}};
+    const Log next{logs_.back().number + 1, state_.list(), {}, {}};
     logs_.push_back(next);
     tell() << "rotation to " << logs_.back().name();
   }
@@ -329,7 +342,7 @@ class RandomHistory {
     logs_.clear();
     gone_.clear();
     state_ = {};
-    logs_.push_back({1, {}, {}});
+    logs_.push_back({1, {}, {}, {}});
     reply_ = {};
     reply_counts_ = false;
     ++resets_;
@@ -351,7 +364,7 @@ class RandomHistory {
     is_replica_ = false;
     pending_.reset();
     was_acknowledged_ = false;
-    logs_.push_back({logs_.back().number + 1, state_.list(), {}});
+    logs_.push_back({logs_.back().number + 1, state_.list(), {}, {}});
     awaited_ = Sample{end(), state_.gtids()};
     tell() << "crash; closed until " << to_string(awaited_->end);
   }
@@ -470,7 +483,8 @@ class RandomHistory {
       if (!check_start(replica)) return;
       log = find_log(replica);
       if (log == nullptr) return;
-      replica.sent = {log->name(), 4};
+      replica.sent = replica.next == 0 ? BinlogPosition{log->name(), 4}
+                                       : log->place(replica.next);
     } else {
       if (!replica.file.empty()) {
         const auto found = std::find_if(
@@ -556,7 +570,12 @@ class RandomHistory {
   const Log *find_log(Replica &replica) {
     for (auto log = logs_.rbegin(); log != logs_.rend(); ++log) {
       if (!contains_all(replica, log->list)) continue;
-      for (const Gtid &gtid : log->list) {
+      const GtidList *before = &log->list;
+      if (const IndexKey *key = find_in_index(replica, *log)) {
+        replica.next = key->events_before;
+        before = &key->list;
+      }
+      for (const Gtid &gtid : *before) {
         const auto skip = replica.skips.find(gtid.domain);
         if (skip != replica.skips.end() && skip->second.gtid == gtid)
           replica.skips.erase(skip);
@@ -564,6 +583,22 @@ class RandomHistory {
       return &*log;
     }
     return nullptr;
+  }
+  /* A tree of two levels, with few keys to a page: where numbers go back it
+     need not find the first place that is too far. Now and then a log has lost
+     its index. */
+  const IndexKey *find_in_index(const Replica &replica, const Log &log) {
+    if (log.index.empty() || one_in(8)) return nullptr;
+    const std::size_t page = 1 + pick(4);
+    std::size_t first = 0, last = 0;
+    while (first + page < log.index.size() &&
+           contains_all(replica, log.index[first + page].list))
+      first += page;
+    if (!contains_all(replica, log.index[first].list)) return nullptr;
+    for (last = first; last + 1 < std::min(first + page, log.index.size()) &&
+                       contains_all(replica, log.index[last + 1].list);)
+      ++last;
+    return &log.index[last];
   }
   void disconnect(Replica &replica) {
     if (!replica.connected) return;
@@ -912,8 +947,15 @@ TEST(ProofOfRandomHistories, IsTrueWhenLogsExpire) {
   expect_sound(rules, 1, 20000, 60);
 }
 
-TEST(ProofOfRandomHistories, IsGivenByAnHonestReplica) {
+TEST(ProofOfRandomHistories, IsTrueWithAGtidIndex) {
   Rules rules;
+  rules.indexed = true;
+  expect_sound(rules, 1, 20000, 60);
+  rules.expires = true;
+  expect_sound(rules, 20001, 20000, 60);
+}
+
+void expect_given_by_an_honest_replica(Rules rules) {
   rules.receives = rules.resets = rules.again = false;
   rules.duplicates = rules.marks = false;
   int served = 0;
@@ -925,6 +967,16 @@ TEST(ProofOfRandomHistories, IsGivenByAnHonestReplica) {
     served += history.honest();
   }
   EXPECT_GT(served, 1000);
+}
+
+TEST(ProofOfRandomHistories, IsGivenByAnHonestReplica) {
+  expect_given_by_an_honest_replica({});
+}
+
+TEST(ProofOfRandomHistories, IsGivenByAnHonestReplicaWithAGtidIndex) {
+  Rules rules;
+  rules.indexed = true;
+  expect_given_by_an_honest_replica(rules);
 }
 
 }  // namespace
