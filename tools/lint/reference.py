@@ -86,7 +86,7 @@ class Code:
         )[1]
         names = only(
             f"what {library} is made of",
-            re.finditer(rf"TYPELIB {library} = {{\s*array_elements\((\w+)\)", self.plugin),
+            re.finditer(rf"TYPELIB {library} = type_library\((\w+)\)", self.plugin),
         )[1]
         words = only(
             f"the words in {names}",
