@@ -11,9 +11,18 @@ endif()
 
 # Only the generated headers: the folder that has them also has the client
 # library's my_global.h and mysql.h, which would hide the server's.
-find_path(RECOVERY_GATE_GENERATED_HEADERS mysqld_error.h
-  PATH_SUFFIXES mariadb/server mysql/server NO_CACHE REQUIRED
-  DOC "Folder with my_config.h, mysql_version.h and mysqld_error.h of the server")
+set(RECOVERY_GATE_SERVER_HEADERS "" CACHE PATH
+  "Folder with my_config.h, mysql_version.h and mysqld_error.h of that server, or the include folder they are in; empty to search the system's")
+set(where_headers_are PATH_SUFFIXES mariadb/server mysql/server)
+if(RECOVERY_GATE_SERVER_HEADERS)
+  list(PREPEND where_headers_are PATHS ${RECOVERY_GATE_SERVER_HEADERS} NO_DEFAULT_PATH)
+endif()
+find_path(RECOVERY_GATE_GENERATED_HEADERS mysqld_error.h ${where_headers_are} NO_CACHE)
+if(NOT RECOVERY_GATE_GENERATED_HEADERS)
+  message(FATAL_ERROR "No mysqld_error.h of a server in \"${RECOVERY_GATE_SERVER_HEADERS}\": run tools/setup, "
+    "or set RECOVERY_GATE_SERVER_HEADERS to the folder with my_config.h, mysql_version.h and mysqld_error.h. "
+    "A package for developers has them in include/mysql/server; a server that was built here, in include of its build folder.")
+endif()
 set(server_generated ${CMAKE_BINARY_DIR}/server-generated)
 foreach(header my_config.h mysql_version.h mysqld_error.h)
   configure_file(${RECOVERY_GATE_GENERATED_HEADERS}/${header} ${server_generated}/${header} COPYONLY)
@@ -30,13 +39,23 @@ foreach(line IN LISTS source_version)
   endif()
 endforeach()
 list(JOIN version_numbers "." source_release)
-if(NOT built_for MATCHES "\"${source_release}-")
-  message(FATAL_ERROR "The source in ${RECOVERY_GATE_SERVER_SOURCE} is of MariaDB ${source_release}, "
-    "the installed headers are not (${built_for}). Run tools/setup.")
+string(REGEX MATCH "[0-9]+[.][0-9]+[.][0-9]+" header_release "${built_for}")
+if(NOT header_release STREQUAL source_release)
+  message(FATAL_ERROR "Source and headers of the server are not of the same release, and a plugin needs both of "
+    "exactly the one that is to load it:\n"
+    "  RECOVERY_GATE_SERVER_SOURCE is MariaDB ${source_release}, in ${RECOVERY_GATE_SERVER_SOURCE}\n"
+    "  RECOVERY_GATE_SERVER_HEADERS is MariaDB ${header_release}, in ${RECOVERY_GATE_GENERATED_HEADERS}\n"
+    "Run tools/setup for a server from Debian, or set both.")
 endif()
 message(STATUS "Building for MariaDB ${source_release}")
+string(REGEX MATCH "^[0-9]+[.][0-9]+" RECOVERY_GATE_SERVER_SERIES ${source_release})
+set(RECOVERY_GATE_SERVER_SERIES ${RECOVERY_GATE_SERVER_SERIES} PARENT_SCOPE)
 
-find_library(RECOVERY_GATE_MYSQLSERVICES mysqlservices REQUIRED)
+# Beside the headers first: where packages put it, and a build.
+find_library(RECOVERY_GATE_MYSQLSERVICES mysqlservices REQUIRED HINTS
+  ${RECOVERY_GATE_GENERATED_HEADERS}/../libservices
+  ${RECOVERY_GATE_GENERATED_HEADERS}/../../../lib
+  ${RECOVERY_GATE_GENERATED_HEADERS}/../../../lib/${CMAKE_LIBRARY_ARCHITECTURE})
 
 # add_server_plugin(NAME SOURCE...): NAME.so in the build folder
 function(add_server_plugin name)

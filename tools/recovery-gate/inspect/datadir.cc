@@ -22,10 +22,16 @@
 
 namespace recovery_gate::tool {
 
-/* Those of mariadbd 10.11 (sql/mysqld.cc, load_default_groups). */
+/* Those of mariadbd (sql/mysqld.cc, load_default_groups). */
 const std::vector<std::string> server_groups = {
-    "mysqld",        "server",   "mysqld-10.11",   "mariadb",
-    "mariadb-10.11", "mariadbd", "mariadbd-10.11", "client-server"};
+    "mysqld",
+    "server",
+    "mysqld-" RECOVERY_GATE_SERVER_SERIES,
+    "mariadb",
+    "mariadb-" RECOVERY_GATE_SERVER_SERIES,
+    "mariadbd",
+    "mariadbd-" RECOVERY_GATE_SERVER_SERIES,
+    "client-server"};
 
 namespace {
 
@@ -199,6 +205,7 @@ void take_server_options(const std::vector<OptionLine> &lines,
     text("aria-log-dir-path", &options->aria_log_dir_path);
     text("master-info-file", &options->master_info_file);
     text("log-error", &options->log_error);
+    text("binlog-storage-engine", &options->binlog_storage_engine);
     if (line.name == "user") options->has_user = true;
     if (line.name == "skip-slave-start")
       options->skip_slave_start = is_set(line.value);
@@ -223,6 +230,7 @@ Failure read_server_options(const std::string &file, ServerOptions *options) {
   if (Failure failure = read_option_file(file, server_groups, &lines))
     return failure;
   options->file = file;
+  options->known = true;
   take_server_options(lines, options);
   return {};
 }
@@ -260,6 +268,28 @@ Occupant find_occupant(const DataDirectory &directory,
   check_lock(innodb_file, &found);
   check_lock(control_file, &found);
   return found;
+}
+
+Failure binlog_in_engine(const std::optional<std::string> &log_bin,
+                         const ServerOptions &options,
+                         const DataDirectory &directory) {
+  std::string sign;
+  if (options.binlog_storage_engine)
+    sign = "binlog_storage_engine=" + *options.binlog_storage_engine;
+  if (sign.empty() && !options.known && !log_bin) {
+    std::vector<std::string> names;
+    if (Failure failure = list_quietly(directory.path, &names)) return failure;
+    for (const std::string &name : names)
+      if (name.compare(0, 7, "binlog-") == 0 && ends_with(name, ".ibb"))
+        sign = "there is " + directory.path + "/" + name;
+  }
+  if (sign.empty()) return {};
+  return fmt::format(
+      "the binary log is kept by a storage engine ({}): what it holds cannot be "
+      "read from outside, and there is no recovery gate for it. If the server "
+      "keeps its binary log in files of its own, say so with --log-bin=BASE or "
+      "--defaults-file=FILE",
+      sign);
 }
 
 Failure find_binlogs(const std::optional<std::string> &log_bin,

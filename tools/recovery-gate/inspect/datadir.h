@@ -23,9 +23,11 @@ namespace recovery_gate::tool {
 /* What a server's own options say, as far as it matters here. */
 struct ServerOptions {
   std::optional<std::string> file;  // where it is from
+  bool known = false;               // all that the server reads has been read
   std::optional<std::string> datadir, log_bin, log_bin_index;
   std::optional<std::string> innodb_data_home_dir, aria_log_dir_path;
   std::optional<std::string> master_info_file;
+  std::optional<std::string> binlog_storage_engine;
   std::optional<std::string> log_error;
   std::optional<std::uint32_t> port;
   std::optional<std::uint32_t> server_id;
@@ -35,7 +37,8 @@ struct ServerOptions {
   bool recovers_as_slave = false;  // init_rpl_role=SLAVE
 };
 
-/* The groups that the server reads. */
+/* The groups that the server reads: one of the release that this tool was built
+   for. A data directory does not say which server will be started in it. */
 extern const std::vector<std::string> server_groups;
 
 /* Takes what is said there; the last line of a name counts. */
@@ -74,6 +77,14 @@ struct Occupant {
    none. */
 Occupant find_occupant(const DataDirectory &directory,
                        const ServerOptions &options);
+
+/* Why nothing can be known of the binary log here: a storage engine keeps it
+   (binlog_storage_engine, from 12.3 on). None where it is in files of its own.
+   Where the server's options are not known, files that such an engine leaves
+   tell; unless `log_bin` names the logs. */
+Failure binlog_in_engine(const std::optional<std::string> &log_bin,
+                         const ServerOptions &options,
+                         const DataDirectory &directory);
 
 /*
   Finds the binary log index: that of `log_bin`, as the server's option of this

@@ -31,6 +31,32 @@ class DataDirectoryTest : public testing::Test {
   ServerOptions options;
 };
 
+TEST(ServerGroups, AreThoseOfOneRelease) {
+  const auto has = [](const std::string &group) {
+    return std::count(server_groups.begin(), server_groups.end(), group) == 1;
+  };
+  EXPECT_TRUE(has("mariadb-" RECOVERY_GATE_SERVER_SERIES));
+  EXPECT_TRUE(has("mysqld-" RECOVERY_GATE_SERVER_SERIES));
+  EXPECT_NE(has("mariadbd-10.11"), has("mariadbd-11.8"));
+}
+
+TEST_F(DataDirectoryTest, AnEngineMayKeepTheBinaryLog) {
+  const auto why = [this](const std::optional<std::string> &log_bin = {}) {
+    return binlog_in_engine(log_bin, options, directory).text();
+  };
+  EXPECT_EQ(why(), "");
+  folder.write("binlog-000002.ibb", "");
+  EXPECT_THAT(why(),
+              HasSubstr("there is " + folder.path() + "/binlog-000002.ibb"));
+  EXPECT_EQ(why("bin"), "");
+  // Left from before.
+  options.known = true;
+  EXPECT_EQ(why(), "");
+  take_server_options(
+      {{"binlog-storage-engine", "innodb", "mariadb", "", false}}, &options);
+  EXPECT_THAT(why("bin"), HasSubstr("(binlog_storage_engine=innodb)"));
+}
+
 /* Another process that has locked a file, as a server does. */
 class Locker {
  public:

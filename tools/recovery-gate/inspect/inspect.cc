@@ -40,6 +40,9 @@ class Inspection {
       return fail(json(), ExitCode::USAGE, occupant.unknown);
     if (!occupant.who.empty()) return is_running(occupant);
     if (const Failure failure =
+            binlog_in_engine(options_.log_bin, server, findings_.directory))
+      return verdict_alone(Verdict::UNKNOWN, failure.text());
+    if (const Failure failure =
             find_binlogs(options_.log_bin, server, &findings_.directory))
       return fail(json(), ExitCode::USAGE, failure.text());
     examine();
@@ -81,14 +84,19 @@ class Inspection {
   }
 
   ExitCode is_running(const Occupant &occupant) {
-    const auto code = static_cast<ExitCode>(Verdict::RUNNING);
-    const std::string text = "a server is running in " +
-                             findings_.directory.path + " (" + occupant.who +
-                             "): ask it with recovery-gate status";
+    return verdict_alone(Verdict::RUNNING,
+                         "a server is running in " + findings_.directory.path +
+                             " (" + occupant.who +
+                             "): ask it with recovery-gate status");
+  }
+
+  /* Without findings: there are none. */
+  ExitCode verdict_alone(Verdict verdict, const std::string &text) {
+    const auto code = static_cast<ExitCode>(verdict);
     complain(text);
     if (json()) {
       Json result = result_of(code);
-      result["verdict"] = to_string(Verdict::RUNNING);
+      result["verdict"] = to_string(verdict);
       result["error"] = {{"message", text}};
       print(result);
     }

@@ -84,6 +84,7 @@ class Prestart {
                  .lines;
     lines.insert(lines.end(), more.begin(), more.end());
     take_server_options(lines, &findings_.options);
+    findings_.options.known = true;
     findings_.log_bin = given_.log_bin;
     return error;
   }
@@ -104,6 +105,9 @@ class Prestart {
       return std::nullopt;
     }
     if (!before.who.empty()) return running(before);
+    if (const Failure failure = binlog_in_engine(
+            given_.log_bin, findings_.options, findings_.directory))
+      return in_engine(failure.text());
     const std::string trouble =
         find_binlogs(given_.log_bin, findings_.options, &findings_.directory)
             .text();
@@ -157,6 +161,13 @@ class Prestart {
     advice.steps = {
         "give it its binary log back, or rebuild it from the server "
         "that is the primary now"};
+    return advice;
+  }
+
+  Advice in_engine(const std::string &why) const {
+    Advice advice;
+    advice.headline = "it cannot be known from outside what this server owes";
+    advice.reasons = {why};
     return advice;
   }
 
