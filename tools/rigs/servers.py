@@ -229,12 +229,20 @@ class Session:
         # Here and not above: tools/setup, which installs it, may be run by a
         # program that has loaded this module already.
         import pymysql
+        from pymysql.connections import Connection
+
+        class Silent(Connection):
+            """Says nothing before it is asked: from 1.1 on the driver would run SET
+            NAMES while it connects, and be held at a closed gate."""
+
+            def set_character_set(self, *_: Any, **__: Any) -> None:
+                pass
 
         if timeout is not None:
             timeout *= patience
         self._driver = pymysql
         self._connection = self._checked(
-            lambda: pymysql.connect(
+            lambda: Silent(
                 user=user,
                 password=password,
                 host="localhost" if socket else "127.0.0.1",

@@ -5,7 +5,7 @@
 # Part of tools/setup: which packages are needed, there, to be had; installing.
 
 # Installed at exactly one version, the server's.
-readonly server_packages=(
+server_packages=(
   mariadb-server          # what belongs to mariadbd: plugins, scripts
   mariadb-server-core     # mariadbd itself
   mariadb-client          # mariadb-dump, mariadb-admin for the tests
@@ -15,7 +15,7 @@ readonly server_packages=(
   mariadb-test-data       # the server's own test suites
   libmariadb3             # client library of the above
   libmariadb-dev          # client headers, libmysqlservices.a
-  libmariadbd19           # what the next one depends on
+  libmariadbd19           # what the next one depends on; see name_packages
   libmariadbd-dev         # the server's generated headers: my_config.h and so on
 )
 # Likewise, along with a server; not built for every architecture.
@@ -40,6 +40,7 @@ readonly build_packages=(
 )
 
 declare -A installed=() # package -> version
+declare -A past_packages=() # package -> file, of a release that apt does not know any more
 missing=()              # arguments for apt-get install
 
 # One call for all packages: what makes a run with nothing to do quick.
@@ -49,7 +50,17 @@ read_installed() {
   while IFS='|' read -r package status version; do
     if [[ $status == installed ]]; then installed[$package]=$version; fi
   done < <(dpkg-query -W -f '${Package}|${db:Status-Status}|${Version}\n' \
-    "${server_packages[@]}" "${optional_packages[@]}" "${build_packages[@]}" 2>/dev/null)
+    "${server_packages[@]}" libmariadbd19t64 "${optional_packages[@]}" "${build_packages[@]}" 2>/dev/null)
+  name_packages
+}
+
+# A library has another name where time has 64 bits on all architectures: from Debian
+# 13 and Ubuntu 24.04 on.
+name_packages() {
+  if [[ -n ${installed[libmariadbd19]:-} ]]; then return; fi
+  if [[ -n ${installed[libmariadbd19t64]:-} ]] || apt-cache show libmariadbd19t64 >/dev/null 2>&1; then
+    server_packages=("${server_packages[@]/%libmariadbd19/libmariadbd19t64}")
+  fi
 }
 
 installed_server() { printf '%s' "${installed[mariadb-server-core]:-${installed[mariadb-server]:-}}"; }
@@ -59,7 +70,7 @@ find_missing() {
   local package
   missing=()
   for package in "${server_packages[@]}"; do
-    if [[ -z ${installed[$package]:-} ]]; then missing+=("$package=$1"); fi
+    if [[ -z ${installed[$package]:-} ]]; then missing+=("${past_packages[$package]:-$package=$1}"); fi
   done
   for package in "${build_packages[@]}"; do
     if [[ -z ${installed[$package]:-} ]]; then missing+=("$package"); fi
@@ -71,7 +82,10 @@ find_missing() {
 find_missing_optional() {
   local package
   for package in "${optional_packages[@]}"; do
-    if [[ -z ${installed[$package]:-} ]] && binary_exists "$package" "$1"; then
+    if [[ -n ${installed[$package]:-} ]]; then continue; fi
+    if [[ -n ${past_packages[$package]:-} ]]; then
+      missing+=("${past_packages[$package]}")
+    elif binary_exists "$package" "$1"; then
       missing+=("$package=$1")
     fi
   done
@@ -127,6 +141,7 @@ refresh_index() {
   if ! run_apt "${elevate[@]}" apt-get -o Acquire::Retries=3 update; then
     warn "apt-get update failed; going on with the package index there is"
   fi
+  name_packages
 }
 
 # --- what needs root ---------------------------------------------------------
