@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A primary that is killed while it commits by renaming a file to a binary log, as
-those from 11.7 on do with large transactions (binlog_large_commit_threshold).
+11.8 does with large transactions (binlog_large_commit_threshold).
 
     tools/rigs/start plugin.large_commit_test
 
