@@ -53,9 +53,9 @@ class Start {
   void begin_unguarded(const std::string &why);
 
   /* After begin(). Recovery is going to cut off what was not acknowledged
-     (init_rpl_role=SLAVE): notes what there is. `decryptor` may be null. Nothing
-     is noted when the newest log cannot be read to its end; then more than there
-     was may have been cut off. */
+     (init_rpl_role=SLAVE): notes what there is. `decryptor` may be null.
+     Nothing is noted when the newest log cannot be read to its end; then more
+     than there was may have been cut off. */
   void note_what_may_be_cut(EventDecryptor *decryptor);
 
   /* Notes where the newest log ends that was there before recovery, and the
