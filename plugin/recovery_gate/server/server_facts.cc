@@ -10,33 +10,26 @@
 #include <sys_vars_shared.h>
 #include <wsrep_on.h>
 
-#include <optional>
-
 #include "recovery_gate/binlog/engine_binlog.h"
 #include "server_facts.h"
 
 namespace recovery_gate {
 namespace {
 
-/* By name, as not every release has it. Nothing: it does not, or its value is
-   no text. */
-std::optional<std::string> global_text(std::string_view name) {
+/* By name, as not every release has it: then, and where it is NULL, "". A value
+   that is no text is one that this plugin knows nothing of. */
+std::string global_text(std::string_view name) {
   mysql_prlock_rdlock(&LOCK_system_variables_hash);
   sys_var *variable = intern_find_sys_var(name.data(), name.size());
   mysql_prlock_unlock(&LOCK_system_variables_hash);
-  if (variable == nullptr) return std::nullopt;
+  if (variable == nullptr) return {};
+  if (variable->show_type() != SHOW_CHAR_PTR) return "unknown";
   mysql_mutex_lock(&LOCK_global_system_variables);
-  const uchar *value = variable->value_ptr(nullptr, OPT_GLOBAL, &null_clex_str);
+  const auto *text = reinterpret_cast<const char *const *>(
+      variable->value_ptr(nullptr, OPT_GLOBAL, &null_clex_str));
+  const std::string value = *text == nullptr ? "" : *text;
   mysql_mutex_unlock(&LOCK_global_system_variables);
-  const char *text = nullptr;
-  if (variable->show_type() == SHOW_CHAR_PTR)
-    text = *reinterpret_cast<const char *const *>(value);
-  else if (variable->show_type() == SHOW_CHAR)
-    text = reinterpret_cast<const char *>(value);
-  else if (variable->show_type() == SHOW_LEX_STRING)
-    text = reinterpret_cast<const LEX_CSTRING *>(value)->str;
-  if (text == nullptr) return std::nullopt;
-  return text;
+  return value;
 }
 
 }  // namespace
@@ -45,8 +38,8 @@ Failure cannot_guard() {
   if (!opt_bin_log)
     return "there is no binary log, so there is nothing that a replica could "
            "acknowledge; start the server with log_bin, or remove the plugin";
-  if (Failure failure = engine_keeps_binlog(
-          global_text("binlog_storage_engine").value_or("")))
+  if (Failure failure =
+          engine_keeps_binlog(global_text("binlog_storage_engine")))
     return failure;
   if (WSREP_ON)
     return "this is a Galera node (wsrep_on=ON): its transactions are not "
