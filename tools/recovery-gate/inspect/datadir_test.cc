@@ -47,7 +47,7 @@ TEST_F(DataDirectoryTest, AnEngineMayKeepTheBinaryLog) {
   EXPECT_EQ(why(), "");
   folder.write("binlog-000002.ibb", "");
   EXPECT_THAT(why(),
-              HasSubstr("there is " + folder.path() + "/binlog-000002.ibb"));
+              HasSubstr("(there is " + directory.path + "/binlog-000002.ibb)"));
   EXPECT_EQ(why("bin"), "");
   // Left from before.
   options.known = true;
