@@ -8,7 +8,7 @@
 
     Start start(ledger);
     start.begin(...);        before recovery
-    start.note_what_may_be_cut(...);    the same, with init_rpl_role=SLAVE
+    start.note_what_may_be_cut(...);   with init_rpl_role=SLAVE
     start.recovered(...);    after recovery
     start.inherit(...);      before logs that have expired are deleted
     start.opened(...);       the start's own log is open
