@@ -54,6 +54,7 @@ struct Settings {
   milliseconds connect_wait{0};  // 0: nobody is held
   std::uint32_t max_held = 0;    // 0: half of the visitor's slots
   std::string admit_users;
+  bool repair_connections = true;  // no matter for the gate, see links.h
 };
 
 /* Everything there is to show, taken at one moment. */

@@ -35,6 +35,7 @@ inline constexpr char held[] = "Held now";
 inline constexpr char admitted[] = "Admitted while closed";
 inline constexpr char rejected[] = "Rejected while closed";
 inline constexpr char prepared[] = "Prepared transactions";
+inline constexpr char replication[] = "Replication";
 inline constexpr char mode[] = "Mode";
 inline constexpr char server[] = "Server";
 inline constexpr char what_to_do[] = "What to do";

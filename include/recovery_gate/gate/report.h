@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "recovery_gate/gate/gate.h"
 #include "recovery_gate/ledger/in_doubt.h"
@@ -19,6 +20,8 @@ struct Report {
   /* Since when it is in that state, as a person writes it. */
   std::string since;
   RecoveredXids::Counts xids;
+  /* What its own replication connections need from an administrator. */
+  std::vector<std::string> replication;
   /* What follows matters while the gate is closed, or was. */
   InDoubt in_doubt;
   /* The furthest position that a semi-sync replica has acknowledged. */

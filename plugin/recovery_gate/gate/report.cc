@@ -127,6 +127,11 @@ std::string status_page(const Report &report) {
                         "prepared for an XA coordinator",
                         report.xids.found, report.xids.committed,
                         report.xids.rolled_back, report.xids.external));
+  for (const std::string &trouble : report.replication)
+    if (&trouble == &report.replication.front())
+      page.line(label::replication, trouble);
+    else
+      page.more(trouble);
   page.line(label::what_to_do, what_to_do(gate.state, gate.replicas));
   return page.text();
 }

@@ -48,6 +48,16 @@ std::string page_of(const GateSnapshot &gate) {
   return status_page(report_of(gate));
 }
 
+TEST(Report, WhatItsOwnReplicationNeeds) {
+  Report report = report_of(not_needed());
+  EXPECT_THAT(status_page(report), Not(HasSubstr("Replication")));
+  report.replication = {"connection 'q' is not started again",
+                        "connection 'r' is not started again"};
+  EXPECT_THAT(status_page(report),
+              HasSubstr("Replication:           connection 'q' is not started "
+                        "again\n                       connection 'r' is not"));
+}
+
 std::string advice_in(const std::string &page) {
   for (const Labelled &entry : read_page(page))
     if (entry.label == "What to do") return entry.texts.front();

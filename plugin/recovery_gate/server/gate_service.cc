@@ -42,6 +42,7 @@ GateService::GateService()
 
 void GateService::stop() noexcept {
   keeper_.stop();
+  link_watch_.stop();
   upstream_watch_.stop();
   waiter_.stop();
   refuser.stop();
@@ -149,6 +150,7 @@ void GateService::shutting_down() {
   upstream_watch_.stop();
   if (!keeping_) return;
   keeper_.stop();
+  link_watch_.stop();
   std::vector<std::string> paths;
   Failure unreadable = binlogs(&paths);
   ledger_.shutting_down(binlog_, gate.is_open(), paths, binlog_gtid(),
@@ -165,6 +167,11 @@ void GateService::look() {
   const bool open = gate.is_open();
   ledger_.look(binlog_, open);
   if (!open && !gate.snapshot().is_provable) ledger_.lost_proof();
+  try {
+    link_watch_.tend();
+  } catch (const boost::thread_resource_error &) {
+    // The next look tries it again.
+  }
 }
 
 void GateService::end() { end_server_thread(); }
@@ -187,6 +194,7 @@ Report GateService::report(const std::function<bool()> &cancelled) {
   report.gate = snapshot();
   report.since = local_time(report.gate.in_state);
   report.xids = xids.counts();
+  report.replication = link_watch_.troubles();
   if (report.gate.reason == CloseReason::NONE) return report;
   report.in_doubt = in_doubt(cancelled);
   if (is_open(report.gate.state)) return report;
@@ -207,6 +215,7 @@ InDoubt GateService::in_doubt(const std::function<bool()> &cancelled) {
 
 void GateService::configure(const Settings &settings) {
   gate.configure(settings);
+  link_watch_.enable(settings.repair_connections);
   if (awaiting_) waiter_.wake();
 }
 

@@ -18,6 +18,7 @@
 
 #include "binlog_progress.h"
 #include "recovery_gate/gate/gate.h"
+#include "recovery_gate/gate/links.h"
 #include "recovery_gate/ledger/keeper.h"
 #include "recovery_gate/ledger/ledger.h"
 #include "recovery_gate/ledger/recovered_xids.h"
@@ -25,6 +26,7 @@
 #include "recovery_gate/gate/report.h"
 #include "recovery_gate/ledger/start.h"
 #include "replicas.h"
+#include "link_repair.h"
 #include "recovery_gate/gate/upstream.h"
 #include "recovery_gate/gate/waiter.h"
 #include "semisync.h"
@@ -114,6 +116,9 @@ class GateService final : public Host, private Kept {
   Waiter waiter_{gate, semisync_, *this};
   ServerUpstreams upstreams_{log};
   UpstreamWatch upstream_watch_{upstreams_, log, [this] { waiter_.wake(); }};
+
+  ServerLinks links_;
+  LinkWatch link_watch_{links_, clock, log};
 
   InDoubtStretch in_doubt_stretch_;  // does not change once it is decided
   boost::mutex in_doubt_mutex_;      // guards the next

@@ -9,6 +9,7 @@
 #include <link.h>
 #include <log.h>
 #include <semisync_master.h>
+#include <semisync_slave.h>
 #include <sql_class.h>
 
 #include "recovery_gate/base/build_identity.h"
@@ -70,6 +71,7 @@ Failure find_mismatch() {
   std::vector<LayoutProbe> probes = {
       probe("MYSQL_BIN_LOG", mysql_bin_log),
       probe("Repl_semi_sync_master", repl_semisync_master),
+      probe("Repl_semi_sync_slave", repl_semisync_slave),
       probe("Ack_receiver", ack_receiver),
       probe("system_variables", global_system_variables),
       probe("system_status_var", global_status_var),

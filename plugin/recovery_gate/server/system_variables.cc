@@ -33,6 +33,7 @@ uint connect_wait_ms;
 uint max_held;
 char *admit_users;
 my_bool open_now;
+my_bool repair_connections;
 
 void apply() try {
   GateService::instance().configure(configured_settings());
@@ -141,13 +142,24 @@ MYSQL_SYSVAR_BOOL(
     "guarantee; reads OFF again afterwards. Needs CONNECTION ADMIN",
     check_open_now, update_open_now, 0);
 
+MYSQL_SYSVAR_BOOL(
+    repair_connections, repair_connections, PLUGIN_VAR_OPCMDARG,
+    "On a replica of several primaries: keep semi-sync connections running when "
+    "another one ends or starts, which in this server switches semi-sync for all "
+    "of them (MDEV-32947)",
+    nullptr, update<my_bool>, 1);
+
 }  // namespace
 
-st_mysql_sys_var *gate_variables[] = {
-    MYSQL_SYSVAR(mode),           MYSQL_SYSVAR(timeout),
-    MYSQL_SYSVAR(timeout_action), MYSQL_SYSVAR(connect_wait),
-    MYSQL_SYSVAR(max_held),       MYSQL_SYSVAR(admit_users),
-    MYSQL_SYSVAR(open_now),       nullptr};
+st_mysql_sys_var *gate_variables[] = {MYSQL_SYSVAR(mode),
+                                      MYSQL_SYSVAR(timeout),
+                                      MYSQL_SYSVAR(timeout_action),
+                                      MYSQL_SYSVAR(connect_wait),
+                                      MYSQL_SYSVAR(max_held),
+                                      MYSQL_SYSVAR(admit_users),
+                                      MYSQL_SYSVAR(open_now),
+                                      MYSQL_SYSVAR(repair_connections),
+                                      nullptr};
 
 Mode configured_mode() { return static_cast<Mode>(mode); }
 
@@ -158,6 +170,7 @@ Settings configured_settings() {
   settings.connect_wait = milliseconds(connect_wait_ms);
   settings.max_held = max_held;
   settings.admit_users = admit_users ? admit_users : "";
+  settings.repair_connections = repair_connections;
   return settings;
 }
 

@@ -29,23 +29,6 @@ namespace {
 // soon.
 constexpr uint seconds_to_answer = 3;
 
-/* When a connection breaks, the server's client library takes the message's
-   language from the session of the thread, and has to find one. A shutdown
-   kills it, and so ends what it waits for. */
-class Session {
- public:
-  Session() : thd_(create_waiting_thd()) {}
-  ~Session() {
-    destroy_waiting_thd(thd_);
-    start_server_thread();  // which that has ended
-  }
-  Session(const Session &) = delete;
-  Session &operator=(const Session &) = delete;
-
- private:
-  THD *const thd_;
-};
-
 struct CloseConnection {
   void operator()(MYSQL *connection) const { mysql_close(connection); }
 };
@@ -194,7 +177,9 @@ void ServerUpstreams::cancel() noexcept {
 }
 
 std::vector<UpstreamAnswer> ServerUpstreams::ask() {
-  std::optional<Session> session;  // outlives their connections
+  // When a connection breaks, the server's client library takes the message's
+  // language from the thread's session, and has to find one.
+  std::optional<ShortSession> session;  // outlives their connections
   std::vector<Link> links;
   const Links visited = visit_replication_links([&](Master_info *info) {
     if (info->slave_running != MYSQL_SLAVE_NOT_RUN || was_refused(*info))

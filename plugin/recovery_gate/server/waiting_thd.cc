@@ -4,6 +4,7 @@
 #include <mysqld.h>
 #include <sql_class.h>
 
+#include "server_start.h"
 #include "waiting_thd.h"
 
 // Declared by each engine that uses them; no header of the server does.
@@ -47,6 +48,11 @@ void destroy_waiting_thd(THD *thd) {
   thd->security_ctx->user = nullptr;  // not allocated
   destroy_thd(thd);
   my_thread_end();
+}
+
+ShortSession::~ShortSession() {
+  destroy_waiting_thd(thd_);
+  start_server_thread();  // which that has ended
 }
 
 void wait_for_wakeup(THD *thd, mysql_mutex_t *mutex,

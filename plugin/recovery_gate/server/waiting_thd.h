@@ -19,6 +19,19 @@ namespace recovery_gate {
 THD *create_waiting_thd();
 void destroy_waiting_thd(THD *thd);
 
+/* While it lives, the calling thread, which called start_server_thread(), has a
+   THD. A shutdown kills it, and so ends what it waits for. */
+class ShortSession {
+ public:
+  ShortSession() : thd_(create_waiting_thd()) {}
+  ~ShortSession();
+  ShortSession(const ShortSession &) = delete;
+  ShortSession &operator=(const ShortSession &) = delete;
+
+ private:
+  THD *const thd_;
+};
+
 /* Waits until its COND_wakeup_ready is signalled, for `time` at most; by a
    clock that nobody can set. */
 void wait_for_wakeup(THD *thd, st_mysql_mutex *mutex,
