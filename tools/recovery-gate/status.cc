@@ -61,6 +61,7 @@ Json status_json(ExitCode code, const Look &look, const Surroundings &around) {
                     {"server_id", number_or_null(around.server_id)},
                     {"account", around.account}};
   json["replicas"] = look.replicas;
+  json["replication"] = look.replication;
   json["what_to_do"] =
       look.advice.empty() ? what_to_do(look.gate) : look.advice;
   return json;
@@ -111,6 +112,7 @@ ExitCode show_status(Session &session, const std::string &where, bool json,
       break;
   }
   add_replicas(session, &look);
+  add_replication(session, &look);
   if (add_more && look.kind == Look::Kind::GATE) add_more(&look);
   const Surroundings around =
       look.kind == Look::Kind::GATE ? surroundings_of(session) : Surroundings();

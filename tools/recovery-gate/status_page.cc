@@ -81,6 +81,11 @@ void add_gate(const Look &look, const Surroundings &around,
     add(page, label::rejected, std::to_string(gate.rejected));
   }
   add(page, label::prepared, transactions_text(gate));
+  for (const std::string &trouble : look.replication)
+    if (&trouble == &look.replication.front())
+      add(page, label::replication, trouble);
+    else
+      page->more(printable(trouble));
   if (around.mode == "OFF")
     add(page, label::mode,
         "recovery_gate_mode is OFF: no client is kept out, and what is in doubt "

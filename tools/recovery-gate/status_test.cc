@@ -109,6 +109,22 @@ TEST(Status, AnAccountThatIsNotAdmittedSeesThatItIsClosed) {
   EXPECT_EQ(json["error"]["code"], 1047);
 }
 
+TEST(Status, WhatItsOwnReplicationNeeds) {
+  FakeSession server;
+  server.gate = FakeSession::open_gate("NOT_NEEDED");
+  EXPECT_EQ(Json::parse(shown(server, true).output)["replication"],
+            Json::array());
+  LabelledPage page;
+  page.line("Replication", "connection 'q' is not started again");
+  page.more("connection 'r' is not started again");
+  server.page = page.text();
+  EXPECT_THAT(
+      shown(server).output,
+      HasSubstr("Replication:           connection 'q' is not started again\n"
+                "                       connection 'r' is not started"));
+  EXPECT_EQ(Json::parse(shown(server, true).output)["replication"].size(), 2u);
+}
+
 TEST(Status, WhatTheReplicasHaveAndWhatToDo) {
   FakeSession server;
   FakeSession::set(&server.gate, "waiting_for", "ACK");

@@ -93,6 +93,15 @@ void add_replicas(Session &session, Look *look) {
   }
 }
 
+void add_replication(Session &session, Look *look) {
+  if (look->kind != Look::Kind::GATE) return;
+  Rows answer;
+  if (session.query("SHOW ENGINE RECOVERY_GATE STATUS", &answer)) return;
+  for (const auto &[name, texts] :
+       read_page(answer.value(0, "Status").value_or("")))
+    if (name == label::replication) look->replication = texts;
+}
+
 void add_look(Json *result, const Look &look) {
   if (look.kind == Look::Kind::GATE) (*result)["gate"] = to_json(look.gate);
   if (look.kind == Look::Kind::NOT_ADMITTED)

@@ -30,6 +30,9 @@ struct Look {
      replica that is connected, and what can be done. */
   std::vector<std::string> replicas = {};
   std::string advice = {};
+  /* What the server's own replication connections need from an administrator,
+     see add_replication(). */
+  std::vector<std::string> replication = {};
 
   bool is_open() const { return kind == Kind::GATE && gate.open; }
 };
@@ -65,6 +68,9 @@ class Observer {
    of them. An account that may not see the server's page learns nothing more.
  */
 void add_replicas(Session &session, Look *look);
+
+/* Asks for that page for what it says of the server's own replication. */
+void add_replication(Session &session, Look *look);
 
 /* {"gate": ...} or {"error": ...}, to be added to a result. */
 void add_look(Json *result, const Look &look);
