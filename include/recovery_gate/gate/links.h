@@ -198,7 +198,7 @@ class LinkRepair {
 
 class LinkWatch {
  public:
-  static constexpr milliseconds far{100}, near{2};
+  static constexpr milliseconds far{100}, near{5};
   static constexpr std::chrono::microseconds imminent{100};
 
   /* All must outlive the watch. */
