@@ -15,8 +15,8 @@ phantom_check, and so on:
 Tests, which ctest runs as servers.*:
 
     door.*_test      who is held, rejected or admitted
-    plugin.*_test    loading, what systemd is told, a clock that is set, a replica of
-                     several primaries, large commits
+    plugin.*_test    loading, which replicas count, what systemd is told, a clock
+                     that is set, a replica of several primaries, large commits
     proxies.*_test   what proxies and probes see
     tool.*_test      the command-line tool
     runbook_test     every command in docs/runbook.md

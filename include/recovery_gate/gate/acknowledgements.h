@@ -17,6 +17,7 @@
 #include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/ledger/claim.h"
 #include "recovery_gate/ledger/proof.h"
+#include "recovery_gate/ledger/replica_count.h"
 
 namespace recovery_gate {
 
@@ -38,10 +39,12 @@ struct SemisyncView {
   /* The furthest position that any replica has acknowledged; empty when none
      has since the server started. It proves nothing by itself. */
   BinlogPosition acknowledged;
-  /* A replica is known to have everything that is owed, and has acknowledged
-     the awaited position; `proven_by` says which, and what shows it. */
+  /* As many replicas as are needed are known to have everything that is owed,
+     and the awaited position was acknowledged; `proven_by` says which, and what
+     shows it. */
   bool proven = false;
   std::string proven_by;
+  ReplicaTally tally;
   /* Of the semi-sync replicas that are connected. */
   std::vector<ReplicaStanding> standings;
   UpstreamView upstream;

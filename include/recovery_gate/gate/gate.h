@@ -55,6 +55,7 @@ struct Settings {
   std::uint32_t max_held = 0;    // 0: half of the visitor's slots
   std::string admit_users;
   bool repair_connections = true;  // no matter for the gate, see links.h
+  ReplicaPolicy replicas;
 };
 
 /* Everything there is to show, taken at one moment. */
@@ -71,6 +72,8 @@ struct GateSnapshot {
      closed. */
   std::vector<ReplicaStanding> replicas;
   UpstreamView upstream;  // likewise
+  /* Which replicas have what is owed; as it was when the gate opened. */
+  ReplicaTally tally;
   /* An acknowledgement could still prove that a replica has what is owed. */
   bool is_provable = true;
   std::uint64_t held = 0;                    // right now
@@ -171,6 +174,7 @@ class Gate {
   std::string recovered_text() const;
   void enter(GateState next);
   void follow(const SemisyncView &view);
+  void tell_proven(const ReplicaTally &tally);
   Orders mind_the_time();
   std::string status_line();
   std::string waited(GateState state) const;
@@ -192,6 +196,7 @@ class Gate {
   std::uint64_t admitted_ = 0, rejected_ = 0;
   std::string why_closed_;
   std::vector<ReplicaStanding> standings_;
+  ReplicaTally tally_;
   UpstreamView upstream_;
   bool is_provable_ = true;
   std::string proven_by_;

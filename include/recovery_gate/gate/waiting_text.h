@@ -13,6 +13,7 @@
 #include "recovery_gate/gate/acknowledgements.h"
 #include "recovery_gate/gate/gate_state.h"
 #include "recovery_gate/ledger/proof.h"
+#include "recovery_gate/ledger/replica_count.h"
 
 namespace recovery_gate {
 
@@ -21,12 +22,21 @@ namespace recovery_gate {
 std::string waiting_text(GateState state, const BinlogPosition &awaited,
                          const BinlogPosition &recovered_end,
                          const std::vector<ReplicaStanding> &replicas,
+                         const ReplicaTally &tally,
                          const UpstreamView &upstream);
 
-/* advice(), unless all of these replicas can prove nothing: what can be done
-   about that. */
+/* meaning(), with how many replicas have what is in doubt when that is counted.
+ */
+std::string counted_meaning(GateState state, const ReplicaTally &tally);
+
+/* Of these, nobody that counts is still to be proven. */
+bool are_all_counted(const std::vector<ReplicaStanding> &replicas);
+
+/* advice(), unless all of these replicas that could still be counted prove
+   nothing: what can be done about that. */
 std::string what_to_do(GateState state,
-                       const std::vector<ReplicaStanding> &replicas);
+                       const std::vector<ReplicaStanding> &replicas,
+                       const ReplicaTally &tally);
 
 }  // namespace recovery_gate
 

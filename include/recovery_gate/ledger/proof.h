@@ -99,6 +99,9 @@ struct ReplicaObservation {
   /* Somebody may have replied who is not among these, since it is just ending.
    */
   bool is_incomplete = false;
+  /* The same of one that nobody has seen being served: its session has not
+     ended yet, or is about to be served. */
+  bool may_be_more = false;
 };
 
 /* What is asked. */
@@ -116,6 +119,8 @@ struct Demand {
    */
   bool acknowledged = false;
   BinlogPosition reply;
+  /* Also of each replica for itself: Answer::reply and Answer::arrivals. */
+  bool of_each = false;
 };
 
 enum class Standing {
@@ -139,9 +144,45 @@ struct ReplicaStanding {
   std::string why, advice;
   /* It would be another matter if it connected once more. */
   bool should_reconnect = false;
+  /* recovery_gate_replica_ids leaves it out: what it has opens nothing. */
+  bool counts = true;
 };
 
 bool operator==(const ReplicaStanding &a, const ReplicaStanding &b);
+
+/* One reply with the end of what is asked for, or with more. */
+struct Reply {
+  struct Author {
+    std::uint64_t connection = 0;
+    std::uint32_t server_id = 0;
+    /* If this is its reply, it has everything that is asked for. */
+    bool proves = false;
+  };
+  /* A later reply has a higher one, also with the same position. */
+  std::uint64_t number = 0;
+  BinlogPosition position;
+  /* One of them has sent it, and nobody else. On one connection, each reply is
+     further than the one before. */
+  std::vector<Author> authors;
+};
+
+/* What a replica showed of itself when it connected last, whether it has left
+   since or not. */
+struct Arrival {
+  enum class Shows {
+    /* What it named cannot be had without everything that is asked for. */
+    ALL,
+    /* It may have it. */
+    NOTHING,
+    /* It has not got it there, whatever it had on a connection before. */
+    LACK,
+  };
+  std::uint64_t connection = 0;
+  std::uint32_t server_id = 0;
+  std::string name;  // "replica 2 (10.0.0.2)"
+  bool semisync = false;
+  Shows shows = Shows::NOTHING;
+};
 
 struct Answer {
   /* Some replica has everything that is asked for. */
@@ -151,6 +192,10 @@ struct Answer {
   std::vector<ReplicaStanding> replicas;
   /* The last reply proves nothing, and stands in the way of those that come. */
   bool reply_is_void = false;
+  /* The last reply, when it is known who may have sent it. */
+  std::optional<Reply> reply;
+  /* Of every server id, the last. */
+  std::vector<Arrival> arrivals;
 };
 
 class Proof {
@@ -167,6 +212,10 @@ class Proof {
   void forget_reply();
 
   Answer ask(const Demand &demand, const History &history, OwedReader &reader);
+
+  /* The semi-sync replicas that have connected since the server started. Does
+     not wait for a reader. */
+  ServerIds semisync_replicas() const;
 
   /* The replicas that have connected since the last call, as History has them.
      Nothing, and they are kept, when the binary log had been begun anew another
@@ -214,9 +263,13 @@ class Proof {
   const Owed &read(const Stretch &stretch, const GtidState &before,
                    OwedReader &reader);
   bool covers(Known *replica, const Demand &demand, OwedReader &reader);
+  void add_each(const Demand &demand, const History &history,
+                OwedReader &reader, Answer *answer);
   ReplicaStanding standing(const Known &replica) const;
 
-  mutable boost::mutex mutex_;  // guards all below
+  mutable boost::mutex ids_mutex_;  // guards the next
+  ServerIds semisync_ids_;
+  mutable boost::mutex mutex_;  // guards all below; before ids_mutex_
   std::uint64_t resets_ = 0;
   std::map<std::uint64_t, Known> known_;
   BinlogPosition reply_;
@@ -229,6 +282,11 @@ class Proof {
   /* Those that were there at the observation before. */
   std::map<std::uint64_t, Known> gone_;
   std::set<std::uint64_t> unseen_;  // those of them that nobody saw before
+  /* The last connection of each server id, as it was when it was seen first. */
+  std::map<std::uint32_t, Known> newest_;
+  std::uint64_t reply_number_ = 0;
+  /* The authors are all that can have sent it. */
+  bool has_all_authors_ = false;
   History arrivals_;
   std::optional<Stretch> read_stretch_;
   Owed read_;

@@ -10,8 +10,9 @@ bool operator==(const UpstreamView &a, const UpstreamView &b) {
 bool operator==(const SemisyncView &a, const SemisyncView &b) {
   return a.enabled == b.enabled && a.replicas == b.replicas &&
          a.acknowledged == b.acknowledged && a.proven == b.proven &&
-         a.standings == b.standings && a.upstream == b.upstream &&
-         a.proof_lost == b.proof_lost && a.shutting_down == b.shutting_down;
+         a.tally == b.tally && a.standings == b.standings &&
+         a.upstream == b.upstream && a.proof_lost == b.proof_lost &&
+         a.shutting_down == b.shutting_down;
 }
 
 }  // namespace recovery_gate

@@ -37,7 +37,11 @@ S closed_state(const SemisyncView &view, bool is_provable) {
                : S::CLOSED_PRIMARY;
   if (!is_provable) return S::CLOSED_UNPROVABLE;
   if (!view.enabled) return S::CLOSED_SEMISYNC_MASTER;
-  return view.replicas == 0 ? S::CLOSED_REPLICA : S::CLOSED_ACK;
+  const bool others_are_wanted = !view.tally.is_any &&
+                                 !view.standings.empty() &&
+                                 are_all_counted(view.standings);
+  return view.replicas == 0 || others_are_wanted ? S::CLOSED_REPLICA
+                                                 : S::CLOSED_ACK;
 }
 
 std::string gtid_text(const std::string &gtid) {
@@ -62,6 +66,7 @@ void Gate::decide(Mode mode, const StartFacts &facts,
   Lock lock(mutex_);
   if (state_ != S::STARTING) return;
   facts_ = facts;
+  tally_ = view.tally;
   closed_at_ = entered_at_ = clock_.now();
 
   if (!facts.unguarded.empty()) {
@@ -101,9 +106,12 @@ void Gate::decide(Mode mode, const StartFacts &facts,
   if (!unprovable.empty()) why += "; " + unprovable;
   why_closed_ = why;
   if (is_provable_)
-    why +=
-        ". Clients are kept out until a semi-sync replica has acknowledged " +
-        to_string(facts.awaited);
+    why += ". Clients are kept out until " +
+           (settings_.replicas.count > 1
+                ? std::to_string(settings_.replicas.count) +
+                      " semi-sync replicas have"
+                : "a semi-sync replica has") +
+           " acknowledged " + to_string(facts.awaited);
   journal_.warning(std::string("CLOSED, reason ") + reason_name(reason_) +
                    ": " + why);
   enter(closed_state(view, is_provable_));
@@ -184,7 +192,9 @@ void Gate::refresh(const SemisyncView &view) {
 
 void Gate::follow(const SemisyncView &view) {
   if (open_ || view.shutting_down) return;
+  tell_proven(view.tally);
   standings_ = view.standings;
+  tally_ = view.tally;
   proven_by_ = view.proven_by;
   upstream_ = view.upstream;
   if (!view.proof_lost.empty() && is_provable_) {
@@ -200,6 +210,19 @@ void Gate::follow(const SemisyncView &view) {
     enter(S::OPEN_PRIMARY);
   else
     enter(closed_state(view, is_provable_));
+}
+
+/* Each when it becomes known. */
+void Gate::tell_proven(const ReplicaTally &tally) {
+  if (tally.is_any) return;
+  for (const ProvenReplica &replica : tally.replicas) {
+    const auto is_it = [&](const ProvenReplica &before) {
+      return before.server_id == replica.server_id;
+    };
+    if (std::none_of(tally_.replicas.begin(), tally_.replicas.end(), is_it))
+      journal_.note("semi-sync " + replica.name + ": " + replica.why + ": " +
+                    text_of(tally));
+  }
 }
 
 Gate::Orders Gate::mind_the_time() {
@@ -356,6 +379,12 @@ std::string Gate::rejection_text() const {
            to_string(facts_.recovered_end) +
            " can no longer be proven to be on a replica; an administrator "
            "has to open the gate";
+  const std::uint32_t needed = settings_.replicas.count;
+  if (needed > 1)
+    return std::string(label::gate_is_closed) + "waiting for " +
+           std::to_string(needed) + " semi-sync replicas to acknowledge " +
+           to_string(facts_.awaited) + "; " + std::to_string(tally_.proven) +
+           " of " + std::to_string(needed) + " have it";
   return std::string(label::gate_is_closed) +
          "waiting for a semi-sync replica to acknowledge " +
          to_string(facts_.awaited);
@@ -379,6 +408,8 @@ GateSnapshot Gate::snapshot() const {
   shown.unsettled = facts_.unsettled;
   shown.replicas = standings_;
   shown.upstream = upstream_;
+  shown.tally = tally_;
+  shown.tally.needed = settings_.replicas.count;
   shown.is_provable = is_provable_;
   if (reason_ != CloseReason::NONE) {
     shown.awaited = facts_.awaited;
@@ -422,6 +453,11 @@ void Gate::enter(GateState next) {
 }
 
 std::string Gate::guarantee_given_up() const {
+  if (!tally_.is_any && tally_.proven > 0)
+    return "The guarantee is given up: " + text_of(tally_) +
+           ", so what was recovered up to " + to_string(facts_.recovered_end) +
+           gtid_text(facts_.recovered_gtid) +
+           " is on fewer replicas than were asked for";
   return "The guarantee is given up: no replica has acknowledged " +
          to_string(facts_.awaited) + ", so what was recovered up to " +
          to_string(facts_.recovered_end) + gtid_text(facts_.recovered_gtid) +
@@ -435,7 +471,7 @@ milliseconds Gate::closed_for() const {
 
 std::string Gate::waited(GateState state) const {
   return waiting_text(state, facts_.awaited, facts_.recovered_end, standings_,
-                      upstream_);
+                      tally_, upstream_);
 }
 
 }  // namespace recovery_gate

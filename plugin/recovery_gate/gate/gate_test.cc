@@ -584,6 +584,89 @@ TEST_F(ClosedGate, TellsWhatTheReplicaThatProvesNothingWouldNeed) {
   EXPECT_EQ(gate.snapshot().replicas, view.standings);
 }
 
+/* Two replicas are wanted; 2 has it, and 3 has not. */
+SemisyncView one_of_two() {
+  SemisyncView view = replica_connected();
+  view.replicas = 2;
+  view.tally.is_any = false;
+  view.tally.needed = view.tally.known = 2;
+  view.tally.proven = 1;
+  view.tally.replicas = {{2, "replica 2 (10.0.0.2)", "it has it"}};
+  view.standings.resize(2);
+  view.standings[0].server_id = 2;
+  view.standings[0].standing = Standing::PROVEN;
+  view.standings[1].server_id = 3;
+  return view;
+}
+
+TEST_F(ClosedGate, StaysClosedWhileFewerReplicasHaveItThanAreWanted) {
+  Settings settings;
+  settings.replicas.count = 2;
+  gate.configure(settings);
+  gate.observe(one_of_two());
+  gate.observe(one_of_two());
+  EXPECT_EQ(state(), S::CLOSED_ACK);
+  EXPECT_THAT(journal.lines(),
+              ElementsAre(tells("semi-sync replica 2 (10.0.0.2): it has it: 1 "
+                                "of 2 replicas are known to have everything")));
+  EXPECT_EQ(gate.rejection_text(),
+            "Recovery gate is closed: waiting for 2 semi-sync replicas to "
+            "acknowledge " +
+                awaited_text + "; 1 of 2 have it");
+  EXPECT_EQ(gate.snapshot().tally.proven, 1u);
+  EXPECT_EQ(gate.snapshot().tally.needed, 2u);
+}
+
+TEST_F(ClosedGate, WaitsForAnotherReplicaWhenNoneThatIsConnectedIsLeft) {
+  SemisyncView view = one_of_two();
+  view.standings[1].counts = false;
+  gate.observe(view);
+  EXPECT_EQ(state(), S::CLOSED_REPLICA);
+  EXPECT_THAT(journal.lines().back(),
+              tells("waiting for REPLICA: 1 of 2 replicas are known",
+                    "no other semi-sync replica that counts is connected"));
+}
+
+TEST_F(ClosedGate, TellsWhyOneMoreThatIsConnectedProvesNothing) {
+  SemisyncView view = one_of_two();
+  view.standings[1].standing = Standing::NEVER;
+  view.standings[1].why = "it drops that";
+  gate.observe(no_replica());
+  gate.observe(view);
+  EXPECT_THAT(journal.lines().back(),
+              tells("waiting for ACK: what semi-sync replica 3 acknowledges "
+                    "proves nothing: it drops that; 1 of 2 replicas"));
+}
+
+TEST_F(ClosedGate, OpensWhenAsManyReplicasHaveItAsAreWanted) {
+  SemisyncView view = one_of_two();
+  view.tally.proven = 2;
+  gate.observe(view);  // whether that is enough is not decided here
+  EXPECT_FALSE(gate.is_open());
+  view.proven = true;
+  view.proven_by = "replica 2: it has it; replica 3: so has this";
+  gate.observe(view);
+  EXPECT_EQ(state(), S::OPEN_ACK);
+  EXPECT_EQ(gate.snapshot().tally.proven, 2u);
+}
+
+TEST_F(ClosedGate, SaysWhenItIsOpenedByHandThatSomeHaveIt) {
+  gate.observe(one_of_two());
+  gate.open_manually("root@localhost");
+  EXPECT_THAT(journal.lines().back(),
+              tells("The guarantee is given up: 1 of 2 replicas are known",
+                    "on fewer replicas than were asked for"));
+}
+
+TEST_F(DecidingGate, SaysHowManyReplicasItWaitsFor) {
+  Settings settings;
+  settings.replicas.count = 3;
+  gate.configure(settings);
+  gate.decide(Mode::AUTO, after_a_crash(), no_replica());
+  EXPECT_THAT(journal.lines().front(),
+              tells("until 3 semi-sync replicas have acknowledged"));
+}
+
 TEST_F(ClosedGate, KeepsWaitingWhileNothingIsAcknowledged) {
   const Gate::Orders orders = gate.observe(replica_connected());
   EXPECT_TRUE(orders.keep_waiting);
@@ -1301,6 +1384,9 @@ TEST(SemisyncView, DiffersWhenAnyOfItDiffers) {
       [](SemisyncView &view) { view.acknowledged.offset = 401; },
       [](SemisyncView &view) { view.acknowledged.file = "bin.000008"; },
       [](SemisyncView &view) { view.proof_lost = "the log was deleted"; },
+      [](SemisyncView &view) { view.tally.proven = 1; },
+      [](SemisyncView &view) { view.tally.needed = 2; },
+      [](SemisyncView &view) { view.tally.replicas.resize(1); },
       [](SemisyncView &view) { view.shutting_down = true; }};
   for (const auto &change : changes) {
     SemisyncView view = acknowledged(awaited);

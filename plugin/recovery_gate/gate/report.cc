@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "recovery_gate/gate/labelled_page.h"
 #include "recovery_gate/gate/labels.h"
 #include "recovery_gate/gate/waiting_text.h"
@@ -64,19 +66,33 @@ void replicas(const Report &report, LabelledPage *page) {
                  ? "nothing yet"
                  : "up to " + to_string(report.acknowledged));
   const std::vector<ReplicaStanding> &replicas = report.gate.replicas;
+  const ReplicaTally &tally = report.gate.tally;
   page->line(label::replicas,
-             counted(replicas.size(), "semi-sync replica connected",
-                     "semi-sync replicas connected"));
+             (tally.is_any ? "" : text_of(tally) + "; ") +
+                 counted(replicas.size(), "semi-sync replica connected",
+                         "semi-sync replicas connected"));
   for (const ReplicaStanding &replica : replicas) {
     std::string shown;
+    if (!replica.counts) shown = "; does not count (recovery_gate_replica_ids)";
     if (replica.standing == Standing::PROVEN)
-      shown = "; proven: " + replica.why;
+      shown += "; proven: " + replica.why;
     if (replica.standing == Standing::NEVER)
-      shown = "; proves nothing: " + replica.why;
+      shown += "; proves nothing: " + replica.why;
+    if (replica.standing == Standing::NOT_YET && replica.counts &&
+        !replica.why.empty())
+      shown += "; not proven yet: " + replica.why;
     page->more(
         fmt::format("server_id {} at {} (connection {}): sent up to {}{}",
                     replica.server_id, replica.host, replica.connection,
                     to_string(replica.sent), shown));
+  }
+  for (const ProvenReplica &replica : tally.replicas) {
+    const auto is_it = [&](const ReplicaStanding &connected) {
+      return connected.server_id == replica.server_id;
+    };
+    if (!tally.is_any && std::none_of(replicas.begin(), replicas.end(), is_it))
+      page->more(fmt::format("server_id {} (not connected): proven: {}",
+                             replica.server_id, replica.why));
   }
 }
 
@@ -99,7 +115,7 @@ std::string status_page(const Report &report) {
   if (*waiting_for_name(gate.state) != '\0')
     page.line(label::waiting_for,
               fmt::format("{}: {}", waiting_for_name(gate.state),
-                          meaning(gate.state)));
+                          counted_meaning(gate.state, gate.tally)));
   if (!closed)
     page.line(
         label::opened_by,
@@ -132,7 +148,8 @@ std::string status_page(const Report &report) {
       page.line(label::replication, trouble);
     else
       page.more(trouble);
-  page.line(label::what_to_do, what_to_do(gate.state, gate.replicas));
+  page.line(label::what_to_do,
+            what_to_do(gate.state, gate.replicas, gate.tally));
   return page.text();
 }
 

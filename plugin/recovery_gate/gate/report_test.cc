@@ -126,6 +126,47 @@ What to do:            Wait: the replica is receiving the binary log. SHOW
 )");
 }
 
+TEST(StatusPage, ShowsWhoCountsAndWhoIsProven) {
+  Report report = report_of(closed_after_a_crash(S::CLOSED_REPLICA));
+  report.gate.tally.is_any = false;
+  report.gate.tally.needed = 3;
+  report.gate.tally.proven = 2;
+  report.gate.tally.known = 3;
+  report.gate.tally.replicas = {{2, "replica 2", "it named it"},
+                                {4, "replica 4", "it acknowledged it"}};
+  std::vector<ReplicaStanding> &replicas = report.gate.replicas;
+  replicas.resize(3);
+  replicas[0].server_id = 2;
+  replicas[0].standing = Standing::PROVEN;
+  replicas[0].why = "it named it";
+  replicas[1].server_id = 3;
+  replicas[1].why = "it may be another's";
+  replicas[2].server_id = 5;
+  replicas[2].counts = false;
+  replicas[2].standing = Standing::PROVEN;
+  replicas[2].why = "it named it";
+  for (ReplicaStanding &replica : replicas) {
+    replica.host = "10.0.0." + std::to_string(replica.server_id);
+    replica.sent = awaited;
+  }
+  EXPECT_THAT(
+      status_page(report),
+      HasSubstr(
+          R"(Replicas:              2 of 3 replicas are known to have everything that is in
+                         doubt; 3 semi-sync replicas connected
+                       server_id 2 at 10.0.0.2 (connection 0): sent up to
+                         bin.000007:400; proven: it named it
+                       server_id 3 at 10.0.0.3 (connection 0): sent up to
+                         bin.000007:400; not proven yet: it may be another's
+                       server_id 5 at 10.0.0.5 (connection 0): sent up to
+                         bin.000007:400; does not count
+                         (recovery_gate_replica_ids); proven: it named it
+                       server_id 4 (not connected): proven: it acknowledged it
+)"));
+  EXPECT_THAT(status_page(report),
+              HasSubstr("REPLICA: 2 of 3 replicas are known to have"));
+}
+
 TEST(StatusPage, IsShortWhenTheGateWasNeverClosed) {
   EXPECT_EQ(page_of(not_needed()),
             R"(State:                 OPEN (NOT_NEEDED)

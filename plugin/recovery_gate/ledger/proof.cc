@@ -96,7 +96,7 @@ bool operator==(const ReplicaStanding &a, const ReplicaStanding &b) {
   return a.connection == b.connection && a.server_id == b.server_id &&
          a.host == b.host && a.sent == b.sent && a.standing == b.standing &&
          a.why == b.why && a.advice == b.advice &&
-         a.should_reconnect == b.should_reconnect;
+         a.should_reconnect == b.should_reconnect && a.counts == b.counts;
 }
 
 bool Proof::knows(std::uint64_t connection) const {
@@ -151,6 +151,7 @@ void Proof::begin_anew(const ReplicaObservation &seen) {
     replica.lacks_since.reset();
   }
   known_.clear();
+  newest_.clear();
   authors_.clear();
   gone_authors_.clear();
   arrivals_ = {};
@@ -221,6 +222,13 @@ void Proof::meet(const ReplicaConnection &connection,
   // What it named before the log was begun anew says nothing of what it has
   // since.
   if (connection.of_this_log) add_arrivals(arrived, &arrivals_);
+  if (connection.semisync) {
+    Lock lock(ids_mutex_);
+    semisync_ids_.insert(connection.server_id);
+  }
+  const auto newest = newest_.find(connection.server_id);
+  if (newest == newest_.end() || newest->second.now.id < connection.id)
+    newest_.insert_or_assign(connection.server_id, replica);
   known_.emplace(connection.id, std::move(replica));
 }
 
@@ -240,9 +248,12 @@ void Proof::note_reply(const ReplicaObservation &seen) {
       const auto gone = gone_.find(id);
       if (gone != gone_.end()) gone_authors_.insert(*gone);
     }
+    has_all_authors_ |= !seen.may_be_more;
     return;
   }
   reply_ = seen.reply;
+  ++reply_number_;
+  has_all_authors_ = !seen.may_be_more;
   authors_.clear();
   gone_authors_.clear();
   if (reply_.empty()) return;
@@ -331,7 +342,52 @@ Answer Proof::ask(const Demand &demand, const History &history,
   }
   answer.proven |= acknowledged;
   answer.reply_is_void = is_reply_known && !acknowledged;
+  if (is_reply_known && has_all_authors_ && demand.of_each) {
+    Reply reply{reply_number_, reply_, {}};
+    for (const std::uint64_t id : authors_) {
+      const auto here = known_.find(id);
+      const auto gone = gone_authors_.find(id);
+      // Of one that left while it was not known whose a later reply is, nothing
+      // is left; it proves nothing.
+      const std::uint32_t server_id =
+          here != known_.end()          ? here->second.now.server_id
+          : gone != gone_authors_.end() ? gone->second.now.server_id
+                                        : 0;
+      reply.authors.push_back({id, server_id, proves[id]});
+    }
+    if (!reply.authors.empty()) answer.reply = std::move(reply);
+  }
+  if (demand.of_each) add_each(demand, history, reader, &answer);
   return answer;
+}
+
+/* After the connections that are there were judged. */
+void Proof::add_each(const Demand &demand, const History &history,
+                     OwedReader &reader, Answer *answer) {
+  for (auto &[server_id, first_seen] : newest_) {
+    const auto here = known_.find(first_seen.now.id);
+    Known *replica = here != known_.end() ? &here->second : &first_seen;
+    if (replica == &first_seen && replica->now.of_this_log)
+      judge(replica, demand, history, reader);
+    Arrival arrival{replica->now.id, server_id, name_of(replica->now),
+                    replica->now.semisync, Arrival::Shows::LACK};
+    const bool was_asked_when_it_came =
+        has_reached(replica->met, demand.stretch.to);
+    if (!covers(replica, demand, reader) || !was_asked_when_it_came) {
+      // It is not even certain that it would be sent everything.
+    } else if (replica->named_all) {
+      arrival.shows = Arrival::Shows::ALL;
+    } else if (!replica->now.uses_gtid &&
+               has_reached(replica->first_sent, demand.stretch.to)) {
+      arrival.shows = Arrival::Shows::NOTHING;
+    }
+    answer->arrivals.push_back(std::move(arrival));
+  }
+}
+
+ServerIds Proof::semisync_replicas() const {
+  Lock lock(ids_mutex_);
+  return semisync_ids_;
 }
 
 /* Has it, or is it sent, everything of the stretch that was there when it was

@@ -20,6 +20,7 @@
 #include <sstream>
 
 #include "recovery_gate/ledger/proof.h"
+#include "recovery_gate/ledger/replica_count.h"
 
 namespace recovery_gate {
 namespace {
@@ -117,6 +118,11 @@ struct Rules {
   bool expires = false;
   /* Logs have a GTID index, as from 11.4 on. */
   bool indexed = false;
+  /* Several replicas have to have what is owed, and some do not count; what one
+     has may be lost while it is away. */
+  bool counts = false;
+  /* Two machines have one server id. */
+  bool twins = false;
 };
 
 class RandomHistory {
@@ -124,9 +130,11 @@ class RandomHistory {
   RandomHistory(unsigned seed, const Rules &rules)
       : random_(seed), rules_(rules) {
     log_slave_updates_ = one_in(2);
-    for (std::size_t i = 0; i < replicas_.size(); ++i) {
+    for (std::size_t i = 0; i < machines(); ++i) {
       Replica &replica = replicas_[i];
-      replica.server_id = i == 0 ? 9 : 20 + static_cast<std::uint32_t>(i);
+      replica.server_id = i == 0   ? 9
+                          : i == 3 ? replicas_[1].server_id
+                                   : 20 + static_cast<std::uint32_t>(i);
       replica.uses_gtid = i == 0 || !rules.by_file || !one_in(6);
       replica.ignores_duplicates = rules.duplicates && one_in(5);
       replica.leaves_out_marked = rules.marks && one_in(5);
@@ -164,7 +172,10 @@ class RandomHistory {
           connect(any());
           break;
         case 11:
-          disconnect(any());
+          if (rules_.counts && one_in(2))
+            disturb(any());
+          else
+            disconnect(any());
           break;
         case 12:
         case 13:
@@ -172,7 +183,10 @@ class RandomHistory {
           serve(any());
           break;
         case 15:
-          follow_upstream(any());
+          if (rules_.counts && one_in(2))
+            lose(any());
+          else
+            follow_upstream(any());
           break;
         case 16:
           if (one_in(2))
@@ -251,13 +265,19 @@ class RandomHistory {
     std::size_t next = 0;         // event of it
     BinlogPosition sent;          // the last that was not left out
     BinlogPosition acknowledged;  // on this connection
+
+    std::set<int> had;                         // when it left last
+    std::optional<std::set<int>> earlier_has;  // as it may be set back to
+    GtidPosition earlier_position;
+    BinlogPosition earlier_file;
   };
 
   std::uint32_t pick(std::uint32_t below) { return random_() % below; }
   bool one_in(std::uint32_t many) { return pick(many) == 0; }
   Replica &any() {
-    return replicas_[pick(static_cast<std::uint32_t>(replicas_.size()))];
+    return replicas_[pick(static_cast<std::uint32_t>(machines()))];
   }
+  std::size_t machines() const { return rules_.twins ? 4 : 3; }
   Replica &upstream() { return replicas_[0]; }
   std::uint32_t domain() {
     return pick(4) == 0 ? pick(static_cast<std::uint32_t>(rules_.domains)) : 0;
@@ -347,14 +367,20 @@ class RandomHistory {
     reply_counts_ = false;
     ++resets_;
     was_reset_ = true;
-    for (Replica &replica : replicas_)
+    for (Replica &replica : replicas_) {
       if (replica.connected) replica.of_this_log = false;
+      replica.earlier_has.reset();
+    }
     tell() << "RESET MASTER";
   }
   void crash() {
     if (!rules_.crashes || !is_open()) return;
-    for (Replica &replica : replicas_) replica.connected = false;
+    for (Replica &replica : replicas_) {
+      if (replica.connected) replica.had = replica.has;
+      replica.connected = false;
+    }
     ended_.clear();
+    ending_.clear();
     reply_ = {};
     reply_counts_ = false;
     proof_ = std::make_unique<Proof>();
@@ -367,6 +393,33 @@ class RandomHistory {
     logs_.push_back({logs_.back().number + 1, state_.list(), {}, {}});
     awaited_ = Sample{end(), state_.gtids()};
     tell() << "crash; closed until " << to_string(awaited_->end);
+    if (rules_.counts) choose_policy();
+  }
+  void choose_policy() {
+    count_ = ReplicaCount();
+    policy_ = ReplicaPolicy();
+    policy_.count = 1 + pick(3);
+    for (const std::uint32_t id : {9, 21, 22})
+      if (one_in(3)) policy_.excluded.insert(id);
+    tell() << policy_.count << " of those needed that count:";
+    for (const std::uint32_t id : {9, 21, 22})
+      if (policy_.counts(id)) story_ << " " << id;
+  }
+  /* Back to what the machine had at some time before, or nothing of it. */
+  void lose(Replica &replica) {
+    if (!awaited_ || replica.connected || replica.follows_upstream ||
+        &replica == &upstream())
+      return;
+    if (!replica.earlier_has || one_in(3)) {
+      replica.earlier_has = replica.has;
+      replica.earlier_position = replica.position;
+      replica.earlier_file = replica.file;
+      return;
+    }
+    replica.has = *replica.earlier_has;
+    replica.position = replica.earlier_position;
+    replica.file = replica.earlier_file;
+    tell() << "replica " << replica.server_id << " loses what it had";
   }
 
   /* The server above, which follows the primary or is followed by it. */
@@ -476,6 +529,9 @@ class RandomHistory {
   /* A replica asks for the binary log. */
   void connect(Replica &replica) {
     if (replica.connected) return;
+    for (Replica &other : replicas_)
+      if (&other != &replica && other.server_id == replica.server_id)
+        disconnect(other);
     replica.skips.clear();
     const Log *log = &logs_.front();
     replica.next = 0;
@@ -603,12 +659,22 @@ class RandomHistory {
   void disconnect(Replica &replica) {
     if (!replica.connected) return;
     replica.connected = false;
+    replica.had = replica.has;
     ReplicaConnection connection = replica.connection;
     connection.of_this_log = replica.of_this_log;
     EndedReplica ended{connection, reply_};
     ended.resets = resets_;
-    ended_.push_back(ended);
+    (rules_.counts && awaited_ && one_in(3) ? ending_ : ended_)
+        .push_back(ended);
     tell() << "connection " << connection.id << " ends";
+  }
+
+  /* It is made to connect once more, and does so as it is. */
+  void disturb(Replica &replica) {
+    if (!replica.connected || !replica.of_this_log || !awaited_) return;
+    disconnect(replica);
+    count_.disturbed({replica.server_id});
+    connect(replica);
   }
 
   void serve(Replica &replica) {
@@ -699,6 +765,9 @@ class RandomHistory {
     }
     seen.is_incomplete = !rules_.prompt && !is_calm_ && one_in(5);
     seen.ended.swap(ended_);
+    // Neither is it served any more, nor has its session ended.
+    seen.may_be_more = !ending_.empty();
+    ended_.swap(ending_);
     if (!seen.ended.empty() || !proof_->knows_all(resets_, seen.connections)) {
       seen.end = end();
       seen.gtids = state_.gtids();
@@ -734,15 +803,23 @@ class RandomHistory {
     if (awaited_) {
       was_acknowledged_ |= has_reached(reply, awaited_->end);
       const Answer answer = ask(*awaited_, reply);
-      if (answer.reply_is_void) {
+      if (rules_.counts) count(answer);
+      const bool hides_others =
+          rules_.counts ? answer.reply.has_value() : answer.reply_is_void;
+      const bool proven =
+          rules_.counts ? count_.tally(policy_).is_enough() : answer.proven;
+      if (hides_others) {
         if (reply == reply_) {
           reply_ = {};
           reply_counts_ = false;
         }
         proof_->forget_reply();
       }
-      if (answer.proven && was_acknowledged_) {
-        check(*awaited_, answer);
+      if (proven && was_acknowledged_) {
+        if (rules_.counts)
+          check_count();
+        else
+          check(*awaited_, answer);
         settle(*awaited_);
         awaited_.reset();
       } else if (!is_calm_ && one_in(12)) {
@@ -799,6 +876,7 @@ class RandomHistory {
       demand.written = from_servers(sample.gtids, {primary_id});
     demand.acknowledged = has_reached(reply, sample.end);
     demand.reply = reply;
+    demand.of_each = rules_.counts && awaited_;
     return demand;
   }
 
@@ -861,16 +939,53 @@ class RandomHistory {
     return proof_->ask(asked, history_, reader);
   }
 
-  void check(const Sample &sample, const Answer &answer) {
+  std::set<int> owed_in(const Sample &sample) const {
     std::set<int> owed;
     each({settled_, sample.end}, [&](const Log &log, std::size_t i) {
       if (log.events[i].own) owed.insert(log.events[i].identity);
     });
+    return owed;
+  }
+
+  /* A machine with that id has it all, or had when it was seen last. */
+  bool has_it(std::uint32_t server_id, const std::set<int> &owed) const {
+    return std::any_of(
+        replicas_.begin(), replicas_.end(), [&](const Replica &replica) {
+          const std::set<int> &has =
+              rules_.counts && !replica.connected ? replica.had : replica.has;
+          return replica.server_id == server_id &&
+                 std::includes(has.begin(), has.end(), owed.begin(),
+                               owed.end());
+        });
+  }
+
+  /* Of each that is said to be proven. */
+  void count(const Answer &answer) {
+    count_.add(answer);
+    const std::set<int> owed = owed_in(*awaited_);
+    for (const ProvenReplica &replica : count_.tally(policy_).replicas) {
+      if (has_it(replica.server_id, owed)) continue;
+      sound_ = false;
+      tell() << "PROVEN " << replica.name
+             << ", which has not got it: " << replica.why;
+    }
+  }
+  void check_count() {
+    const std::set<int> owed = owed_in(*awaited_);
+    proven_ += !owed.empty();
+    std::uint32_t have_it = 0;
+    for (const std::uint32_t id : {9, 21, 22})
+      have_it += policy_.counts(id) && has_it(id, owed);
+    if (have_it >= policy_.count) return;
+    sound_ = false;
+    tell() << "OPEN with " << have_it << " of " << policy_.count;
+  }
+
+  void check(const Sample &sample, const Answer &answer) {
+    const std::set<int> owed = owed_in(sample);
     proven_ += !owed.empty();
     for (const Replica &replica : replicas_)
-      if (std::includes(replica.has.begin(), replica.has.end(), owed.begin(),
-                        owed.end()))
-        return;
+      if (has_it(replica.server_id, owed)) return;
     sound_ = false;
     auto &out = tell();
     out << "PROVEN by " << answer.by << ", from " << to_string(settled_)
@@ -898,8 +1013,10 @@ class RandomHistory {
   BinlogPosition reply_;
   bool reply_counts_ = false;
 
-  std::array<Replica, 3> replicas_;
-  std::vector<EndedReplica> ended_;
+  std::array<Replica, 4> replicas_;
+  std::vector<EndedReplica> ended_, ending_;
+  ReplicaCount count_;
+  ReplicaPolicy policy_;
   std::uint64_t next_connection_ = 100;
 
   std::vector<Event> upstream_stream_;
@@ -945,6 +1062,25 @@ TEST(ProofOfRandomHistories, IsTrueWhenLogsExpire) {
   Rules rules;
   rules.expires = true;
   expect_sound(rules, 1, 20000, 60);
+}
+
+TEST(ProofOfRandomHistories, CountsNobodyWhoHasNotGotIt) {
+  Rules rules;
+  rules.counts = true;
+  expect_sound(rules, 1, 20000, 80);
+}
+
+TEST(ProofOfRandomHistories, CountsOneServerIdOnce) {
+  Rules rules;
+  rules.counts = rules.twins = true;
+  rules.resets = false;
+  expect_sound(rules, 1, 20000, 80);
+}
+
+TEST(ProofOfRandomHistories, CountsNobodyWhoHasNotGotItWithAGtidIndex) {
+  Rules rules;
+  rules.counts = rules.indexed = true;
+  expect_sound(rules, 1, 20000, 80);
 }
 
 TEST(ProofOfRandomHistories, IsTrueWithAGtidIndex) {

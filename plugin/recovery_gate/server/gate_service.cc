@@ -216,7 +216,12 @@ InDoubt GateService::in_doubt(const std::function<bool()> &cancelled) {
 void GateService::configure(const Settings &settings) {
   gate.configure(settings);
   link_watch_.enable(settings.repair_connections);
+  semisync_.configure(settings.replicas);
   if (awaiting_) waiter_.wake();
+}
+
+std::string GateService::replica_shortage(const ReplicaPolicy &policy) const {
+  return shortage(policy, replicas_.semisync_replicas());
 }
 
 bool GateService::open_manually(const std::string &who) {

@@ -75,6 +75,8 @@ class GateService final : public Host, private Kept {
   Report report(const std::function<bool()> &cancelled);
 
   void configure(const Settings &settings);
+  /* Not empty: so many replicas as have to count may never come, and why. */
+  std::string replica_shortage(const ReplicaPolicy &policy) const;
   bool open_manually(const std::string &who);
   /* The account of a session that begins, or ends, may replicate. In its own
      thread. */

@@ -159,6 +159,9 @@ int recovery_done(handlerton *) try {
   for (const std::string &line : service.xids.contradictions())
     service.log.warning(line);
   service.decide(configured_mode());
+  const ReplicaPolicy replicas = configured_settings().replicas;
+  if (replicas.most().value_or(replicas.count) < replicas.count)
+    service.log.warning(service.replica_shortage(replicas));
   if (has_no_accounts() && !service.gate.is_open())
     service.log.warning(
         "started with --skip-grant-tables: everybody counts as an "
@@ -223,6 +226,11 @@ int init_recovery_hooks(void *server_handlerton) try {
           "the plugin RECOVERY_GATE_XIDS is not active; remove "
           "recovery_gate_xids=OFF, or load all of them with "
           "plugin-load-add=ha_recovery_gate");
+    if (!can_read_replica_ids())
+      return refuse(
+          "recovery_gate_replica_ids has to be a list of server ids, separated "
+          "by commas, of the replicas that count, or with ! before each of those "
+          "that do not");
     if (is_running())
       GateService::instance().begin_start_unguarded(
           "the plugin was installed into a running server, which has clients "

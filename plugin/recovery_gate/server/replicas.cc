@@ -68,7 +68,18 @@ struct Served {
   std::vector<ReplicaConnection> replicas;
   /* One that is no more, or not yet, being served. */
   bool one_between = false;
+  /* The same; of these the server does not say whether they ask for semi-sync.
+   */
+  bool one_may_be = false;
 };
+
+/* Another server's id is in a session from where that registers as a replica to
+   its end. */
+bool may_have_been_served(const THD *thd) {
+  return !thd->system_thread &&
+         (thd->main_security_ctx.master_access & REPL_SLAVE_ACL) != NO_ACL &&
+         thd->variables.server_id != global_system_variables.server_id;
+}
 
 my_bool note_if_served(THD *thd, Served *served) {
   mysql_mutex_lock(&thd->LOCK_thd_data);
@@ -79,6 +90,8 @@ my_bool note_if_served(THD *thd, Served *served) {
       served->replicas.push_back(connection_of(thd));
     else if (asks_for_semisync(thd))
       served->one_between = true;
+  } else if (may_have_been_served(thd)) {
+    served->one_may_be = true;
   }
   mysql_mutex_unlock(&thd->LOCK_thd_data);
   return 0;
@@ -192,6 +205,7 @@ BinlogPosition Replicas::observe() {
   server_threads.iterate(note_if_served, &served);
   seen.connections = std::move(served.replicas);
   seen.is_incomplete = served.one_between;
+  seen.may_be_more = served.one_may_be;
   if (!seen.connections.empty()) serves_ = true;
   const bool is_of_one_log = sessions_.show(&seen, [&] {
     if (!seen.ended.empty() ||
@@ -232,7 +246,7 @@ void Replicas::tell(const Answer &answer, milliseconds patience) {
   Lock lock(told_mutex_);
   std::map<Complaint, Instant> seen;
   for (const ReplicaStanding &replica : answer.replicas) {
-    if (replica.standing != Standing::NEVER) continue;
+    if (replica.standing != Standing::NEVER || !replica.counts) continue;
     const Complaint complaint{replica.server_id, replica.why};
     const auto before = seen_.find(complaint);
     const Instant since = before == seen_.end() ? clock_.now() : before->second;

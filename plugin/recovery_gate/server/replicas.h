@@ -63,6 +63,9 @@ class Replicas {
   /* Takes the last reply away, if it still is this one. */
   void forget(const BinlogPosition &reply);
 
+  /* Semi-sync replicas that have connected since the server started. */
+  ServerIds semisync_replicas() const { return proof_.semisync_replicas(); }
+
   History arrivals(std::uint64_t resets) {
     return proof_.take_arrivals(resets);
   }

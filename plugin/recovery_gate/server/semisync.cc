@@ -21,6 +21,8 @@ using namespace server_private;
 
 // Nothing announces that semi-sync was switched on.
 constexpr milliseconds unregistered_look_interval{1000};
+// Nor that a session which may have been a replica's has ended.
+constexpr milliseconds undecided_look_interval{100};
 
 PSI_stage_info stage_waiting = {
     0, "Recovery gate: waiting for a semi-sync acknowledgement", 0};
@@ -36,6 +38,18 @@ Semisync::Semisync(const Clock &clock, Journal &journal, Replicas &replicas,
       history_(std::move(history)),
       upstream_(std::move(upstream)),
       silent_replicas_(clock, journal) {}
+
+void Semisync::configure(const ReplicaPolicy &policy) {
+  boost::lock_guard<boost::mutex> lock(findings_mutex_);
+  policy_ = policy;
+  tally_.is_any = policy.is_any();
+  tally_.needed = policy.count;
+}
+
+ReplicaPolicy Semisync::policy() {
+  boost::lock_guard<boost::mutex> lock(findings_mutex_);
+  return policy_;
+}
 
 SemisyncView Semisync::await(Awaited awaited) {
   demand_ = std::move(awaited.demand);
@@ -98,6 +112,9 @@ void Semisync::add_findings(SemisyncView *view) {
   view->proven = proven_;
   view->proven_by = proven_by_;
   view->standings = standings_;
+  view->tally = tally_;
+  if (has_reached(furthest_, view->acknowledged))
+    view->acknowledged = furthest_;
 }
 
 SemisyncView Semisync::judge_replicas(std::function<bool()> cancelled) {
@@ -127,14 +144,22 @@ void Semisync::judge_replicas(SemisyncView *view,
 void Semisync::find_out(SemisyncView *view, std::function<bool()> cancelled) {
   if (proven_ || !view->proof_lost.empty()) return;
   const BinlogPosition reply = replicas_.observe();
+  const ReplicaPolicy policy = this->policy();
+  counts_ |= !policy.is_any();
   Demand demand = demand_;
   demand.acknowledged = has_reached(reply, position_.get());
   demand.reply = reply;
+  demand.of_each = counts_;
   was_acknowledged_ |= demand.acknowledged;
-  const Answer answer =
-      replicas_.ask(demand, history_(), std::move(cancelled), 0);
+  Answer answer = replicas_.ask(demand, history_(), std::move(cancelled), 0);
+  ReplicaTally tally;
+  count(&answer, policy, &tally);
   const bool proven = answer.proven && was_acknowledged_;
-  if (!proven && answer.reply_is_void) {
+  undecided_ = counts_ && demand.acknowledged && !answer.reply;
+  // The next one's may be the same.
+  const bool hides_others =
+      counts_ ? answer.reply.has_value() : answer.reply_is_void;
+  if (!proven && hides_others) {
     replicas_.forget(reply);
     SemisyncLock lock;
     position_.enter(waiting_);  // it may be sent to the next one right now
@@ -143,7 +168,31 @@ void Semisync::find_out(SemisyncView *view, std::function<bool()> cancelled) {
   boost::lock_guard<boost::mutex> lock(findings_mutex_);
   proven_by_ = answer.by;
   standings_ = answer.replicas;
+  tally_ = std::move(tally);
+  if (counts_ && demand.acknowledged &&
+      (furthest_.empty() || has_reached(reply, furthest_)))
+    furthest_ = reply;
   proven_ = proven;
+}
+
+/* What the answer means when not any one replica is enough. */
+void Semisync::count(Answer *answer, const ReplicaPolicy &policy,
+                     ReplicaTally *tally) {
+  if (!counts_) {
+    ServerIds proven;
+    for (const ReplicaStanding &replica : answer->replicas)
+      if (replica.standing == Standing::PROVEN)
+        proven.insert(replica.server_id);
+    tally->proven = static_cast<std::uint32_t>(proven.size());
+    if (answer->proven) tally->proven = std::max(tally->proven, 1u);
+    return;
+  }
+  count_.add(*answer);
+  *tally = count_.tally(policy);
+  count_.complete(policy, &answer->replicas);
+  if (policy.is_any() && answer->proven) return;
+  answer->proven = tally->is_enough();
+  if (!tally->replicas.empty()) answer->by = names_of(*tally);
 }
 
 bool Semisync::attach() {
@@ -194,10 +243,21 @@ SemisyncView Semisync::wait_for_change(const SemisyncView &seen,
     // Others wait for later positions: what acknowledges those covers this one,
     // and a connection that is closed might end their waiting.
     if (position_.is_alone())
-      silent_replicas_.look(standings_, position_.get());
+      close_silent();
     else
       silent_replicas_.put_off();
   }
+}
+
+void Semisync::close_silent() {
+  boost::lock_guard<boost::mutex> judging(judging_mutex_);
+  if (!counts_) {
+    silent_replicas_.look(standings_, position_.get());
+    return;
+  }
+  // One at a time: where each begins has to be told from the others' replies.
+  count_.disturbed(silent_replicas_.look_for_one(
+      count_.may_be_disturbed(standings_), position_.get()));
 }
 
 /* Returns when there may be something to do. */
@@ -222,6 +282,7 @@ SemisyncView Semisync::wait_once(const SemisyncView &seen,
     if (!position_.is_entered() && !proven_)
       next = std::min(next, now + unregistered_look_interval);
     if (view.replicas > 0) next = std::min(next, silent_replicas_.next_look());
+    if (undecided_) next = std::min(next, now + undecided_look_interval);
     if (next <= now) break;
     wait_for_wakeup(thd, &semisync_mutex(),
                     next == Instant::max()

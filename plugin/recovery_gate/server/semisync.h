@@ -16,6 +16,7 @@
 #include "recovery_gate/gate/acknowledgements.h"
 #include "recovery_gate/base/journal.h"
 #include "recovery_gate/ledger/proof.h"
+#include "recovery_gate/ledger/replica_count.h"
 #include "needed_logs.h"
 #include "replicas.h"
 #include "semisync_list.h"
@@ -44,6 +45,10 @@ class Semisync final : public Acknowledgements {
   Semisync(const Clock &clock, Journal &journal, Replicas &replicas,
            std::function<History()> history,
            std::function<UpstreamView()> upstream);
+
+  /* Which replicas count, and how many. Any thread; it is acted on when the
+     replicas are judged next. */
+  void configure(const ReplicaPolicy &policy);
 
   /*
     From now on, the position awaits an acknowledgement. Call it once, after the
@@ -78,6 +83,9 @@ class Semisync final : public Acknowledgements {
   void add_findings(SemisyncView *view);
   void judge_replicas(SemisyncView *view, std::function<bool()> cancelled);
   void find_out(SemisyncView *view, std::function<bool()> cancelled);
+  void count(Answer *answer, const ReplicaPolicy &policy, ReplicaTally *tally);
+  ReplicaPolicy policy();
+  void close_silent();
   SemisyncView wait_once(const SemisyncView &seen, std::optional<Instant> until,
                          bool *killed);
 
@@ -95,13 +103,19 @@ class Semisync final : public Acknowledgements {
   NeededLogs needed_logs_;
   THD *waiting_ = nullptr;
 
-  boost::mutex judging_mutex_;     // guards the next two
+  boost::mutex judging_mutex_;     // guards the next four
   bool was_acknowledged_ = false;  // by whomever
   std::string cannot_find_out_;    // why; empty when it can
+  ReplicaCount count_;
+  bool counts_ = false;  // more than any one replica was wanted, once
   std::atomic<bool> proven_{false};
-  boost::mutex findings_mutex_;  // guards the next two
+  std::atomic<bool> undecided_{false};  // it is not known yet who has replied
+  boost::mutex findings_mutex_;         // guards the next five
+  ReplicaPolicy policy_;
   std::string proven_by_;
   std::vector<ReplicaStanding> standings_;
+  ReplicaTally tally_;
+  BinlogPosition furthest_;  // that was acknowledged, if it was taken away
 
   SilentReplicas silent_replicas_;  // the waiting thread's only
 };

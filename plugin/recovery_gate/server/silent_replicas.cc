@@ -40,6 +40,24 @@ void SilentReplicas::put_off() {
 void SilentReplicas::look(const std::vector<ReplicaStanding> &replicas,
                           const BinlogPosition &position) {
   if (clock_.now() < next_look_) return;
+  if (!close(replicas, position, replicas.size()).empty())
+    interval_ = std::min(interval_ * 2, longest_interval);
+  next_look_ = clock_.now() + interval_;
+}
+
+ServerIds SilentReplicas::look_for_one(
+    const std::vector<ReplicaStanding> &replicas,
+    const BinlogPosition &position) {
+  if (clock_.now() < next_look_) return {};
+  const ServerIds closed = close(replicas, position, 1);
+  next_look_ = clock_.now() + interval_;
+  return closed;
+}
+
+ServerIds SilentReplicas::close(const std::vector<ReplicaStanding> &replicas,
+                                const BinlogPosition &position,
+                                std::size_t most) {
+  ServerIds closed;
   std::set<std::uint64_t> passed, silent;
   for (const ReplicaStanding &replica : replicas) {
     // Another connection would prove no more.
@@ -48,8 +66,10 @@ void SilentReplicas::look(const std::vector<ReplicaStanding> &replicas,
     if (!replica.should_reconnect && !has_reached(replica.sent, position))
       continue;
     passed.insert(replica.connection);
-    if (passed_.count(replica.connection) != 0)
+    if (passed_.count(replica.connection) != 0 && silent.size() < most) {
       silent.insert(replica.connection);
+      closed.insert(replica.server_id);
+    }
   }
   passed_ = std::move(passed);
   if (!silent.empty()) {
@@ -59,9 +79,8 @@ void SilentReplicas::look(const std::vector<ReplicaStanding> &replicas,
         " semi-sync replica connection(s) reconnect: " + to_string(position) +
         " was sent there " + std::to_string(interval_.count()) +
         " ms ago or earlier and was not acknowledged");
-    interval_ = std::min(interval_ * 2, longest_interval);
   }
-  next_look_ = clock_.now() + interval_;
+  return closed;
 }
 
 }  // namespace recovery_gate

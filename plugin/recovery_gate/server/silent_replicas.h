@@ -32,10 +32,17 @@ class SilentReplicas {
      already seen so the last time is closed. */
   void look(const std::vector<ReplicaStanding> &replicas,
             const BinlogPosition &position);
+  /* The same of one of them only, and returns whose it was, if there was one.
+     The caller sees to it that nobody is closed for ever. */
+  ServerIds look_for_one(const std::vector<ReplicaStanding> &replicas,
+                         const BinlogPosition &position);
   /* In its stead: not now. */
   void put_off();
 
  private:
+  ServerIds close(const std::vector<ReplicaStanding> &replicas,
+                  const BinlogPosition &position, std::size_t most);
+
   const Clock &clock_;
   Journal &journal_;
   Instant next_look_;

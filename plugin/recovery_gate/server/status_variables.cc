@@ -54,6 +54,8 @@ constexpr StatusVariable status_variables[] = {
     {"connections_held", VALUE(Number, now.gate.held)},
     {"connections_rejected", VALUE(Number, now.gate.rejected)},
     {"connections_admitted", VALUE(Number, now.gate.admitted)},
+    {"replicas_proven", VALUE(Number, now.gate.tally.proven)},
+    {"replicas_needed", VALUE(Number, now.gate.tally.needed)},
     {"closed_ms", VALUE(Number, now.gate.closed_for.count())},
 };
 

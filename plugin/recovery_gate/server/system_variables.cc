@@ -32,6 +32,8 @@ ulong timeout_action;
 uint connect_wait_ms;
 uint max_held;
 char *admit_users;
+uint replica_count;
+char *replica_ids;
 my_bool open_now;
 my_bool repair_connections;
 
@@ -48,8 +50,7 @@ void update(THD *, st_mysql_sys_var *, void *target, const void *value) {
 }
 
 /* PLUGIN_VAR_MEMALLOC: the server frees the last value when it ends. */
-void update_admit_users(THD *, st_mysql_sys_var *, void *target,
-                        const void *value) {
+void update_text(THD *, st_mysql_sys_var *, void *target, const void *value) {
   char *&current = *static_cast<char **>(target);
   const char *wanted = *static_cast<char *const *>(value);
   char *copy = my_strdup(PSI_INSTRUMENT_ME, wanted ? wanted : "", MYF(MY_WME));
@@ -57,6 +58,44 @@ void update_admit_users(THD *, st_mysql_sys_var *, void *target,
   my_free(current);
   current = copy;
   apply();
+}
+
+void warn_of_shortage(THD *thd) try {
+  GateService &service = GateService::instance();
+  const std::string shortage =
+      service.replica_shortage(configured_settings().replicas);
+  if (shortage.empty()) return;
+  service.log.warning(shortage);
+  push_warning(thd, Sql_condition::WARN_LEVEL_WARN, ER_UNKNOWN_ERROR,
+               shortage.c_str());
+} catch (const std::bad_alloc &) {
+  my_error(ER_OUT_OF_RESOURCES, MYF(0));
+}
+
+void update_replica_count(THD *thd, st_mysql_sys_var *variable, void *target,
+                          const void *value) {
+  update<uint>(thd, variable, target, value);
+  warn_of_shortage(thd);
+}
+
+int check_replica_ids(THD *thd, st_mysql_sys_var *, void *save,
+                      st_mysql_value *value) {
+  char buffer[256];
+  int length = sizeof buffer;
+  const char *text = value->val_str(value, buffer, &length);
+  ReplicaPolicy policy;
+  if (text != nullptr &&
+      !parse_replica_ids(std::string_view(text, length), &policy))
+    return 1;
+  *static_cast<const char **>(save) =
+      text != nullptr ? thd_strmake(thd, text, length) : nullptr;
+  return 0;
+}
+
+void update_replica_ids(THD *thd, st_mysql_sys_var *variable, void *target,
+                        const void *value) {
+  update_text(thd, variable, target, value);
+  warn_of_shortage(thd);
 }
 
 int check_open_now(THD *thd, st_mysql_sys_var *, void *save,
@@ -134,7 +173,19 @@ MYSQL_SYSVAR_STR(
     admit_users, admit_users, PLUGIN_VAR_RQCMDARG | PLUGIN_VAR_MEMALLOC,
     "User names, separated by commas, of accounts that are admitted while the "
     "gate is closed, besides administrators and replicas",
-    nullptr, update_admit_users, "");
+    nullptr, update_text, "");
+
+MYSQL_SYSVAR_UINT(
+    replica_count, replica_count, PLUGIN_VAR_RQCMDARG,
+    "Number of different replicas, by server id, that have to have everything "
+    "that is in doubt before the gate opens",
+    nullptr, update_replica_count, 1, 1, 65535, 0);
+
+MYSQL_SYSVAR_STR(
+    replica_ids, replica_ids, PLUGIN_VAR_RQCMDARG | PLUGIN_VAR_MEMALLOC,
+    "Server ids, separated by commas, of the replicas that count; with ! before "
+    "an id, that replica does not; empty for all",
+    check_replica_ids, update_replica_ids, "");
 
 MYSQL_SYSVAR_BOOL(
     open_now, open_now, PLUGIN_VAR_NOCMDOPT,
@@ -157,11 +208,18 @@ st_mysql_sys_var *gate_variables[] = {MYSQL_SYSVAR(mode),
                                       MYSQL_SYSVAR(connect_wait),
                                       MYSQL_SYSVAR(max_held),
                                       MYSQL_SYSVAR(admit_users),
+                                      MYSQL_SYSVAR(replica_count),
+                                      MYSQL_SYSVAR(replica_ids),
                                       MYSQL_SYSVAR(open_now),
                                       MYSQL_SYSVAR(repair_connections),
                                       nullptr};
 
 Mode configured_mode() { return static_cast<Mode>(mode); }
+
+bool can_read_replica_ids() {
+  ReplicaPolicy policy;
+  return parse_replica_ids(replica_ids ? replica_ids : "", &policy);
+}
 
 Settings configured_settings() {
   Settings settings;
@@ -171,6 +229,9 @@ Settings configured_settings() {
   settings.max_held = max_held;
   settings.admit_users = admit_users ? admit_users : "";
   settings.repair_connections = repair_connections;
+  settings.replicas.count = replica_count;
+  // Checked when it is set, and at start-up by can_read_replica_ids().
+  parse_replica_ids(replica_ids ? replica_ids : "", &settings.replicas);
   return settings;
 }
 

@@ -15,6 +15,8 @@ extern st_mysql_sys_var *gate_variables[];
 /* Values at the moment of the call; for the thread that initialises the
    plugin, or one that holds the server's lock on global variables. */
 Mode configured_mode();
+/* Whether recovery_gate_replica_ids of the option files is a list of ids. */
+bool can_read_replica_ids();
 Settings configured_settings();
 
 }  // namespace recovery_gate
