@@ -70,8 +70,11 @@ void add_gate(const Look &look, const Surroundings &around,
                 "{} (GTID {})", to_string(gate.recovered),
                 gate.recovered_gtid.empty() ? "none" : gate.recovered_gtid));
   if (!gate.awaited.empty()) add(page, label::awaited, to_string(gate.awaited));
-  for (const std::string &replica : look.replicas)
-    if (&replica == &look.replicas.front())
+  std::vector<std::string> replicas = look.replicas;
+  if (std::string counted = how_many(gate); !counted.empty())
+    replicas.insert(replicas.begin(), std::move(counted));
+  for (const std::string &replica : replicas)
+    if (&replica == &replicas.front())
       add(page, label::replicas, replica);
     else
       page->more(printable(replica));

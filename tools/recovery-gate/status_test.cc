@@ -147,6 +147,24 @@ TEST(Status, WhatTheReplicasHaveAndWhatToDo) {
   EXPECT_EQ(json["what_to_do"], "Replica 2: rebuild it.");
 }
 
+TEST(Status, HowManyReplicasHaveIt) {
+  FakeSession server;
+  server.gate.emplace_back("Recovery_gate_replicas_proven", "1");
+  server.gate.emplace_back("Recovery_gate_replicas_needed", "2");
+  LabelledPage page;
+  page.line("Replicas", "1 of 2");
+  page.more("server_id 2 at db2: proven");
+  server.page = page.text();
+  EXPECT_THAT(
+      shown(server).output,
+      HasSubstr("\nReplicas:              1 of 2 replicas are known to have "
+                "everything that is in\n                         doubt\n"
+                "                       server_id 2 at db2: proven\n"));
+  const Json json = Json::parse(shown(server, true).output);
+  EXPECT_EQ(json["gate"]["replicas_proven"], 1);
+  EXPECT_EQ(json["gate"]["replicas_needed"], 2);
+}
+
 TEST(Status, AsJson) {
   FakeSession server;
   server.surroundings = surroundings("AUTO", "300");

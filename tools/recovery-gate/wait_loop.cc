@@ -26,7 +26,7 @@ milliseconds next_look(const Look &look, milliseconds waited) {
 std::string awaited(const Look &look) {
   if (look.kind == Look::Kind::GATE)
     return look.gate.waiting_for + " " + to_string(look.gate.awaited) +
-           of_replicas(look);
+           how_many(look.gate) + of_replicas(look);
   return to_string(look.error);
 }
 

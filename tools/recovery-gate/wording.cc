@@ -42,6 +42,13 @@ std::string why_open(const std::string &opened_by) {
   return meaning_of(find_open(opened_by));
 }
 
+std::string how_many(const GateStatus &gate) {
+  if (gate.open || gate.replicas_needed < 2) return {};
+  return fmt::format(
+      "{} of {} replicas are known to have everything that is in doubt",
+      gate.replicas_proven, gate.replicas_needed);
+}
+
 std::string what_to_do(const GateStatus &gate) {
   // The same in all open states, also in one that a newer plugin has.
   const auto state = gate.open ? std::optional(GateState::OPEN_NOT_NEEDED)
@@ -76,6 +83,8 @@ std::string one_line(const Look &look, std::chrono::milliseconds unseen) {
   std::string line = fmt::format(
       "closed for {}, waiting for {}: {}", duration_text(gate.closed_for),
       gate.waiting_for, what_is_missing(gate.waiting_for));
+  if (const std::string counted = how_many(gate); !counted.empty())
+    line += "; " + counted;
   if (gate.waiting_for != "OVERRIDE" && !gate.awaited.empty())
     line += "; the awaited position is " + to_string(gate.awaited);
   return line + of_replicas(look);

@@ -23,6 +23,10 @@ std::string what_is_missing(const std::string &waiting_for);
 /* Of Recovery_gate_opened_by. */
 std::string why_open(const std::string &opened_by);
 
+/* "1 of 2 replicas are known to have everything that is in doubt"; empty where
+   one is enough, or where the gate is open. */
+std::string how_many(const GateStatus &gate);
+
 /* What an operator can do about it, in a sentence or two. */
 std::string what_to_do(const GateStatus &gate);
 

@@ -58,6 +58,8 @@ bool set(GateStatus *gate, const std::string &name, const std::string &value) {
       {"connections_held", count(&G::held)},
       {"connections_rejected", count(&G::rejected)},
       {"connections_admitted", count(&G::admitted)},
+      {"replicas_proven", count(&G::replicas_proven)},
+      {"replicas_needed", count(&G::replicas_needed)},
       {"closed_ms",
        [](G &g, const std::string &v) {
          g.closed_for = std::chrono::milliseconds(number_of<std::uint64_t>(v));
@@ -110,6 +112,10 @@ Json to_json(const GateStatus &gate) {
       {"connections_admitted", gate.admitted},
       {"closed_ms", gate.closed_for.count()},
   };
+  if (gate.replicas_needed > 0) {
+    json["replicas_proven"] = gate.replicas_proven;
+    json["replicas_needed"] = gate.replicas_needed;
+  }
   for (const auto &[name, value] : gate.others) json[name] = value;
   return json;
 }

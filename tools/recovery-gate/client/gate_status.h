@@ -26,6 +26,8 @@ struct GateStatus {
   std::uint64_t xids_found = 0, xids_committed = 0, xids_rolled_back = 0,
                 xids_external = 0;
   std::uint64_t held = 0, rejected = 0, admitted = 0;
+  /* Needed: 0 when the server does not count them. */
+  std::uint64_t replicas_proven = 0, replicas_needed = 0;
   std::chrono::milliseconds closed_for{0};
   /* Those that this tool does not know, from a newer plugin. */
   std::vector<std::pair<std::string, std::string>> others;

@@ -80,7 +80,12 @@ Look Observer::failed(ServerError error) {
 }
 
 void add_replicas(Session &session, Look *look) {
-  if (look->kind != Look::Kind::GATE || look->gate.waiting_for != "ACK") return;
+  // Some may be connected that have everything, or do not count.
+  const GateStatus &gate = look->gate;
+  const bool may_have_replicas =
+      gate.waiting_for == "ACK" ||
+      (gate.waiting_for == "REPLICA" && gate.replicas_needed > 0);
+  if (look->kind != Look::Kind::GATE || !may_have_replicas) return;
   Rows answer;
   if (session.query("SHOW ENGINE RECOVERY_GATE STATUS", &answer)) return;
   for (const auto &[name, texts] :

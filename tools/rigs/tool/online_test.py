@@ -62,6 +62,8 @@ TYPES = {
     "connections_held": int,
     "connections_rejected": int,
     "connections_admitted": int,
+    "replicas_proven": int,
+    "replicas_needed": int,
     "closed_ms": int,
 }
 
