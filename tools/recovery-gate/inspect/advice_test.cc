@@ -91,6 +91,26 @@ TEST_F(VerdictTest, ThePrimaryIsWarnedOfReplicasThatWillNotAcknowledge) {
   EXPECT_THAT(advice().caveats, Contains(HasSubstr("START SLAVE there")));
 }
 
+TEST_F(VerdictTest, ThePrimaryIsToldWhoCountsAndHowMany) {
+  f.options.replicas.count = 2;
+  f.options.replicas.excluded = {4};
+  f.replicas = {follower("0-1-12"), follower("0-1-11"), follower("0-1-12")};
+  f.replicas[0].server_id = 2;
+  f.replicas[1].server_id = 3;
+  f.replicas[2].server_id = 4;
+  Advice given = advice();
+  EXPECT_THAT(given.headline, HasSubstr("2 semi-sync replicas have"));
+  EXPECT_THAT(
+      given.reasons,
+      AllOf(Contains(HasSubstr("does not count")),
+            Contains(HasSubstr("1 of 2 that have to have everything"))));
+  EXPECT_THAT(given.caveats, Not(Contains(HasSubstr("can be counted"))));
+  f.replicas[1].server_id = 2;  // one server, then
+  EXPECT_THAT(advice().caveats,
+              Contains(HasSubstr("and 1 of the servers that were asked can be "
+                                 "counted")));
+}
+
 TEST_F(VerdictTest, AGateThatIsSwitchedOffIsSwitchedOn) {
   f.forecast.closed = false;
   f.options.mode = Mode::OFF;

@@ -13,9 +13,38 @@ Indices complete_replicas(const Draft &draft) {
   Indices complete;
   for (const Indices *places : {&draft.following, &draft.idle})
     for (const std::size_t i : *places)
-      if (f.doubt.replicas[i].has() == f.doubt.in_doubt.count)
+      if (f.counts(i) && f.doubt.replicas[i].has() == f.doubt.in_doubt.count)
         complete.push_back(i);
   return complete;
+}
+
+/* Two servers with one id are one. */
+std::size_t different(const Findings &f, const Indices &places) {
+  ServerIds ids;
+  for (const std::size_t i : places) ids.insert(f.replicas[i].server_id);
+  return ids.size();
+}
+
+/* Of those that count, when it is not just any one that has to have it. */
+void tell_how_many(Draft *draft) {
+  const Findings &f = draft->findings;
+  const ReplicaPolicy &policy = f.options.replicas;
+  if (policy.is_any() || f.replicas.empty()) return;
+  draft->advice.reasons.push_back(fmt::format(
+      "of the replicas that count, {} of {} that have to have everything in "
+      "doubt",
+      different(f, complete_replicas(*draft)), policy.count));
+  Indices can_be_counted;
+  for (const Indices *places : {&draft->following, &draft->idle})
+    for (const std::size_t i : *places)
+      if (f.counts(i)) can_be_counted.push_back(i);
+  const std::size_t most = different(f, can_be_counted);
+  if (most < policy.count)
+    draft->advice.caveats.push_back(fmt::format(
+        "recovery_gate_replica_count is {}, and {} of the servers that were "
+        "asked can be counted: the gate stays closed until more come, or the "
+        "count is lowered",
+        policy.count, most));
 }
 
 void nothing_owed(Draft *draft) {
@@ -92,11 +121,15 @@ void owed(Draft *draft) {
   if (f.survey.logs.back().tail == Tail::TORN && complete.empty())
     return torn(draft);
   a.verdict = Verdict::START_AS_PRIMARY;
+  const std::uint32_t needed = f.options.replicas.count;
   a.headline = fmt::format(
-      "start it as the primary: the gate will wait until a semi-sync "
-      "replica has acknowledged {}, and with it {}",
+      "start it as the primary: the gate will wait until {} acknowledged {}, "
+      "and with it {}",
+      needed == 1 ? "a semi-sync replica has"
+                  : fmt::format("{} semi-sync replicas have", needed),
       to_string(f.forecast.waits_for), transactions(f.doubt.in_doubt.count));
   draft->tell_who_has();
+  tell_how_many(draft);
   std::vector<std::string> options{"--rpl-semi-sync-master-enabled=ON"};
   if (f.options.mode == Mode::OFF)
     options.push_back("--recovery-gate-mode=AUTO");

@@ -115,6 +115,13 @@ Mode mode_of(const std::string &value) {
   return Mode::AUTO;
 }
 
+/* As the server takes a number: what is none is the least. */
+std::uint32_t count_of(const std::string &value) {
+  std::uint32_t count = 0;
+  std::from_chars(value.data(), value.data() + value.size(), count);
+  return std::max(count, 1u);
+}
+
 /* As the server takes a name of a list: it may be shortened, or be a number. */
 bool is_slave(const std::string &value) {
   return value == "1" || (!value.empty() && strncasecmp(value.c_str(), "SLAVE",
@@ -212,6 +219,11 @@ void take_server_options(const std::vector<OptionLine> &lines,
     if (line.name == "init-rpl-role")
       options->recovers_as_slave = is_slave(value);
     if (line.name == "recovery-gate-mode") options->mode = mode_of(value);
+    if (line.name == "recovery-gate-replica-count")
+      options->replicas.count = count_of(value);
+    // With a list that cannot be read the server does not start.
+    if (line.name == "recovery-gate-replica-ids")
+      parse_replica_ids(value, &options->replicas);
     const auto number = [&](const char *name,
                             std::optional<std::uint32_t> *option) {
       std::uint32_t found = 0;

@@ -32,6 +32,7 @@ struct ServerOptions {
   std::optional<std::uint32_t> port;
   std::optional<std::uint32_t> server_id;
   Mode mode = Mode::AUTO;  // recovery_gate_mode
+  ReplicaPolicy replicas;  // recovery_gate_replica_count, _ids
   bool has_user = false;
   bool skip_slave_start = false;
   bool recovers_as_slave = false;  // init_rpl_role=SLAVE

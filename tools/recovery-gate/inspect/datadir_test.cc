@@ -183,6 +183,26 @@ TEST_F(DataDirectoryTest, GoesByTheServersOptionFile) {
   EXPECT_THAT(directory.index.logs, SizeIs(1));
 }
 
+TEST_F(DataDirectoryTest, KnowsWhichReplicasCount) {
+  const auto read = [&](const std::string &lines) {
+    folder.write("my.cnf", "[mariadbd]\n" + lines);
+    options = {};
+    return read_server_options(folder.file("my.cnf"), &options).text();
+  };
+  EXPECT_EQ(read(""), "");
+  EXPECT_TRUE(options.replicas.is_any());
+  EXPECT_EQ(read("recovery_gate_replica_count=2\n"
+                 "loose-recovery-gate-replica-ids=!5, !6\n"),
+            "");
+  EXPECT_EQ(options.replicas.count, 2u);
+  EXPECT_FALSE(options.replicas.counts(6));
+  EXPECT_TRUE(options.replicas.counts(2));
+  EXPECT_EQ(read("recovery-gate-replica-count=many\n"), "");
+  EXPECT_EQ(options.replicas.count, 1u);
+  EXPECT_EQ(read("recovery_gate_replica_ids=two\n"), "");
+  EXPECT_TRUE(options.replicas.is_any()) << "the server does not start with it";
+}
+
 TEST_F(DataDirectoryTest, KnowsAReplica) {
   folder.copy_chain();
   folder.write("multi-master.info", "");

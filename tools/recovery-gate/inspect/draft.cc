@@ -8,6 +8,9 @@
 namespace recovery_gate::tool {
 namespace {
 
+constexpr char does_not_count[] =
+    ", and does not count (recovery_gate_replica_ids)";
+
 std::string path_of(const Findings &findings, const std::string &log) {
   for (const LogFacts &facts : findings.survey.logs)
     if (facts.name == log) return facts.path;
@@ -102,16 +105,18 @@ void Draft::tell_who_has() {
     else if (has.has() == count)
       advice.reasons.push_back(
           replica.name + " has everything in doubt" +
-          (standing_of(replica, findings.server) == Standing::FOLLOWS &&
+          (!findings.counts(i) ? does_not_count
+           : standing_of(replica, findings.server) == Standing::FOLLOWS &&
                    replica.semisync_replica
                ? ", and will acknowledge as soon as it connects"
                : ""));
     else
       advice.reasons.push_back(fmt::format(
-          "{} has {} of the {} in doubt{}", replica.name, has.has(), count,
+          "{} has {} of the {} in doubt{}{}", replica.name, has.has(), count,
           has.unknown == 0
               ? std::string()
-              : fmt::format("; of {} it is not known", has.unknown)));
+              : fmt::format("; of {} it is not known", has.unknown),
+          findings.counts(i) ? "" : does_not_count));
   }
   if (!findings.replicas.empty() && findings.doubt.nobody_has > 0)
     advice.reasons.push_back(

@@ -3,6 +3,7 @@
 #ifndef RECOVERY_GATE_TOOL_INSPECT_FINDINGS_H
 #define RECOVERY_GATE_TOOL_INSPECT_FINDINGS_H
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,20 @@ namespace recovery_gate::tool {
 struct Findings {
   /* Others can be compared with this server: it is known what it has. */
   bool is_comparable() const { return forecast.gtids.has_value(); }
+
+  /* recovery_gate_replica_ids, as the server's option file has it. */
+  bool counts(std::size_t replica) const {
+    return options.replicas.counts(replicas[replica].server_id);
+  }
+  /* How many different servers that count have it. */
+  std::size_t how_many_have(const ListedTransaction &listed) const {
+    ServerIds have;
+    for (std::size_t i = 0; i < listed.has.size(); ++i)
+      if (counts(i) &&
+          (listed.has[i] == Has::APPLIED || listed.has[i] == Has::RECEIVED))
+        have.insert(replicas[i].server_id);
+    return have.size();
+  }
 
   DataDirectory directory;
   ServerOptions options;

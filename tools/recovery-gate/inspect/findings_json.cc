@@ -43,6 +43,7 @@ Json transaction_json(const ListedTransaction &listed, const Findings &f) {
   for (std::size_t i = 0; i < listed.has.size(); ++i)
     has[f.replicas[i].name] = to_string(listed.has[i]);
   json["replicas"] = std::move(has);
+  json["replicas_that_count"] = f.how_many_have(listed);
   return json;
 }
 
@@ -156,6 +157,7 @@ Json replica_json(const Findings &f, std::size_t i) {
                {"logs_all", r.logs_all},
                {"read_only", r.read_only},
                {"semisync_replica", r.semisync_replica},
+               {"counts", f.counts(i)},
                {"semisync_primary", r.semisync_primary},
                {"links", links},
                {"only_there", to_string(beyond(r, f.server))},
@@ -215,6 +217,7 @@ void add_findings(const Findings &f, const Advice &advice, Json *json) {
     transactions.push_back(transaction_json(listed, f));
   out["transactions"] = std::move(transactions);
   out["transactions_not_shown"] = f.doubt.not_shown;
+  out["replicas_needed"] = f.options.replicas.count;
   Json replicas = Json::array();
   for (std::size_t i = 0; i < f.replicas.size(); ++i)
     replicas.push_back(replica_json(f, i));

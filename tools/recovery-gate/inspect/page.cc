@@ -144,6 +144,9 @@ void add_transactions(const Findings &f, Page *page) {
     for (std::size_t i = 0; i < listed.has.size(); ++i)
       text +=
           fmt::format("  {}: {}", f.replicas[i].name, to_string(listed.has[i]));
+    if (!listed.has.empty() && !f.options.replicas.is_any())
+      text += fmt::format("  {} of {} that count", f.how_many_have(listed),
+                          f.options.replicas.count);
     page->raw(text + "\n");
   }
 }
@@ -164,10 +167,11 @@ void add_replicas(const Findings &f, Page *page) {
       page->line(r.name, r.error);
       continue;
     }
-    page->line(r.name, fmt::format("server id {}, {}{}{}", r.server_id,
+    page->line(r.name, fmt::format("server id {}, {}{}{}{}", r.server_id,
                                    standing_text(r, f),
                                    r.read_only ? ", read-only" : "",
-                                   r.semisync_replica ? ", semi-sync" : ""));
+                                   r.semisync_replica ? ", semi-sync" : "",
+                                   f.counts(i) ? "" : ", does not count"));
     page->line("  applied",
                to_string(r.slave_pos.empty() ? r.binlog_pos : r.slave_pos));
     for (const ReplicaLink &link : r.links) {
