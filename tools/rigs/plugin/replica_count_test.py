@@ -300,19 +300,20 @@ def by_file_and_position(servers: Servers) -> None:
 
 
 def same_server_id(servers: Servers) -> None:
-    """Two machines with one server id are one replica; each throws the other out."""
+    """Two machines with one server id are one replica. (The server ends the session of
+    one that has hung up when the next comes; of one that has not, it waits.)"""
     here = scene(servers, "replica-count=2")
     first = here.play(2, here.gtid)
     first.wait_asked(here.awaited)
     here.acknowledge(first)
     here.stays_closed(1)
+    first.leave()
     second = here.play(2, here.gtid)
     second.wait_asked(here.awaited)
     here.acknowledge(second)
     here.stays_closed(1)
-    wait_for(lambda: first.was_closed, bool, "the first to be thrown out")
-    # One that has nothing, for the other two.
-    third = here.play(2, "")
+    second.leave()
+    third = here.play(2, "")  # one that has nothing
     third.wait_asked(here.awaited)
     here.stays_closed(0)
     other = here.play(3, here.gtid)
@@ -337,6 +338,7 @@ def more_than_there_are(servers: Servers) -> None:
     here = scene(servers)
     replica = here.play(2, here.before)
     replica.wait_asked(here.awaited)
+    here.stays_closed(0, "server_id 2 ")
     with here.primary.connect_as_admin() as session:
         session.query("SET GLOBAL recovery_gate_replica_count=3")
         (warning,) = session.query("SHOW WARNINGS")
