@@ -408,6 +408,10 @@ def setting_changes(group: Group) -> None:
         expect("it on the page", page, f"slave_enabled is {setting}" in page)
         one.link.stop()
         one.link.start()
+        for primary in group.primaries:
+            if primary.semisync:
+                clients = "1" if setting == "ON" else "0"
+                primary.server.wait_for_status("Rpl_semi_sync_master_clients", clients)
         group.catch_up(f"the start of one with {setting}", 30)
 
 
