@@ -190,6 +190,8 @@ struct Answer {
   std::string by;  // the replica, and what shows it
   /* All semi-sync replicas that are connected. */
   std::vector<ReplicaStanding> replicas;
+  /* Who has sent the last reply is not known yet. */
+  bool is_undecided = false;
   /* The last reply proves nothing, and stands in the way of those that come. */
   bool reply_is_void = false;
   /* The last reply, when it is known who may have sent it. */

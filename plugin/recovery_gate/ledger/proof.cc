@@ -301,7 +301,9 @@ Answer Proof::ask(const Demand &demand, const History &history,
   for (auto &[id, replica] : gone_authors_) consider(id, &replica);
 
   // Whose reply it is may not be known yet; or it was followed by another.
-  const bool is_reply_known = demand.acknowledged && demand.reply == reply_;
+  const bool is_reply_known =
+      demand.acknowledged && demand.reply == reply_ && has_all_authors_;
+  answer.is_undecided = demand.acknowledged && !is_reply_known;
   const bool acknowledged =
       is_reply_known && !authors_.empty() &&
       std::all_of(authors_.begin(), authors_.end(),
@@ -342,7 +344,7 @@ Answer Proof::ask(const Demand &demand, const History &history,
   }
   answer.proven |= acknowledged;
   answer.reply_is_void = is_reply_known && !acknowledged;
-  if (is_reply_known && has_all_authors_ && demand.of_each) {
+  if (is_reply_known && demand.of_each) {
     Reply reply{reply_number_, reply_, {}};
     for (const std::uint64_t id : authors_) {
       const auto here = known_.find(id);

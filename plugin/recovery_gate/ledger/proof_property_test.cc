@@ -664,8 +664,7 @@ class RandomHistory {
     connection.of_this_log = replica.of_this_log;
     EndedReplica ended{connection, reply_};
     ended.resets = resets_;
-    (rules_.counts && awaited_ && one_in(3) ? ending_ : ended_)
-        .push_back(ended);
+    (!rules_.prompt && one_in(3) ? ending_ : ended_).push_back(ended);
     tell() << "connection " << connection.id << " ends";
   }
 

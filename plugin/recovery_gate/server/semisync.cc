@@ -155,7 +155,8 @@ void Semisync::find_out(SemisyncView *view, std::function<bool()> cancelled) {
   ReplicaTally tally;
   count(&answer, policy, &tally);
   const bool proven = answer.proven && was_acknowledged_;
-  undecided_ = counts_ && demand.acknowledged && !answer.reply;
+  undecided_ =
+      answer.is_undecided || (counts_ && demand.acknowledged && !answer.reply);
   // The next one's may be the same.
   const bool hides_others =
       counts_ ? answer.reply.has_value() : answer.reply_is_void;
