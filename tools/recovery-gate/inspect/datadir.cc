@@ -22,16 +22,17 @@
 
 namespace recovery_gate::tool {
 
+static const std::string series = RECOVERY_GATE_SERVER_SERIES;
+
 /* Those of mariadbd (sql/mysqld.cc, load_default_groups). */
-const std::vector<std::string> server_groups = {
-    "mysqld",
-    "server",
-    "mysqld-" RECOVERY_GATE_SERVER_SERIES,
-    "mariadb",
-    "mariadb-" RECOVERY_GATE_SERVER_SERIES,
-    "mariadbd",
-    "mariadbd-" RECOVERY_GATE_SERVER_SERIES,
-    "client-server"};
+const std::vector<std::string> server_groups = {"mysqld",
+                                                "server",
+                                                "mysqld-" + series,
+                                                "mariadb",
+                                                "mariadb-" + series,
+                                                "mariadbd",
+                                                "mariadbd-" + series,
+                                                "client-server"};
 
 namespace {
 
