@@ -65,6 +65,7 @@ ReplicaConnection connection_of(THD *thd) {
 }
 
 struct Served {
+  const ServerIds &own;
   std::vector<ReplicaConnection> replicas;
   /* One that is no more, or not yet, being served. */
   bool one_between = false;
@@ -74,11 +75,11 @@ struct Served {
 };
 
 /* Another server's id is in a session from where that registers as a replica to
-   its end. */
-bool may_have_been_served(const THD *thd) {
+   its end; `own` are those that this server has had. */
+bool may_have_been_served(const THD *thd, const ServerIds &own) {
   return !thd->system_thread &&
          (thd->main_security_ctx.master_access & REPL_SLAVE_ACL) != NO_ACL &&
-         thd->variables.server_id != global_system_variables.server_id;
+         own.count(static_cast<std::uint32_t>(thd->variables.server_id)) == 0;
 }
 
 my_bool note_if_served(THD *thd, Served *served) {
@@ -90,7 +91,7 @@ my_bool note_if_served(THD *thd, Served *served) {
       served->replicas.push_back(connection_of(thd));
     else if (asks_for_semisync(thd))
       served->one_between = true;
-  } else if (may_have_been_served(thd)) {
+  } else if (may_have_been_served(thd, served->own)) {
     served->one_may_be = true;
   }
   mysql_mutex_unlock(&thd->LOCK_thd_data);
@@ -201,7 +202,8 @@ BinlogPosition Replicas::observe() {
     forget_reply(seen.reply);
     seen.reply = {};
   }
-  Served served;
+  own_ids_.insert(seen.own_server_id);
+  Served served{own_ids_, {}};
   server_threads.iterate(note_if_served, &served);
   seen.connections = std::move(served.replicas);
   seen.is_incomplete = served.one_between;

@@ -81,7 +81,8 @@ class Replicas {
   Journal &journal_;
   Proof proof_;
   boost::mutex
-      observing_;  // observations come in the order in which they are made
+      observing_;      // observations come in the order in which they are made
+  ServerIds own_ids_;  // while it runs; guarded by that
   std::atomic<bool> serves_{false};
   std::atomic<std::uint64_t> resets_{0};  // as observed last
 
