@@ -23,6 +23,7 @@ from rigs.phantom_check.topologies.trio import Trio
 from rigs.servers import Pending, Server, Session, SqlError, wait_for
 
 _CLIENT = "client"
+_SERVER_LOST = 2013  # CR_SERVER_LOST
 
 
 class _Commit(NamedTuple):
@@ -71,9 +72,13 @@ class TopologyRunner:
             for step in script.steps:
                 step.verb(self, *step.arguments, **step.options)
         except Broken as broken:
-            self._timeline.note("checker", f"breaks off: {broken}")
-            print(f"phantom-check: a cycle is broken off, since {broken}", flush=True)
-            self.tally.broken_off += 1
+            self._break_off(broken)
+        except SqlError as error:
+            # A script may have a statement wait for what never comes, with a gate
+            # and without: for a commit that waits for an acknowledgement, say.
+            if error.code != _SERVER_LOST or "timed out" not in str(error):
+                raise
+            self._break_off(error)
         finally:
             self._trio.clear()
             self._let_go(self._waiting)
@@ -83,6 +88,11 @@ class TopologyRunner:
         self._observations.forget_open()
         self._refusals.clear()
         self.tally.rows_read = self._observations.rows_read()
+
+    def _break_off(self, why: Exception) -> None:
+        self._timeline.note("checker", f"breaks off: {why}")
+        print(f"phantom-check: a cycle is broken off, since {why}", flush=True)
+        self.tally.broken_off += 1
 
     # What clients do
 
