@@ -42,6 +42,9 @@ bool parse(std::string_view text, GtidState *state);
 bool covers(const GtidState &state, const GtidSource &source,
             std::uint64_t number);
 
+/* Has it from now on, if it had not. Returns whether that is new. */
+bool raise_to(GtidState *state, const GtidSource &source, std::uint64_t number);
+
 /* What comes from these servers. */
 GtidState from_servers(const GtidState &state, const ServerIds &ids);
 

@@ -7,10 +7,11 @@
   start sets it to rpl_semi_sync_slave_enabled. A connection that runs in the
   other mode then takes its next event for a damaged one and ends.
 
-    LinkRepair   decides: when to set the switch again, whom to start again,
-  what to say. No thread, no server. LinkWatch    the thread that looks and
-  follows these orders. It exists only on a replica with at least two
-  connections.
+  LinkRepair decides: when to set the switch again, whom to start again, what to
+  say. It has no thread and knows no server.
+
+  LinkWatch is the thread that looks and follows these orders. It exists only on
+  a replica with at least two connections.
 */
 #ifndef RECOVERY_GATE_LINKS_H
 #define RECOVERY_GATE_LINKS_H

@@ -56,6 +56,14 @@ bool covers(const GtidState &state, const GtidSource &source,
   return last != state.end() && last->second >= number;
 }
 
+bool raise_to(GtidState *state, const GtidSource &source,
+              std::uint64_t number) {
+  std::uint64_t &last = (*state)[source];
+  const bool is_new = number > last;
+  if (is_new) last = number;
+  return is_new;
+}
+
 GtidState from_servers(const GtidState &state, const ServerIds &ids) {
   return written_since({}, state, ids);
 }

@@ -201,7 +201,7 @@ Finding find_among(const std::vector<Claim> &claims,
   GtidState all = written;
   for (const Claim &claim : claims)
     for (const auto &[source, number] : claim.last)
-      all[source] = std::max(all[source], number);
+      raise_to(&all, source, number);
   finding.possession = Possession::HAS;
   for (const Claim &claim : claims)
     if (!claim.empty()) add(find_one(claim, servers, written, all), &finding);

@@ -8,10 +8,8 @@ namespace recovery_gate {
 
 void branch_off(const GtidState &common, const Ended &ended, History *history) {
   const bool is_first = !is_in_question(*history);
-  for (const auto &[source, number] : ended.gtids) {
-    std::uint64_t &highest = history->earlier[source];
-    highest = std::max(highest, number + ended.unseen);
-  }
+  for (const auto &[source, number] : ended.gtids)
+    raise_to(&history->earlier, source, number + ended.unseen);
   // What began and ended between two looks has been there all the same.
   history->has_unseen |= ended.unseen != 0;
   if (is_first) {
@@ -32,10 +30,8 @@ bool is_in_question(const History &history) {
 }
 
 bool add_arrivals(const History &arrived, History *history) {
-  for (const auto &[source, number] : arrived.earlier) {
-    std::uint64_t &highest = history->earlier[source];
-    highest = std::max(highest, number);
-  }
+  for (const auto &[source, number] : arrived.earlier)
+    raise_to(&history->earlier, source, number);
   ServerIds added;
   for (const std::uint32_t id : arrived.replica_ids)
     if (history->replica_ids.insert(id).second) added.insert(id);
@@ -45,11 +41,8 @@ bool add_arrivals(const History &arrived, History *history) {
   const std::size_t behind = history->behind.size();
   history->behind.insert(arrived.behind.begin(), arrived.behind.end());
   bool passed_over = false;
-  for (const auto &[source, number] : arrived.passed_over) {
-    std::uint64_t &highest = history->passed_over[source];
-    passed_over |= number > highest;
-    highest = std::max(highest, number);
-  }
+  for (const auto &[source, number] : arrived.passed_over)
+    passed_over |= raise_to(&history->passed_over, source, number);
   return !added.empty() || history->behind.size() != behind || passed_over;
 }
 

@@ -197,17 +197,14 @@ void Proof::meet(const ReplicaConnection &connection,
     const bool is_own_place =
         applied != seen.applied.end() && applied->second == gtid;
     if (contains(seen.gtids, gtid)) continue;
-    if (is_own_place) {
-      std::uint64_t &highest = arrivals_.passed_over[{domain, gtid.server_id}];
-      highest = std::max(highest, gtid.sequence);
-    } else {
+    const GtidSource source{domain, gtid.server_id};
+    if (is_own_place)
+      raise_to(&arrivals_.passed_over, source, gtid.sequence);
+    else
       replica.unserved.insert(domain);
-    }
     // Of this server, and not in its log: there was another history.
-    if (connection.of_this_log && gtid.server_id == seen.own_server_id) {
-      std::uint64_t &number = arrivals_.earlier[{domain, gtid.server_id}];
-      number = std::max(number, gtid.sequence);
-    }
+    if (connection.of_this_log && gtid.server_id == seen.own_server_id)
+      raise_to(&arrivals_.earlier, source, gtid.sequence);
   }
   History arrived;
   arrived.replica_ids = {connection.server_id};

@@ -13,27 +13,11 @@
 #include "link_repair.h"
 #include "replication_links.h"
 #include "server_start.h"
+#include "tried_lock.h"
 #include "waiting_thd.h"
 
 namespace recovery_gate {
 namespace {
-
-class TriedLock {
- public:
-  explicit TriedLock(mysql_mutex_t *mutex)
-      : mutex_(mutex), locked_(mysql_mutex_trylock(mutex) == 0) {}
-  ~TriedLock() {
-    if (locked_) mysql_mutex_unlock(mutex_);
-  }
-  TriedLock(const TriedLock &) = delete;
-  TriedLock &operator=(const TriedLock &) = delete;
-
-  explicit operator bool() const { return locked_; }
-
- private:
-  mysql_mutex_t *const mutex_;
-  const bool locked_;
-};
 
 /* The default one always exists. */
 bool is_configured(const Master_info &info) { return info.host[0] != '\0'; }

@@ -6,31 +6,13 @@
 #include <slave.h>
 
 #include "replication_links.h"
+#include "tried_lock.h"
 
 namespace recovery_gate {
-namespace {
-
-/* Whoever holds it may wait for those who wait for the ledger or for the gate,
-   and so for us. */
-class TryLock {
- public:
-  TryLock() : locked_(mysql_mutex_trylock(&LOCK_active_mi) == 0) {}
-  ~TryLock() {
-    if (locked_) mysql_mutex_unlock(&LOCK_active_mi);
-  }
-  TryLock(const TryLock &) = delete;
-  TryLock &operator=(const TryLock &) = delete;
-
-  explicit operator bool() const { return locked_; }
-
- private:
-  const bool locked_;
-};
-
-}  // namespace
-
 Links visit_replication_links(const std::function<void(Master_info *)> &visit) {
-  const TryLock lock;
+  // Whoever holds it may wait for those who wait for the ledger or for the
+  // gate, and so for us.
+  const TriedLock lock(&LOCK_active_mi);
   if (!lock) return Links::BUSY;
   if (abort_loop) return Links::GONE;
   if (master_info_index == nullptr) return Links::NOT_READ_YET;

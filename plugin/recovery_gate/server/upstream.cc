@@ -199,7 +199,8 @@ std::vector<UpstreamAnswer> ServerUpstreams::ask() {
       answer.trouble =
           "after RESET MASTER something was written here, so GTIDs of " +
           answer.server.name + " need not be those in doubt";
-    answer.server.is_being_sent = sends_to(answer.server.server_id);
+    if (answer.trouble.empty())
+      answer.server.is_being_sent = sends_to(answer.server.server_id);
     answers.push_back(std::move(answer));
   }
   if (!answers.empty()) mention_waiting_sessions();
