@@ -111,9 +111,7 @@ class Ledger {
     /* The position from which that was counted, when it was not the first log.
      */
     std::optional<Settled> since;
-    /* Whose transactions are the server's own, besides those under the id that
-       a log names. */
-    ServerIds own;
+    Writers writers;
     /* False for a server that never ran with the plugin. */
     bool had_record = false;
     /* Nothing in these logs is owed: all is acknowledged, or what a server has
@@ -193,7 +191,7 @@ class Ledger {
   bool is_proof(const BinlogPosition &acknowledged,
                 const BinlogSample &sample) const;
   ServerIds own_of(const Settled &settled) const;
-  ServerIds writers(const GtidState &gtids, bool receives) const;
+  Writers writers(const GtidState &gtids, bool receives) const;
   bool take(const BinlogSample &sample);
   void note_vanished(const BinlogSample &sample);
   void begin_history(const GtidState &common, const Ended &ended);

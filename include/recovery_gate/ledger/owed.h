@@ -24,6 +24,7 @@
 #include "recovery_gate/binlog/gtid_state.h"
 #include "recovery_gate/binlog/transaction_scanner.h"
 #include "recovery_gate/ledger/settlement.h"
+#include "recovery_gate/ledger/writers.h"
 
 namespace recovery_gate {
 
@@ -54,6 +55,11 @@ struct OwedDomain {
   std::string broken;
   /* One is marked with @@skip_replication. */
   bool marked = false;
+
+  /* Is one owed that another server id wrote? */
+  bool has_other_writer(std::uint32_t id) const {
+    return writers.size() > writers.count(id);
+  }
 };
 
 struct Owed {
@@ -75,7 +81,7 @@ class OwedCollector {
      server itself at least. */
   explicit OwedCollector(GtidState before) : before_(std::move(before)) {}
 
-  void add(const Transaction &transaction, bool is_own,
+  void add(const Transaction &transaction, Origin origin,
            const std::string &file);
   Owed take() { return std::move(owed_); }
 
@@ -90,9 +96,9 @@ struct ReadOwed {
   Stretch stretch;
   GtidState before;  // as OwedCollector's
   OwedCollector collector{{}};
-  /* Of those in it that the logs do not name as their writers: whose
-     transactions were taken for the server's own, and whose were not. */
-  ServerIds own, received;
+  /* What those in it were taken for that the logs do not name as their writers.
+   */
+  std::map<std::uint32_t, Origin> origins;
 };
 
 /* What is in a stretch. Reads binary logs: may take long. Its thread is the
@@ -115,9 +121,7 @@ inline constexpr std::uint64_t longest_owed_stretch = 1024ULL * 1024 * 1024;
 struct OwedSearch {
   /* Of the binary log index, oldest first. */
   std::vector<std::string> logs;
-  /* Whose transactions are the server's own, besides those under the id that a
-     log names. */
-  ServerIds own;
+  Writers writers;
   EventDecryptor *decryptor = nullptr;
   /* Asked now and then; true ends the search, and the result is unknown. */
   std::function<bool()> cancelled;

@@ -112,9 +112,7 @@ struct Demand {
   GtidState before;
   /* The last of each source in it, as far as they are known without reading. */
   GtidState written;
-  /* Whose transactions are the server's own, besides those under the id that a
-     log names: for the reader. */
-  ServerIds own;
+  Writers writers;  // for the reader
   /* Its end was acknowledged, by whomever: by this reply, as it was observed.
    */
   bool acknowledged = false;

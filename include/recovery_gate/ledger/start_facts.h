@@ -33,9 +33,7 @@ struct StartFacts {
      Empty: it is not known after which, and may begin in the oldest log. */
   BinlogPosition settled_place;
   GtidState settled_gtids;
-  /* Whose transactions are the server's own, besides those under the id that a
-     log names. */
-  ServerIds own_ids;
+  Writers writers;
   /* What was read of it, from that place up to the end of what was recovered,
      while all logs were there that hold it. */
   std::optional<ReadOwed> read_owed;

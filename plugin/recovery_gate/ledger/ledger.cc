@@ -26,10 +26,8 @@ constexpr std::uint64_t longest_walk = 64 << 20;
 GtidState lacking(const Settled &settled, const ServerIds &own,
                   const GtidState &left) {
   GtidState lacking;
-  for (const auto &[source, number] : from_servers(settled.gtids, own)) {
-    const auto last = left.find(source);
-    if (last == left.end() || last->second < number) lacking[source] = number;
-  }
+  for (const auto &[source, number] : from_servers(settled.gtids, own))
+    if (!covers(left, source, number)) lacking[source] = number;
   return lacking;
 }
 
@@ -149,10 +147,10 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
         " and later) is not in the binary log index any more: log_bin was "
         "changed, or logs were deleted or replaced";
   found.recovered = start.gtids;
-  const ServerIds ids =
+  found.writers =
       writers(start.gtids, may_have_received(on_disk_, start.receives));
+  const ServerIds ids = found.writers.all();
   found.unsettled = find_unsettled(record_.settled, ids, logs, start.gtids);
-  found.own = ids;
   if (found.unsettled.since_settled) found.since = record_.settled;
   if (record_.settled && found.unclean && !found.unsettled.since_settled &&
       found.lost_track.empty() && found.obligation.provable)
@@ -261,7 +259,8 @@ void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
     const std::vector<LogStart> logs =
         read_log_starts(relevant(record_.settled, log_paths), &unreadable);
     Unsettled unsettled = find_unsettled(
-        record_.settled, writers(end.gtids, record_.received), logs, end.gtids);
+        record_.settled, writers(end.gtids, record_.received).all(), logs,
+        end.gtids);
     // A GTID was written once more: the lists do not show it.
     if (gate_is_open && unsettled.empty() && settled_in_this_run_ &&
         settled_in_this_run_->end != end.end)
@@ -324,11 +323,8 @@ void Ledger::note_replicas(BinlogProgress &progress, std::uint64_t resets) {
    so. */
 void Ledger::note_other_history(const GtidState &named) {
   bool is_known = true;
-  for (const auto &[source, number] : named) {
-    const auto earlier = record_.history.earlier.find(source);
-    is_known &=
-        earlier != record_.history.earlier.end() && earlier->second >= number;
-  }
+  for (const auto &[source, number] : named)
+    is_known &= covers(record_.history.earlier, source, number);
   if (is_known) return;
   record_.served = true;
   begin_history({}, {named});
@@ -421,8 +417,9 @@ Demand Ledger::demand_for(const BinlogSample &sample) const {
     demand.stretch.from = record_.settled->position;
     demand.before = record_.settled->gtids;
   }
-  demand.own = writers(sample.gtids, record_.received);
-  demand.written = written_since(demand.before, sample.gtids, demand.own);
+  demand.writers = writers(sample.gtids, record_.received);
+  demand.written =
+      written_since(demand.before, sample.gtids, demand.writers.all());
   // The same numbers once more.
   if (demand.written.empty())
     demand.written = from_servers(sample.gtids, own_ids_);
@@ -473,14 +470,17 @@ ServerIds Ledger::own_of(const Settled &settled) const {
   return ids;
 }
 
-/* Whose transactions are the server's own? A server that is no replica has
-   nothing from elsewhere, whatever id a session took on. */
-ServerIds Ledger::writers(const GtidState &gtids, bool receives) const {
-  ServerIds ids = record_.other_server_ids;
-  ids.insert(own_ids_.begin(), own_ids_.end());
-  if (!receives)
-    for (const auto &[source, number] : gtids) ids.insert(source.server_id);
-  return ids;
+/* A server that is no replica has nothing from elsewhere, whatever id a session
+   took on; but it may have become one a moment ago. */
+Writers Ledger::writers(const GtidState &gtids, bool receives) const {
+  Writers writers;
+  writers.own = record_.other_server_ids;
+  writers.own.insert(own_ids_.begin(), own_ids_.end());
+  if (receives) return writers;
+  for (const auto &[source, number] : gtids)
+    if (writers.own.count(source.server_id) == 0)
+      writers.assumed.insert(source.server_id);
+  return writers;
 }
 
 /* Learns from a sample what it says of the log itself. False: the log was begun
@@ -501,8 +501,8 @@ bool Ledger::take(const BinlogSample &sample) {
 void Ledger::note_vanished(const BinlogSample &sample) {
   if (!last_) return;
   GtidState vanished;
-  for (const auto &[source, number] :
-       from_servers(last_->gtids, writers(last_->gtids, record_.received))) {
+  for (const auto &[source, number] : from_servers(
+           last_->gtids, writers(last_->gtids, record_.received).all())) {
     if (sample.gtids.count(source) != 0) continue;
     const GtidState &settled =
         record_.settled ? record_.settled->gtids : GtidState();
@@ -579,7 +579,7 @@ bool Ledger::nothing_own_since_settled(BinlogProgress &progress,
     return since.is_whole && since.writers.empty();
   }
   const Demand demand = demand_for(sample);
-  if (!written_since(settled.gtids, sample.gtids, demand.own).empty())
+  if (!written_since(settled.gtids, sample.gtids, demand.writers.all()).empty())
     return false;
   // Or it stands in a log whose headers say nothing, or that has ended since,
   // or among what was received.

@@ -15,13 +15,13 @@ constexpr std::uint64_t asks_every = 4096;  // transactions
 /* Would reading it again find the same? */
 bool is_same(const ReadOwed &known, const OwedSearch &search,
              const Stretch &stretch, const GtidState &before) {
-  const auto is_own = [&](std::uint32_t id) {
-    return search.own.count(id) != 0;
-  };
   return known.stretch.from == stretch.from && known.before == before &&
          has_reached(stretch.to, known.stretch.to) &&
-         std::all_of(known.own.begin(), known.own.end(), is_own) &&
-         std::none_of(known.received.begin(), known.received.end(), is_own);
+         std::all_of(known.origins.begin(), known.origins.end(),
+                     [&](const auto &known_as) {
+                       return search.writers.of(known_as.first) ==
+                              known_as.second;
+                     });
 }
 
 class Reader {
@@ -126,9 +126,9 @@ class Reader {
   void add(const Transaction &transaction, std::uint32_t log_writer,
            const std::string &file) {
     const std::uint32_t id = transaction.gtid->server_id;
-    const bool is_own = id == log_writer || search_.own.count(id) != 0;
-    if (id != log_writer) (is_own ? read_.own : read_.received).insert(id);
-    read_.collector.add(transaction, is_own, file);
+    Origin origin = Origin::OWN;
+    if (id != log_writer) read_.origins[id] = origin = search_.writers.of(id);
+    read_.collector.add(transaction, origin, file);
   }
 
   const OwedSearch &search_;
@@ -154,9 +154,10 @@ GtidState Owed::gtids() const {
   return gtids;
 }
 
-void OwedCollector::add(const Transaction &transaction, bool is_own,
+void OwedCollector::add(const Transaction &transaction, Origin origin,
                         const std::string &file) {
   if (transaction.kind == TransactionKind::UNFINISHED) return;
+  const bool is_own = origin != Origin::RECEIVED;
   const Gtid &gtid = *transaction.gtid;
   std::uint64_t highest = 0;
   for (auto before = before_.lower_bound({gtid.domain, 0});
@@ -193,6 +194,14 @@ void OwedCollector::add(const Transaction &transaction, bool is_own,
              to_string(domain.first) +
              ", which it wrote itself, in its binary log, so that whoever has "
              "the one need not have the other");
+    else if (origin == Origin::ASSUMED &&
+             domain.has_other_writer(gtid.server_id))
+      breaks(
+          "GTID " + to_string(gtid) +
+          ", which this server may have received, comes after GTID " +
+          to_string(domain.first) +
+          " in its binary log, so that whoever has the one need not have the "
+          "other");
     else if (gtid.sequence == last_of_source)
       breaks("this server has written GTID " + to_string(gtid) + " twice");
     else if (gtid.sequence < highest)

@@ -17,7 +17,7 @@ using testing::IsEmpty;
 class OwedCollectorTest : public testing::Test {
  protected:
   /* One transaction behind the others. */
-  void add(Gtid gtid, bool is_own, bool marked = false,
+  void add(Gtid gtid, Origin origin, bool marked = false,
            TransactionKind kind = TransactionKind::COMMIT_XID) {
     Transaction transaction;
     transaction.gtid = gtid;
@@ -25,7 +25,7 @@ class OwedCollectorTest : public testing::Test {
     transaction.marked = marked;
     transaction.begin = offset_;
     transaction.end = offset_ += 100;
-    collector.add(transaction, is_own, "bin.000001");
+    collector.add(transaction, origin, "bin.000001");
   }
 
   OwedCollector collector{{{{0, 1}, 4}, {{0, 2}, 3}}};
@@ -35,15 +35,15 @@ class OwedCollectorTest : public testing::Test {
 };
 
 TEST_F(OwedCollectorTest, FindsNothingInWhatWasReceived) {
-  add({0, 2, 5}, false);
-  add({0, 2, 6}, false);
+  add({0, 2, 5}, Origin::RECEIVED);
+  add({0, 2, 6}, Origin::RECEIVED);
   EXPECT_TRUE(collector.take().empty());
 }
 
 TEST_F(OwedCollectorTest, KnowsTheFirstAndTheLastOfASeries) {
-  add({0, 2, 5}, false);
-  add({0, 1, 6}, true);
-  add({0, 1, 7}, true);
+  add({0, 2, 5}, Origin::RECEIVED);
+  add({0, 1, 6}, Origin::OWN);
+  add({0, 1, 7}, Origin::OWN);
   const Owed owed = collector.take();
   const OwedDomain &domain = owed.domains.at(0);
   EXPECT_EQ(to_string(domain.first), "0-1-6");
@@ -58,16 +58,16 @@ TEST_F(OwedCollectorTest, KnowsTheFirstAndTheLastOfASeries) {
 }
 
 TEST_F(OwedCollectorTest, SaysThatAReceivedOneHidesWhatComesBefore) {
-  add({0, 1, 5}, true);
-  add({0, 2, 6}, false);
+  add({0, 1, 5}, Origin::OWN);
+  add({0, 2, 6}, Origin::RECEIVED);
   EXPECT_THAT(collector.take().domains.at(0).broken,
               testing::AllOf(HasSubstr("0-2-6"), HasSubstr("0-1-5")));
 }
 
 TEST_F(OwedCollectorTest, KeepsDomainsApart) {
-  add({0, 1, 5}, true);
-  add({7, 2, 6}, false);
-  add({8, 1, 1}, true);
+  add({0, 1, 5}, Origin::OWN);
+  add({7, 2, 6}, Origin::RECEIVED);
+  add({8, 1, 1}, Origin::OWN);
   const Owed owed = collector.take();
   EXPECT_THAT(owed.domains.at(0).broken, IsEmpty());
   EXPECT_EQ(owed.domains.count(7), 0u);
@@ -75,13 +75,13 @@ TEST_F(OwedCollectorTest, KeepsDomainsApart) {
 }
 
 TEST_F(OwedCollectorTest, SeesANumberThatStandsTwice) {
-  add({0, 1, 4}, true);
+  add({0, 1, 4}, Origin::OWN);
   EXPECT_THAT(collector.take().domains.at(0).broken, HasSubstr("twice"));
 }
 
 TEST_F(OwedCollectorTest, SeesNumbersThatGoBack) {
-  add({0, 1, 9}, true);
-  add({0, 1, 6}, true);
+  add({0, 1, 9}, Origin::OWN);
+  add({0, 1, 6}, Origin::OWN);
   const Owed owed = collector.take();
   EXPECT_THAT(owed.domains.at(0).broken, HasSubstr("go back to GTID 0-1-6"));
   EXPECT_EQ(owed.domains.at(0).lowest.at(1), 6u);
@@ -89,37 +89,60 @@ TEST_F(OwedCollectorTest, SeesNumbersThatGoBack) {
 }
 
 TEST_F(OwedCollectorTest, SeesWhatReplicasMayHaveLeftOut) {
-  add({0, 1, 5}, true, true);
+  add({0, 1, 5}, Origin::OWN, true);
   const Owed owed = collector.take();
   EXPECT_TRUE(owed.marked());
   EXPECT_THAT(owed.domains.at(0).broken, HasSubstr("skip_replication"));
 }
 
 TEST_F(OwedCollectorTest, DoesNotCountWhatRecoveryDiscarded) {
-  add({0, 1, 5}, true, false, TransactionKind::UNFINISHED);
+  add({0, 1, 5}, Origin::OWN, false, TransactionKind::UNFINISHED);
   EXPECT_TRUE(collector.take().empty());
 }
 
 TEST_F(OwedCollectorTest, SeesWhereSomethingWasAppliedAndNotLogged) {
-  add({0, 1, 5}, true);
-  add({0, 1, 9}, true);
+  add({0, 1, 5}, Origin::OWN);
+  add({0, 1, 9}, Origin::OWN);
   EXPECT_THAT(collector.take().domains.at(0).broken,
               HasSubstr("before GTID 0-1-9"));
 }
 
 TEST_F(OwedCollectorTest, TakesTheFirstNumberAsItComes) {
-  add({0, 1, 900}, true);
-  add({0, 1, 901}, true);
+  add({0, 1, 900}, Origin::OWN);
+  add({0, 1, 901}, Origin::OWN);
   EXPECT_THAT(collector.take().domains.at(0).broken, IsEmpty());
 }
 
 TEST_F(OwedCollectorTest, CountsOnUnderAnotherIdOfItsOwn) {
-  add({0, 1, 5}, true);
-  add({0, 7, 6}, true);
+  add({0, 1, 5}, Origin::OWN);
+  add({0, 7, 6}, Origin::OWN);
   const Owed owed = collector.take();
   EXPECT_EQ(owed.domains.at(0).writers, (ServerIds{1, 7}));
   EXPECT_THAT(owed.domains.at(0).broken, IsEmpty());
   EXPECT_EQ(to_string(owed.gtids()), "0-1-5,0-7-6");
+}
+
+TEST_F(OwedCollectorTest, TakesWhatMayHaveBeenReceivedForOwed) {
+  add({0, 2, 5}, Origin::ASSUMED);
+  add({0, 2, 6}, Origin::ASSUMED);
+  add({0, 1, 7}, Origin::OWN);
+  const Owed owed = collector.take();
+  EXPECT_EQ(to_string(owed.gtids()), "0-1-7,0-2-6");
+  EXPECT_THAT(owed.domains.at(0).broken, IsEmpty())
+      << "only this server gives what it wrote itself last";
+}
+
+TEST_F(OwedCollectorTest, SeesThatWhatMayHaveBeenReceivedHidesWhatComesBefore) {
+  for (const Origin before : {Origin::OWN, Origin::ASSUMED}) {
+    collector = OwedCollector({});
+    add({0, 1, 5}, before);
+    add({0, 2, 6}, Origin::ASSUMED);
+    const Owed owed = collector.take();
+    EXPECT_EQ(to_string(owed.gtids()), "0-1-5,0-2-6");
+    EXPECT_THAT(owed.domains.at(0).broken,
+                testing::AllOf(HasSubstr("0-2-6"), HasSubstr("0-1-5"),
+                               HasSubstr("may have received")));
+  }
 }
 
 /* Two logs, with 0-1-1 to 0-1-3 and 0-1-4 to 0-1-5. */
@@ -262,12 +285,15 @@ TEST_F(ReadOnTest, ReadsAgainWhenOthersAreTheServersOwn) {
     read_owed(search, {{}, {"bin.000001", log.size()}}, {}, &known);
     search.known = &*known;
   };
-  search.own = {7};
+  search.writers.own = {7};
   read_log();
-  search.own = {};
+  search.writers = {};
   EXPECT_THAT(read({}).domains.at(0).broken, HasSubstr("0-7-2"));
   read_log();
-  search.own = {7};
+  search.writers.assumed = {7};
+  EXPECT_THAT(read({}).domains.at(0).broken, HasSubstr("may have received"));
+  read_log();
+  search.writers.own = {7};
   EXPECT_EQ(read({}).domains.at(0).writers, (ServerIds{1, 7}));
 }
 

@@ -465,7 +465,9 @@ class RandomHistory {
     } else if (find_upstream(applied_, &received_from_)) {
       is_replica_ = true;
       received_ = 0;
-      ledger_received_ = true;  // the run of its threads is seen
+      // There may be a crash before anybody has seen that.
+      is_noticed_ = one_in(2);
+      ledger_received_ |= is_noticed_;
       tell() << "primary replicates";
     }
   }
@@ -795,7 +797,7 @@ class RandomHistory {
     ledger_resets_ = resets_;
   }
   void look() {
-    if (is_replica_) ledger_received_ = true;
+    if (is_replica_ && is_noticed_) ledger_received_ = true;
     const BinlogPosition reply = observe();
     if (resets_ != ledger_resets_) begin_anew();
     last_gtids_ = state_.gtids();
@@ -857,7 +859,7 @@ class RandomHistory {
   void settle(const Sample &sample) {
     settled_ = sample.end;
     before_ = sample.gtids;
-    ledger_received_ = is_replica_;
+    ledger_received_ = is_replica_ && is_noticed_;
     history_.known = true;
     history_.behind.clear();
     history_.passed_over.clear();
@@ -866,11 +868,12 @@ class RandomHistory {
     Demand demand;
     demand.stretch = {settled_, sample.end};
     demand.before = before_;
-    demand.own = {primary_id};
+    demand.writers.own = {primary_id};
     if (!ledger_received_)
       for (const auto &[source, number] : sample.gtids)
-        demand.own.insert(source.server_id);
-    demand.written = written_since(before_, sample.gtids, demand.own);
+        if (source.server_id != primary_id)
+          demand.writers.assumed.insert(source.server_id);
+    demand.written = written_since(before_, sample.gtids, demand.writers.all());
     if (demand.written.empty())
       demand.written = from_servers(sample.gtids, {primary_id});
     demand.acknowledged = has_reached(reply, sample.end);
@@ -881,8 +884,8 @@ class RandomHistory {
 
   class Reader final : public OwedReader {
    public:
-    Reader(const RandomHistory &history, ServerIds own)
-        : history_(history), own_(std::move(own)) {}
+    Reader(const RandomHistory &history, Writers writers)
+        : history_(history), writers_(std::move(writers)) {}
     Owed read(const Stretch &stretch, const GtidState &before) override {
       GtidState at_start = before;
       if (stretch.from.empty()) {
@@ -898,9 +901,7 @@ class RandomHistory {
         transaction.kind = TransactionKind::COMMIT_XID;
         transaction.marked = event.marked;
         transaction.begin = log.place(i).offset;
-        collector.add(transaction,
-                      event.gtid.server_id == primary_id ||
-                          own_.count(event.gtid.server_id) != 0,
+        collector.add(transaction, writers_.of(event.gtid.server_id),
                       log.name());
       });
       return collector.take();
@@ -913,7 +914,7 @@ class RandomHistory {
 
    private:
     const RandomHistory &history_;
-    ServerIds own_;
+    Writers writers_;
   };
 
   const Log &oldest() const {
@@ -934,7 +935,7 @@ class RandomHistory {
 
   Answer ask(const Sample &sample, const BinlogPosition &reply) {
     const Demand asked = demand(sample, reply);
-    Reader reader(*this, asked.own);
+    Reader reader(*this, asked.writers);
     return proof_->ask(asked, history_, reader);
   }
 
@@ -1005,7 +1006,7 @@ class RandomHistory {
 
   std::vector<Log> logs_, gone_;
   BinlogState state_;
-  bool log_slave_updates_, is_replica_ = false;
+  bool log_slave_updates_, is_replica_ = false, is_noticed_ = false;
   GtidPosition applied_;  // gtid_slave_pos
   std::uint64_t resets_ = 0;
   bool was_reset_ = false;

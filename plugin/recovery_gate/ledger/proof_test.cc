@@ -43,8 +43,8 @@ class ProofTest : public testing::Test {
  protected:
   ProofTest() {
     OwedCollector collector({{{0, 1}, 3}});
-    add(&collector, {0, 1, 4}, true);
-    add(&collector, {0, 1, 5}, true);
+    add(&collector, {0, 1, 4}, Origin::OWN);
+    add(&collector, {0, 1, 5}, Origin::OWN);
     reader.owed = collector.take();
     demand.stretch = {{"bin.000001", 400}, header};
     demand.before = {{{0, 1}, 3}};
@@ -54,12 +54,12 @@ class ProofTest : public testing::Test {
     seen.own_server_id = 1;
   }
 
-  static void add(OwedCollector *collector, Gtid gtid, bool is_own) {
+  static void add(OwedCollector *collector, Gtid gtid, Origin origin) {
     Transaction transaction;
     transaction.gtid = gtid;
     transaction.kind = TransactionKind::COMMIT_XID;
     transaction.begin = 400;
-    collector->add(transaction, is_own, "bin.000001");
+    collector->add(transaction, origin, "bin.000001");
   }
 
   /* A semi-sync replica that is served, and was sent all there is. */
@@ -153,8 +153,8 @@ TEST_F(ProofTest, ReadsNothingForWhoWasThereBefore) {
 
 TEST_F(ProofTest, IsNotGivenByAReceivedGtidThatHidesTheServersOwn) {
   OwedCollector collector({{{0, 1}, 3}, {{0, 9}, 2}});
-  add(&collector, {0, 1, 4}, true);
-  add(&collector, {0, 9, 4}, false);
+  add(&collector, {0, 1, 4}, Origin::OWN);
+  add(&collector, {0, 9, 4}, Origin::RECEIVED);
   reader.owed = collector.take();
   seen.gtids = {{{0, 1}, 4}, {{0, 9}, 4}};
   demand.written = {{{0, 1}, 4}};
@@ -171,8 +171,8 @@ TEST_F(ProofTest, IsNotGivenByAReceivedGtidThatHidesTheServersOwn) {
 /* The same domain, but from before: it is sent what it lacks. */
 TEST_F(ProofTest, IsGivenByWhoBeginsBeforeABrokenSeries) {
   OwedCollector collector({{{0, 1}, 3}, {{0, 9}, 2}});
-  add(&collector, {0, 1, 4}, true);
-  add(&collector, {0, 9, 4}, false);
+  add(&collector, {0, 1, 4}, Origin::OWN);
+  add(&collector, {0, 9, 4}, Origin::RECEIVED);
   reader.owed = collector.take();
   seen.gtids = {{{0, 1}, 4}, {{0, 9}, 4}};
   connect(2, "0-1-3");
@@ -196,7 +196,7 @@ TEST_F(ProofTest, IsGivenWhenAllThatIsOwedCameAfterWhatWasApplied) {
 
 TEST_F(ProofTest, IsNotGivenByOneOfTwoTransactionsWithTheSameGtid) {
   OwedCollector collector({{{0, 1}, 5}});
-  add(&collector, {0, 1, 5}, true);
+  add(&collector, {0, 1, 5}, Origin::OWN);
   reader.owed = collector.take();
   connect(2, "0-1-5");
   EXPECT_FALSE(ask_after(header).proven);
@@ -344,8 +344,8 @@ TEST_F(ProofTest, ReadsNothingForWhoWasThereBeforeTheLogWasBegunAnew) {
 
 TEST_F(ProofTest, IsNotGivenByTheLastOfASeriesOfWhichAReplicaDropsSome) {
   OwedCollector collector({{{0, 1}, 3}});
-  add(&collector, {0, 9, 4}, true);
-  add(&collector, {0, 1, 5}, true);
+  add(&collector, {0, 9, 4}, Origin::OWN);
+  add(&collector, {0, 1, 5}, Origin::OWN);
   reader.owed = collector.take();
   demand.written = {{{0, 9}, 4}, {{0, 1}, 5}};
   connect(9, "0-1-5");
@@ -751,7 +751,9 @@ class RandomHistory {
         transaction.gtid = history_.log_[i].gtid;
         transaction.kind = TransactionKind::COMMIT_XID;
         transaction.begin = history_.place(i).offset;
-        collector.add(transaction, history_.log_[i].own, "bin.000001");
+        collector.add(transaction,
+                      history_.log_[i].own ? Origin::OWN : Origin::RECEIVED,
+                      "bin.000001");
       }
       return collector.take();
     }

@@ -39,7 +39,7 @@ Owed read_unsettled(const std::vector<std::string> &logs,
                     EventDecryptor *decryptor, StartFacts *facts) {
   OwedSearch search;
   search.logs = logs;
-  search.own = facts->own_ids;
+  search.writers = facts->writers;
   search.decryptor = decryptor;
   search.most = most_read_at_start;
   GtidState before = facts->settled_gtids;
@@ -106,7 +106,7 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
     facts->unsettled = found.unsettled.gtids;
   if (found.unsettled.since_settled)
     facts->first_unsettled_log = found.unsettled.first_log;
-  facts->own_ids = found.own;
+  facts->writers = found.writers;
   if (found.since) {
     facts->settled_place = found.since->position;
     facts->settled_gtids = found.since->gtids;
@@ -162,17 +162,14 @@ void Start::note_what_may_be_cut(EventDecryptor *decryptor) {
   const auto add = [&written](const Transaction &transaction) {
     if (!transaction.gtid) return true;
     const Gtid &gtid = *transaction.gtid;
-    std::uint64_t &highest = written[{gtid.domain, gtid.server_id}];
-    highest = std::max(highest, gtid.sequence);
+    raise_to(&written, {gtid.domain, gtid.server_id}, gtid.sequence);
     return true;
   };
   const ScanResult log = scan(source, options, add);
   if (log.error || log.tail == Tail::DAMAGED || !log.gtids_before) return;
   if (log.unfinished) add(*log.unfinished);
-  for (const auto &[of_before, number] : *log.gtids_before) {
-    std::uint64_t &highest = written[of_before];
-    highest = std::max(highest, number);
-  }
+  for (const auto &[source, number] : *log.gtids_before)
+    raise_to(&written, source, number);
   facts_.before_cut = std::move(written);
 }
 
@@ -247,13 +244,13 @@ Demand Start::demand() const {
   demand.stretch = {facts_.settled_place, sample_.end};
   demand.before = facts_.settled_gtids;
   demand.written = facts_.unsettled;
-  demand.own = facts_.own_ids;
+  demand.writers = facts_.writers;
   return demand;
 }
 
 std::string Start::follow_up(const Failure &index_failure) {
   doubt(index_failure);
-  ServerIds own = found_.own;
+  ServerIds own = found_.writers.all();
   own.insert(sample_.log.server_id);
   const GtidState written =
       written_since(inherited_->gtids, sample_.gtids, own);

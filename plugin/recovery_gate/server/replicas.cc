@@ -114,13 +114,13 @@ GtidPosition applied_in(const ReplicaObservation &seen) {
 class BinlogReaderOfServer final : public OwedReader {
  public:
   BinlogReaderOfServer(const std::optional<ReadOwed> &known,
-                       const ServerIds &own, std::function<bool()> cancelled,
+                       const Writers &writers, std::function<bool()> cancelled,
                        std::uint64_t most) {
     // In a log that was begun anew, another one has the same place.
     if (known && mysql_bin_log.get_reset_master_count() == 0)
       search_.known = &*known;
     problem_ = binlogs(&search_.logs);
-    search_.own = own;
+    search_.writers = writers;
     search_.cancelled = std::move(cancelled);
     search_.most = most;
     search_.decryptor = &decryptor_;
@@ -225,7 +225,8 @@ BinlogPosition Replicas::observe() {
 
 Answer Replicas::ask(const Demand &demand, const History &history,
                      std::function<bool()> cancelled, std::uint64_t most) {
-  BinlogReaderOfServer reader(known_, demand.own, std::move(cancelled), most);
+  BinlogReaderOfServer reader(known_, demand.writers, std::move(cancelled),
+                              most);
   return proof_.ask(demand, history, reader);
 }
 
@@ -236,7 +237,7 @@ void Replicas::forget(const BinlogPosition &reply) {
 }
 
 Owed Replicas::read_owed(const Demand &demand, std::uint64_t most) const {
-  return BinlogReaderOfServer(known_, demand.own, {}, most)
+  return BinlogReaderOfServer(known_, demand.writers, {}, most)
       .read(demand.stretch, demand.before);
 }
 
