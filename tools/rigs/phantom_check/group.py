@@ -101,12 +101,12 @@ class Group:
         )
 
     def note_gate_log(self, server: Server) -> None:
-        """In the timeline; once its life is over, so that nothing is missing."""
+        """In the timeline; all of it once its life is over."""
         for line in server.log_of_this_start().splitlines():
             if found := _GATE_LINE.search(line):
                 life = self.life_of(server)
                 self.timeline.note(
-                    server.name, f"had logged in life {life}: {found[1]}"
+                    server.name, f"logged in life {life}: {found[1]}"
                 )
 
     @staticmethod

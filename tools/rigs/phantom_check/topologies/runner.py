@@ -396,6 +396,8 @@ class TopologyRunner:
                 f"if it were lost now: {len(judgement.phantoms)} phantom reads, "
                 f"{len(lost)} lost commits",
             )
+            if self._server(name) is not None:
+                self._trio.note_gate_log(self._trio.servers[name])
         for what, rows in (("phantom read", judgement.phantoms), ("lost commit", lost)):
             for row in rows:
                 story = self._timeline.show(self._begun, row.events())
