@@ -59,9 +59,12 @@ begins with cycles that are scripted, and try a known way to open a gate without
 proof. A phantom is then a row that a client read after a start of the server
 that wrote it, that was there before that start, and that no other server has
 once each has applied what it received. What RESET MASTER gave up is not counted.
-A gate that stays closed is no violation, but is counted.
+A gate that stays closed is no violation, but is counted. In two-replicas the gate
+waits for both (recovery_gate_replica_count), and a phantom is a row that one of
+them lacks; only what was in doubt at a start counts there.
 
-The same is done without the gate, as the control. Exits 0 only if there was no
+The same is done without the gate, as the control; in two-replicas with the gate and
+a count of 1. Exits 0 only if there was no
 violation with the gate, and the control has found phantoms in every
 configuration and topology."""
 
@@ -204,11 +207,18 @@ class Check:
     ) -> tuple[TopologyRunner, Callable[[int], None]]:
         trio = Trio(
             *(self._servers, self._folder(tally)),
-            *(self._gate if tally.gate else (), self.timeline),
+            *(self._gate_for(topology, tally.gate), self.timeline),
         )
         runner = TopologyRunner(trio, tally, self.timeline, self._teller(tally))
         seed = self._arguments.seed
         return runner, lambda cycle: runner.carry_out(topology.draw(seed, cycle))
+
+    def _gate_for(self, topology: Topology, gate: bool) -> tuple[str, ...]:
+        copies = topology.setup.copies
+        if copies > 1:
+            count = copies if gate else 1
+            return (*self._gate, f"--recovery-gate-replica-count={count}")
+        return self._gate if gate else ()
 
     @staticmethod
     def _folder(tally: Tally) -> str:

@@ -24,6 +24,10 @@ class Configuration:
     def title(self) -> str:
         return f"{self.wait_point}, {'GTID' if self.gtid else 'file/position'}"
 
+    @property
+    def control(self) -> tuple[str, str]:
+        return "without the gate", "no"
+
 
 CONFIGURATIONS = {
     configuration.name: configuration

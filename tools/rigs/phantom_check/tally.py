@@ -19,6 +19,11 @@ class Subject(Protocol):
     def title(self) -> str:
         ...
 
+    @property
+    def control(self) -> tuple[str, str]:
+        """What the control has instead of the gate, also for the table."""
+        ...
+
 
 @dataclass
 class Tally:
@@ -54,7 +59,8 @@ class Tally:
 
     @property
     def name(self) -> str:
-        return f"{self.subject.name} {'with' if self.gate else 'without'} the gate"
+        what = "with the gate" if self.gate else self.subject.control[0]
+        return f"{self.subject.name} {what}"
 
     def summary(self) -> str:
         seen = (
@@ -73,7 +79,7 @@ class Tally:
     def cells(self) -> tuple[str, ...]:
         return (
             self.subject.title,
-            "yes" if self.gate else "no",
+            "yes" if self.gate else self.subject.control[1],
             *map(str, (self.cycles, self.crashes, self.rows_read)),
             *map(str, (self.phantoms, self.lost, self.own)),
         )

@@ -37,6 +37,12 @@ class Topology:
     def title(self) -> str:
         return self.name
 
+    @property
+    def control(self) -> tuple[str, str]:
+        if self.setup.copies > 1:
+            return "with a replica count of 1", "count 1"
+        return "without the gate", "no"
+
     def draw(self, seed: int, cycle: int) -> Script:
         if cycle < len(self.stories):
             return self.stories[cycle]

@@ -170,13 +170,21 @@ class TopologyRunner:
         except SqlError as error:
             self._note_refusal(name, error)
             return False
-        self._observations.read([row["token"] for row in rows], _CLIENT, life)
+        if self._counts(server):
+            self._observations.read([row["token"] for row in rows], _CLIENT, life)
         self._note(name, f"a client reads {len(rows)} rows, life {life}")
         if life in self._kept_out:
             self._kept_out.remove(life)
             self.tally.opened += 1
         self._judge(name)
         return True
+
+    def _counts(self, server: Server) -> bool:
+        """What a replica acknowledged while the gate was open is settled, whatever
+        the count: that is about what was in doubt at a start."""
+        return self._trio.setup.copies == 1 or (
+            server.status("Recovery_gate_opened_by") == "ACK"
+        )
 
     def _note_refusal(self, name: str, error: SqlError) -> None:
         if error.code != REJECTED:
@@ -373,15 +381,17 @@ class TopologyRunner:
 
     def _judge(self, name: str) -> None:
         """As if the server were lost for good now, and the others all that is
-        left."""
+        left; with two copies, any one of them."""
         lives = self._trio.lives_of(self._trio.servers[name])
         oldest = self._observations.oldest()
-        elsewhere: set[int] = set()
+        found = []
         for other in self._trio.running():
             if other != name:
                 stopped = self._have_applied(other)
-                elsewhere |= self._trio.tokens(self._trio.servers[other], oldest)
+                found.append(self._trio.tokens(self._trio.servers[other], oldest))
                 self._start(stopped)
+        combine = set.union if self._trio.setup.copies == 1 else set.intersection
+        elsewhere: set[int] = combine(*found) if found else set()
         judgement = self._observations.judge(elsewhere, lives)
         lost = judgement.lost
         if not self._trio.setup.acks_hold:
@@ -413,6 +423,8 @@ class TopologyRunner:
 
     def _save(self, name: str) -> None:
         """What it has of the others' rows before it dies."""
+        if self._trio.setup.copies > 1:
+            return
         oldest = self._observations.oldest()
         tokens = self._trio.tokens(self._trio.servers[name], oldest)
         for other, server in self._trio.servers.items():

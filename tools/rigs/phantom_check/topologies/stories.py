@@ -20,6 +20,7 @@ SIBLINGS = Setup(follows=("PA", "RA"), leaders="AP")
 CHAIN = Setup(follows=("PA", "RP"), leaders="AP")
 BESIDE = Setup(follows=("RP", "AP"), leaders="P", bystanders="A")
 TWO_PRIMARIES = Setup(follows=("RP", "RA"), leaders="AP", domains=True, ignores=True)
+TWO_REPLICAS = Setup(follows=("RP", "AP"), leaders="P", copies=2)
 FILTERED = replace(
     BESIDE, more=("--replicate-events-marked-for-skip=FILTER_ON_MASTER",)
 )
@@ -162,6 +163,23 @@ MARKED_FOR_SKIP = Script(
         step(Verb.write, "P"),
         *_all_caught_up(FILTERED),
         *_crash("P"),
+        step(Verb.await_client, "P", _PATIENCE),
+    ),
+)
+
+ONE_OF_TWO = Script(
+    "one replica acknowledges, and is lost together with the primary",
+    TWO_REPLICAS,
+    (
+        step(Verb.write, "P", 2),
+        *_all_caught_up(TWO_REPLICAS),
+        step(Verb.cut, "RP"),
+        step(Verb.cut, "AP"),
+        step(Verb.write, "P"),
+        *_crash("P"),
+        step(Verb.mend, "RP"),
+        step(Verb.await_client, "P", _PATIENCE),
+        step(Verb.mend, "AP"),
         step(Verb.await_client, "P", _PATIENCE),
     ),
 )

@@ -85,6 +85,15 @@ TOPOLOGIES = {
             vary=("updates", "strict", "ignores"),
         ),
         Topology(
+            "two-replicas",
+            "R and A follow P; P is lost together with one of them",
+            stories.TWO_REPLICAS,
+            "P",
+            (stories.ONE_OF_TWO,),
+            _ANYWHERE,
+            patient=True,
+        ),
+        Topology(
             "filtered",
             "R follows P, which does not send what is marked for skipping",
             stories.FILTERED,

@@ -38,6 +38,9 @@ class Setup:
     timeout: int = FOREVER  # after which semi-sync gives up, milliseconds
     wait_alone: bool = False  # rpl_semi_sync_master_wait_no_slave
     more: tuple[str, ...] = ()
+    # How many others have to have what was in doubt: recovery_gate_replica_count. The
+    # control has the gate too, and a count of 1.
+    copies: int = 1
     # Whether semi-sync acknowledges nothing that the replica does not have. In
     # many topologies it does: what comes before the place where a replica is
     # served from counts as acknowledged.
