@@ -34,6 +34,12 @@ struct History {
      GTIDs did not show that they lack it. A file and a position that one of
      them names later do not either. */
   ServerIds behind;
+  /* Replicas that had, or were sent, everything when they came with a file and
+     a position: only of them such a place says that they have what is before
+     it. Another one may have come with GTIDs when nobody saw it. */
+  ServerIds by_file;
+  /* Of arrivals, and not on record: who has come with GTIDs since. */
+  ServerIds by_gtid;
   /* What this server had applied and not logged when a replica named it, which
      was then served from behind what this server wrote up to that number. */
   GtidState passed_over;
@@ -80,7 +86,7 @@ inline bool operator==(const History &a, const History &b) {
   return a.known == b.known && a.earlier == b.earlier && a.common == b.common &&
          a.has_unseen == b.has_unseen && a.replica_ids == b.replica_ids &&
          a.replicas == b.replicas && a.behind == b.behind &&
-         a.passed_over == b.passed_over;
+         a.by_file == b.by_file && a.passed_over == b.passed_over;
 }
 
 }  // namespace recovery_gate

@@ -61,6 +61,13 @@ struct BinlogSample {
   std::uint64_t resets = 0;
 };
 
+/* The same without what has to be read from files. */
+struct EndOfBinlog {
+  BinlogPosition end;
+  GtidState gtids;
+  std::uint64_t resets = 0;
+};
+
 /* How far the binary log has come, and how far replicas have acknowledged it.
  */
 class BinlogProgress {
@@ -89,6 +96,9 @@ class BinlogProgress {
   /* The id under which the server writes now. */
   virtual std::uint32_t server_id() = 0;
   virtual bool receives() = 0;  // as in BinlogSample
+  /* The last that the server has applied as a replica and not logged, in each
+     domain; nothing until that is known. */
+  virtual std::optional<GtidState> passed_over() = 0;
   /* May wait for a commit that is being written; end() must not. */
   virtual BinlogSample sample() = 0;
 };
@@ -161,9 +171,10 @@ class Ledger {
   /* Where replicas are when they connect matters, since their numbers may be of
      another history. Takes no lock. */
   bool wants_arrivals() const { return wants_arrivals_; }
-  /* An administrator gives up all that is owed, also behind an open gate. Takes
-     no lock: the next look does it. */
-  void give_up() { given_up_ = true; }
+  /* An administrator gives up all that is owed, also behind an open gate, up to
+     here, where these are the last transactions. Does not wait for a look: the
+     next one does it. */
+  void give_up(EndOfBinlog here);
 
   /* Records progress. While the gate is closed nothing is settled here. */
   void look(BinlogProgress &progress, bool gate_is_open);
@@ -192,10 +203,14 @@ class Ledger {
                 const BinlogSample &sample) const;
   ServerIds own_of(const Settled &settled) const;
   Writers writers(const GtidState &gtids, bool receives) const;
+  void note_newcomers(const BinlogSample &sample);
+  GtidState vanished(const std::vector<LogStart> &logs,
+                     const GtidState &gtids) const;
+  void note_passed_over(BinlogProgress &progress);
+  void give_up_if_told(BinlogProgress &progress);
   bool take(const BinlogSample &sample);
   void note_vanished(const BinlogSample &sample);
   void begin_history(const GtidState &common, const Ended &ended);
-  bool was_begun_anew(const BinlogSample &sample) const;
   void begin_anew(const BinlogSample &sample);
   Demand demand_for(const BinlogSample &sample) const;
   bool nothing_own_since_settled(BinlogProgress &progress,
@@ -208,7 +223,9 @@ class Ledger {
 
   const Clock &clock_;
   Journal &journal_;
-  std::atomic<bool> owes_{false}, given_up_{false}, wants_arrivals_{false};
+  std::atomic<bool> owes_{false}, wants_arrivals_{false};
+  boost::mutex given_up_mutex_;  // guards the next
+  std::optional<EndOfBinlog> given_up_;
 
   mutable boost::mutex mutex_;  // guards all below
   StateFile &file_;
@@ -226,6 +243,7 @@ class Ledger {
   std::optional<BinlogSample> last_;
   /* Waits for an acknowledgement. */
   std::optional<BinlogSample> pending_;
+  bool knows_passed_over_ = false;
   BinlogPosition refused_, refused_for_;  // what did not reach far enough last
   bool receives_ = false;                 // at the last look
   bool worth_writing_ = false;

@@ -58,6 +58,9 @@ struct Record {
    */
   BinlogPosition acknowledged;
   std::optional<Settled> settled;
+  /* Who has written after the settled position, in domains where the server
+     knew nothing of them before, and the number when that was seen first. */
+  GtidState newcomers;
   /* Ids under which the server may have written after the settled position,
      whatever the logs say; none while it never was given another at run time.
    */

@@ -40,10 +40,14 @@ bool add_arrivals(const History &arrived, History *history) {
       history->replicas.emplace(replica, number);
   const std::size_t behind = history->behind.size();
   history->behind.insert(arrived.behind.begin(), arrived.behind.end());
+  const ServerIds by_file = history->by_file;
+  for (const std::uint32_t id : arrived.by_gtid) history->by_file.erase(id);
+  history->by_file.insert(arrived.by_file.begin(), arrived.by_file.end());
   bool passed_over = false;
   for (const auto &[source, number] : arrived.passed_over)
     passed_over |= raise_to(&history->passed_over, source, number);
-  return !added.empty() || history->behind.size() != behind || passed_over;
+  return !added.empty() || history->behind.size() != behind ||
+         history->by_file != by_file || passed_over;
 }
 
 std::uint64_t highest_in(const GtidState &state, std::uint32_t domain) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/ledger.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
 #include <filesystem>
@@ -152,6 +150,10 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
   const ServerIds ids = found.writers.all();
   found.unsettled = find_unsettled(record_.settled, ids, logs, start.gtids);
   if (found.unsettled.since_settled) found.since = record_.settled;
+  if (const GtidState gone = vanished(logs, start.gtids);
+      !gone.empty() && found.obligation.debt != Debt::CARRIED_OVER)
+    found.obligation = {Debt::CARRIED_OVER, false, record_.settled->position,
+                        std::nullopt, to_string(gone)};
   if (record_.settled && found.unclean && !found.unsettled.since_settled &&
       found.lost_track.empty() && found.obligation.provable)
     found.cut_off =
@@ -226,15 +228,54 @@ void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
     take(progress.sample());
   // Last, when it is known which history the record is of.
   note_replicas(progress, last_ ? last_->resets : end.resets);
-  if (given_up_.exchange(false)) {
-    record_.obligation = Obligation();
-    settle(progress.sample());
-    pending_.reset();
-    save();
-  }
+  note_passed_over(progress);
+  give_up_if_told(progress);
   // From now on all that comes is its own.
   if (promoted) save();
   save_if_due();
+}
+
+/* Somebody may empty gtid_slave_pos before a replica comes. */
+void Ledger::note_passed_over(BinlogProgress &progress) {
+  if (knows_passed_over_) return;
+  const std::optional<GtidState> passed_over = progress.passed_over();
+  if (!passed_over) return;
+  knows_passed_over_ = true;
+  History arrived;
+  arrived.passed_over = *passed_over;
+  if (!add_arrivals(arrived, &record_.history)) return;
+  worth_writing_ = true;
+  write_not_before_ = clock_.now();
+}
+
+void Ledger::give_up(EndOfBinlog here) {
+  Lock lock(given_up_mutex_);
+  given_up_ = std::move(here);
+}
+
+void Ledger::give_up_if_told(BinlogProgress &progress) {
+  std::optional<EndOfBinlog> told;
+  {
+    Lock lock(given_up_mutex_);
+    told.swap(given_up_);
+  }
+  if (!told) return;
+  record_.obligation = Obligation();
+  BinlogSample place = progress.sample();
+  if (told->resets == place.resets) {
+    const std::string path = with_folder_of(place.log.path, told->end.file);
+    if (path != place.log.path) {
+      BinlogFileFacts facts = read_binlog_header(path);
+      place.log = {path, facts.server_id, std::move(facts.gtids_before)};
+      place.log_number = 0;
+    }
+    place.end = told->end;
+    place.gtids = std::move(told->gtids);
+    place.identity = binlog_identity(path, place.end.offset).value_or(0);
+    settle(place);
+    pending_.reset();
+  }
+  save();
 }
 
 void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
@@ -276,6 +317,7 @@ void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
           ". The next start will be closed until one has");
     }
   }
+  note_replicas(progress, last_ ? last_->resets : end.resets);
   record_.running_since = {};
   record_.running_identity = 0;
   save();
@@ -486,11 +528,12 @@ Writers Ledger::writers(const GtidState &gtids, bool receives) const {
 /* Learns from a sample what it says of the log itself. False: the log was begun
    anew, and what was known of it before means nothing. */
 bool Ledger::take(const BinlogSample &sample) {
-  const bool anew = last_ && was_begun_anew(sample);
+  const bool anew = last_ && sample.resets != last_->resets;
   if (anew)
     begin_anew(sample);
   else
     note_vanished(sample);
+  note_newcomers(sample);
   own_ids_.insert(sample.log.server_id);
   last_ = sample;
   return !anew;
@@ -523,16 +566,31 @@ void Ledger::note_vanished(const BinlogSample &sample) {
   save();
 }
 
-bool Ledger::was_begun_anew(const BinlogSample &sample) const {
-  if (sample.resets != last_->resets) return true;
-  if (sample.log_number == last_->log_number) return false;
-  const BinlogPosition log{sample.end.file, 0}, last{last_->end.file, 0};
-  if (log == last || !has_reached(log, last)) return true;
-  // RESET MASTER TO a higher number. FLUSH BINARY LOGS DELETE_DOMAIN_ID
-  // shortens the list too, and leaves the last log where it is.
-  return sample.log.gtids_before &&
-         !continues(*sample.log.gtids_before, last_->gtids) &&
-         ::access(last_->log.path.c_str(), F_OK) != 0;
+/* So that it is known, should their domain be deleted and their logs purged
+   between two looks. */
+void Ledger::note_newcomers(const BinlogSample &sample) {
+  for (const auto &[source, number] : from_servers(
+           sample.gtids, writers(sample.gtids, record_.received).all())) {
+    if ((record_.settled && record_.settled->gtids.count(source) != 0) ||
+        record_.newcomers.size() == most_gtids_kept ||
+        !record_.newcomers.emplace(source, number).second)
+      continue;
+    worth_writing_ = true;
+    write_not_before_ = clock_.now();
+  }
+}
+
+/* As long as a log holds a domain, it cannot be deleted. */
+GtidState Ledger::vanished(const std::vector<LogStart> &logs,
+                           const GtidState &gtids) const {
+  GtidState gone;
+  if (!record_.settled || logs.empty() ||
+      !has_reached({without_folder(logs.front().path), 0},
+                   record_.settled->position))
+    return gone;
+  for (const auto &[source, number] : record_.newcomers)
+    if (gtids.count(source) == 0) gone[source] = number;
+  return gone;
 }
 
 /* RESET MASTER: no place in the old log means anything in the new one. */
@@ -565,6 +623,7 @@ void Ledger::begin_history(const GtidState &common, const Ended &ended) {
   history.replica_ids.clear();
   history.replicas.clear();
   history.behind.clear();
+  history.by_file.clear();
 }
 
 bool Ledger::nothing_own_since_settled(BinlogProgress &progress,
@@ -601,6 +660,7 @@ void Ledger::settle(const BinlogSample &sample) {
                                 ? sample.gtids
                                 : from_servers(sample.gtids, own_ids_),
                             sample.log.server_id};
+  record_.newcomers.clear();
   record_.other_server_ids = ids_of_sessions();
   record_.received = receives_;
   // All before this is on a replica, whatever the history was.

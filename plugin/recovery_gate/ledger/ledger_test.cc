@@ -80,6 +80,11 @@ class Server {
     if (!by_crash) binlog.shut_down();
     binlog.start(next_server_id);
   }
+  /* By an administrator, behind an open gate. */
+  void give_up() {
+    const BinlogSample now = binlog.now();
+    ledger->give_up({now.end, now.gtids, now.resets});
+  }
   /* After recovery, for some other reason; the log is closed properly. */
   void give_up_start() { end(false, binlog.server_id()); }
 
@@ -694,7 +699,7 @@ TEST_F(LedgerTest, OwesWhatAReplicaWroteItself) {
   binlog.write_own();
   binlog.write(2);
   settle_down();
-  EXPECT_THAT(on_disk().settled->gtids, IsEmpty());
+  EXPECT_EQ(on_disk().settled->gtids, gtid(2, 1));
   crash();
   start();
   EXPECT_FALSE(gate->is_open());
@@ -1554,7 +1559,7 @@ TEST_F(LedgerTest, SettlesNoLessWhenTheGateIsOpenedThanWasGivenUpBefore) {
   crash();
   start();
   binlog.write_own();
-  ledger->give_up();
+  give_up();
   look();
   const auto settled = on_disk().settled;
   EXPECT_EQ(settled->gtids, gtid(1, 2));
@@ -1567,13 +1572,102 @@ TEST_F(LedgerTest, GivesUpBehindAnOpenGateAtTheNextLook) {
   crash();
   start(Mode::OFF);
   EXPECT_TRUE(ledger->owes());
-  ledger->give_up();
+  give_up();
   look();
   EXPECT_FALSE(ledger->owes());
   EXPECT_FALSE(on_disk().obligation.open());
   crash();
   start();
   EXPECT_TRUE(gate->is_open());
+}
+
+TEST_F(LedgerTest, GivesUpNothingThatIsWrittenAfterwards) {
+  for (const bool rotates : {false, true}) {
+    binlog.write_own();
+    crash();
+    start(Mode::OFF);
+    give_up();
+    if (rotates) binlog.rotate();
+    binlog.write_own();
+    look();
+    EXPECT_FALSE(ledger->owes());
+    crash();
+    start();
+    EXPECT_FALSE(gate->is_open()) << "rotates: " << rotates;
+    open_manually();
+  }
+}
+
+TEST_F(LedgerTest, GivesUpNoPlaceInALogThatWasBegunAnewSince) {
+  binlog.write_own();
+  crash();
+  start(Mode::OFF);
+  give_up();
+  reset_binlog();
+  binlog.write_own();
+  look();
+  crash();
+  start();
+  EXPECT_FALSE(gate->is_open());
+}
+
+/* Somebody may empty gtid_slave_pos before a replica comes. */
+TEST_F(LedgerTest, TakesDownOnceWhatItHasAppliedAndNotLogged) {
+  write_and_settle();
+  binlog.write_own();
+  crash();
+  start();
+  look();
+  EXPECT_THAT(on_disk().history.passed_over, IsEmpty());
+  binlog.set_passed_over(gtid(3, 3));
+  look();
+  EXPECT_EQ(on_disk().history.passed_over, gtid(3, 3));
+  binlog.set_passed_over(gtid(3, 9));
+  settle_down();
+  EXPECT_EQ(on_disk().history.passed_over, gtid(3, 3));
+}
+
+TEST_F(LedgerTest, TakesDownAtTheShutdownWhoCame) {
+  write_and_settle();
+  binlog.write_own();
+  settle_down();
+  binlog.arrive_behind(2);
+  shut_down();
+  EXPECT_EQ(on_disk().history.behind, (ServerIds{2}));
+}
+
+/* FLUSH BINARY LOGS DELETE_DOMAIN_ID and a purge, between two looks. */
+TEST_F(LedgerTest, StillOwesADomainThatWasDeletedWithItsLogs) {
+  for (const bool looks : {true, false}) {
+    write_and_settle();
+    binlog.write(1, 7);
+    settle_down();
+    EXPECT_EQ(on_disk().newcomers.size(), 1u);
+    binlog.delete_domain(7);
+    binlog.purge_all_but(1);
+    if (looks) settle_down();
+    crash();
+    start();
+    EXPECT_FALSE(gate->is_open()) << "looks: " << looks;
+    EXPECT_FALSE(on_disk().obligation.provable);
+    EXPECT_THAT(on_disk().obligation.recovered_gtid, HasSubstr("7-1-"));
+    open_manually();
+  }
+}
+
+TEST_F(LedgerTest,
+       StillOwesTheOthersWhenASettledDomainWasDeletedWithTheirLogs) {
+  binlog.write(1, 7);
+  write_and_settle();
+  EXPECT_THAT(on_disk().newcomers, IsEmpty());
+  binlog.write_own();
+  settle_down();
+  binlog.delete_domain(7);
+  binlog.purge_all_but(1);
+  crash();
+  start();
+  EXPECT_EQ(found.unsettled.gtids, gtid(1, 2));
+  EXPECT_FALSE(gate->is_open());
 }
 
 TEST_F(LedgerTest, IsNotFooledByAResetJustBeforeTheShutdown) {
@@ -1989,7 +2083,7 @@ class Truth {
     if (lost_ && draw(2) == 0) {
       tell("by-hand");
       if (server_.gate->is_open())
-        server_.ledger->give_up();
+        server_.give_up();
       else
         server_.open_manually();
       server_.look_after(Ledger::look_interval);

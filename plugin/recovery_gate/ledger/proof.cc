@@ -219,6 +219,10 @@ void Proof::meet(const ReplicaConnection &connection,
   // What it named before the log was begun anew says nothing of what it has
   // since.
   if (connection.of_this_log) add_arrivals(arrived, &arrivals_);
+  if (connection.uses_gtid) {
+    arrivals_.by_gtid.insert(connection.server_id);
+    arrivals_.by_file.erase(connection.server_id);
+  }
   if (connection.semisync) {
     Lock lock(ids_mutex_);
     semisync_ids_.insert(connection.server_id);
@@ -393,6 +397,15 @@ ServerIds Proof::semisync_replicas() const {
    seen first? */
 void Proof::judge(Known *replica, const Demand &demand, const History &history,
                   OwedReader &reader) {
+  look_back(replica, demand, history, reader);
+  const std::uint32_t id = replica->now.server_id;
+  if (!replica->now.uses_gtid && !replica->lacks_since &&
+      history.by_file.count(id) == 0)
+    arrivals_.by_file.insert(id);
+}
+
+void Proof::look_back(Known *replica, const Demand &demand,
+                      const History &history, OwedReader &reader) {
   const BinlogPosition &from = demand.stretch.from;
   if (replica->from_oldest ||
       (!from.empty() && has_reached(from, replica->from))) {
@@ -519,8 +532,11 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
   // In a file there is nothing that could hide another, unless it began with
   // GTIDs; and it may have another server id since. And of a file in another
   // history it is only told by numbers that go up.
-  const bool may_have_skipped =
-      now.uses_gtid || !history.behind.empty() || !history.earlier.empty();
+  const bool is_known_by_file = history.by_file.count(now.server_id) != 0 ||
+                                arrivals_.by_file.count(now.server_id) != 0;
+  const bool may_have_skipped = now.uses_gtid || !is_known_by_file ||
+                                !history.behind.empty() ||
+                                !history.earlier.empty();
   if (!owed.broken.empty() && may_have_skipped)
     return lacks(shows_not(now, domain, owed) + ": " + owed.broken,
                  advice_to_compare(owed));

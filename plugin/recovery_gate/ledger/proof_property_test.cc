@@ -534,6 +534,10 @@ class RandomHistory {
     for (Replica &other : replicas_)
       if (&other != &replica && other.server_id == replica.server_id)
         disconnect(other);
+    // CHANGE MASTER between GTIDs and the place that it has come to.
+    if (rules_.by_file && &replica != &upstream() && !replica.file.empty() &&
+        one_in(6))
+      replica.uses_gtid = !replica.uses_gtid;
     replica.skips.clear();
     const Log *log = &logs_.front();
     replica.next = 0;
@@ -708,7 +712,7 @@ class RandomHistory {
       ++replica.log;
       replica.next = 0;
       replica.sent = find(replica.log)->place(0);
-      if (!replica.uses_gtid) replica.file = replica.sent;
+      replica.file = replica.sent;
       return true;
     }
     const Event event = log->events[replica.next];
@@ -731,7 +735,7 @@ class RandomHistory {
         replica.skips.erase(skip);
     }
     ++replica.next;
-    if (!replica.uses_gtid) replica.file = log->place(replica.next);
+    replica.file = log->place(replica.next);
     // The GTID event has the flag too, so such a replica's position stays.
     if (left_out || (event.marked && replica.leaves_out_marked)) return true;
     replica.sent = log->place(replica.next);
@@ -791,6 +795,7 @@ class RandomHistory {
     history_.replica_ids.clear();
     history_.replicas.clear();
     history_.behind.clear();
+    history_.by_file.clear();
     pending_.reset();
     settled_ = state_.domains.empty() ? end() : BinlogPosition();
     before_ = {};
@@ -848,6 +853,7 @@ class RandomHistory {
         history_.replica_ids.clear();
         history_.replicas.clear();
         history_.behind.clear();
+        history_.by_file.clear();
       }
     }
     if (!is_in_question(history_)) {

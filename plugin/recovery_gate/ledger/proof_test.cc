@@ -541,8 +541,37 @@ TEST_F(ProofTest, IsNotGivenByAFileAndAPositionAtWhichNothingEnds) {
 TEST_F(ProofTest, IsNotGivenByAFileAndAPositionOfWhoWasServedFromBehind) {
   reader.owed.domains.at(0).broken = "it is";
   connect(2, "").uses_gtid = false;
+  history.by_file = {2};
   history.behind = {2};
   EXPECT_FALSE(ask_after(header).proven);
+}
+
+/* It may have come with GTIDs before, when nobody saw it. */
+TEST_F(ProofTest, IsNotGivenByAFileAndAPositionOfWhoIsNotKnownByThem) {
+  reader.owed.domains.at(0).broken = "it is";
+  connect(2, "").uses_gtid = false;
+  history.by_file = {3};
+  EXPECT_FALSE(ask_after(header).proven);
+  EXPECT_THAT(proof.take_arrivals(seen.resets).by_file, IsEmpty());
+}
+
+TEST_F(ProofTest, IsGivenByAFileAndAPositionOfWhoIsKnownByThem) {
+  reader.owed.domains.at(0).broken = "it is";
+  connect(2, "").uses_gtid = false;
+  history.by_file = {2};
+  EXPECT_TRUE(ask_after(header).proven);
+}
+
+TEST_F(ProofTest, KnowsByFileWhoHasEverythingUntilItComesWithGtids) {
+  connect(2, "").uses_gtid = false;
+  EXPECT_TRUE(ask_after(header).proven);
+  add_arrivals(proof.take_arrivals(seen.resets), &history);
+  EXPECT_EQ(history.by_file, ServerIds{2});
+  seen.connections.clear();
+  connect(2, "0-1-5");
+  ask();
+  add_arrivals(proof.take_arrivals(seen.resets), &history);
+  EXPECT_THAT(history.by_file, IsEmpty());
 }
 
 /* What was read before its log was deleted. */

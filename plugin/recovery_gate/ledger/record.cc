@@ -27,6 +27,7 @@ bool operator==(const Record &a, const Record &b) {
   return a.obligation == b.obligation && a.running_since == b.running_since &&
          a.running_identity == b.running_identity &&
          a.acknowledged == b.acknowledged && a.settled == b.settled &&
+         a.newcomers == b.newcomers &&
          a.other_server_ids == b.other_server_ids && a.received == b.received &&
          a.served == b.served && a.history == b.history;
 }

@@ -10,11 +10,11 @@ namespace {
 
 using Logs = std::vector<LogStart>;
 
-bool was_purged(const Settled &settled, const Logs &logs) {
+/* Its log is not there any more, and the first that is comes later. */
+bool is_before(const Settled &settled, const Logs &logs) {
   const BinlogPosition first{without_folder(logs.front().path), 0};
   return first.file != settled.position.file &&
-         has_reached(first, settled.position) && logs.front().gtids_before &&
-         continues(*logs.front().gtids_before, settled.gtids);
+         has_reached(first, settled.position) && logs.front().gtids_before;
 }
 
 /* Goes from one known state of the binary log to the next, with the ids under
@@ -113,6 +113,7 @@ Unsettled find_unsettled(const std::optional<Settled> &settled,
   if (logs.empty()) return {};
   auto log = logs.begin();
   std::optional<Walk> walk;
+  bool since_settled = false;
   if (settled) {
     const auto found =
         std::find_if(logs.begin(), logs.end(), [&](const LogStart &candidate) {
@@ -125,12 +126,15 @@ Unsettled find_unsettled(const std::optional<Settled> &settled,
       walk.emplace(settled->gtids, other_ids);
       walk->enter(rest);
       log = found + 1;
-    } else if (was_purged(*settled, logs)) {
+      since_settled = true;
+    } else if (is_before(*settled, logs)) {
       walk.emplace(settled->gtids, other_ids);
       walk->pass_purged_logs(settled->server_id, logs.front().server_id);
+      // Else they are of another series, or a domain was deleted (FLUSH BINARY
+      // LOGS DELETE_DOMAIN_ID).
+      since_settled = continues(*logs.front().gtids_before, settled->gtids);
     }
   }
-  const bool since_settled = walk.has_value();
   if (!walk)
     walk.emplace(logs.front().gtids_before.value_or(GtidState()), other_ids);
   for (; log != logs.end(); ++log) walk->enter(*log);

@@ -20,10 +20,11 @@ namespace recovery_gate {
 namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
-constexpr char first_line[] = "recovery-gate-state 4\n";
+constexpr char first_line[] = "recovery-gate-state 5\n";
 constexpr std::size_t at_version = sizeof "recovery-gate-state " - 1;
 /* The oldest that is read had no history in it. */
-constexpr char first_with_unseen = '4', first_with_history = '3', oldest = '2';
+constexpr char first_with_files = '5', first_with_unseen = '4',
+               first_with_history = '3', oldest = '2';
 
 constexpr Debt debts[] = {Debt::NONE, Debt::CRASH, Debt::SHUTDOWN,
                           Debt::CARRIED_OVER};
@@ -221,7 +222,9 @@ std::string encode(const Record &record) {
       ids_text(record.history.replica_ids) + "\nreplica-gtid " +
       to_string(record.history.replicas) + "\nbehind-ids " +
       ids_text(record.history.behind) + "\npassed-gtid " +
-      to_string(record.history.passed_over) + "\n";
+      to_string(record.history.passed_over) + "\nfile-ids " +
+      ids_text(record.history.by_file) + "\nnewcomer-gtid " +
+      to_string(record.newcomers) + "\n";
   return content + checksum_line(content);
 }
 
@@ -283,6 +286,10 @@ Failure decode(const std::string &content, Record *record) {
     read.history.replicas = lines.gtids("replica-gtid");
     read.history.behind = parse_ids(lines.value("behind-ids"), &lines);
     read.history.passed_over = lines.gtids("passed-gtid");
+    if (version >= first_with_files) {
+      read.history.by_file = parse_ids(lines.value("file-ids"), &lines);
+      read.newcomers = lines.gtids("newcomer-gtid");
+    }
   }
   lines.value("crc32");
   if (!lines.is_right() || !lines.is_at_end()) return "it is damaged";

@@ -154,6 +154,8 @@ TEST(StateFileBytes, AreReadAsTheyWereWritten) {
         record.history.replicas = {{{0, 2}, 41}, {{7, 2}, 1}};
         record.history.behind = {2, 9};
         record.history.passed_over = {{{0, 9}, 8}};
+        record.history.by_file = {2, 4};
+        record.newcomers = {{{7, 1}, 4}};
       },
   };
   for (const auto &change : changes)
@@ -179,8 +181,10 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
   example.history.replicas = {{{0, 3}, 11}};
   example.history.behind = {3};
   example.history.passed_over = {{{0, 9}, 8}};
+  example.history.by_file = {2};
+  example.newcomers = {{{7, 1}, 4}};
   EXPECT_EQ(encode(example),
-            "recovery-gate-state 4\n"
+            "recovery-gate-state 5\n"
             "obligation carried-over\n"
             "provable yes\n"
             "file bin.000002\n"
@@ -208,11 +212,13 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
             "replica-gtid 0-3-11\n"
             "behind-ids 3\n"
             "passed-gtid 0-9-8\n"
-            "crc32 20de5a55\n");
+            "file-ids 2\n"
+            "newcomer-gtid 7-1-4\n"
+            "crc32 565eb469\n");
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
-  EXPECT_EQ(encode(Record()), with_checksum("recovery-gate-state 4\n"
+  EXPECT_EQ(encode(Record()), with_checksum("recovery-gate-state 5\n"
                                             "obligation none\n"
                                             "provable yes\n"
                                             "file \n"
@@ -239,14 +245,16 @@ TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
                                             "replica-ids \n"
                                             "replica-gtid \n"
                                             "behind-ids \n"
-                                            "passed-gtid \n"));
+                                            "passed-gtid \n"
+                                            "file-ids \n"
+                                            "newcomer-gtid \n"));
 }
 
 /* What the version before did not say is in doubt. */
 TEST(StateFileBytes, OfTheVersionBeforeAreReadAndLeaveTheHistoryInDoubt) {
   std::string old = encode(full());
   old = old.substr(0, old.find("received "));
-  old[old.find('4')] = '2';
+  old[old.find('5')] = '2';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   Record expected = full();
@@ -261,13 +269,23 @@ TEST(StateFileBytes, OfVersion3DoNotSayWhetherAllWasSeen) {
     if (had_another) expected.history.earlier = {{{0, 1}, 100057}};
     std::string old = encode(expected);
     old.erase(old.find("history-unseen"), sizeof "history-unseen no");
-    old.erase(old.find("crc32 "));
-    old[old.find('4')] = '3';
+    old.erase(old.find("file-ids "));
+    old[old.find('5')] = '3';
     Record read;
     EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
     expected.history.has_unseen = had_another;
     EXPECT_EQ(read, expected);
   }
+}
+
+/* Then no file and position is believed that may hide something. */
+TEST(StateFileBytes, OfVersion4DoNotSayWhoCameByFile) {
+  std::string old = encode(full());
+  old.erase(old.find("file-ids "));
+  old[old.find('5')] = '4';
+  Record read;
+  EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
+  EXPECT_EQ(read, full());
 }
 
 TEST(StateFileBytes, SayWhatIsOwedInTheWordsOfTheDocument) {
@@ -373,7 +391,7 @@ TEST(StateFileBytes, AreRefusedWhenALineIsNotWhatItShouldBe) {
 
 TEST(StateFileBytes, SayWhenTheyAreOfAnotherVersionOrNotOurs) {
   std::string later = encode(owing);
-  later.replace(later.find(" 4\n"), 3, " 5\n");
+  later.replace(later.find(" 5\n"), 3, " 6\n");
   EXPECT_THAT(refused(later), HasSubstr("another version"));
   EXPECT_THAT(refused(with_checksum("recovery-gate-state 1\nobligation open\n"
                                     "file bin.000002\noffset 662\n"

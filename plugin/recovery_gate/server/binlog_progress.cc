@@ -48,7 +48,8 @@ BinlogPosition binlog_end() {
   return {without_folder(path), end};
 }
 
-void read_binlog_state(BinlogPosition *end, GtidState *gtids) {
+EndOfBinlog read_end_of_binlog() {
+  EndOfBinlog place;
   LOG_INFO current;
   String text;
   bool failed;
@@ -56,9 +57,22 @@ void read_binlog_state(BinlogPosition *end, GtidState *gtids) {
     LogLock lock;
     mysql_bin_log.raw_get_current_log(&current);
     failed = mysql_bin_log.append_state(&text);
+    place.resets = mysql_bin_log.get_reset_master_count();
   }
-  *gtids = parsed(text, failed);
-  *end = {without_folder(current.log_file_name), current.pos};
+  place.gtids = parsed(text, failed);
+  place.end = {without_folder(current.log_file_name), current.pos};
+  return place;
+}
+
+GtidPosition applied_in(const GtidState &gtids) {
+  GtidPosition applied;
+  for (const auto &[source, number] : gtids) {
+    rpl_gtid gtid;
+    if (applied.count(source.domain) == 0 &&
+        rpl_global_gtid_slave_state->domain_to_gtid(source.domain, &gtid))
+      applied[source.domain] = {gtid.domain_id, gtid.server_id, gtid.seq_no};
+  }
+  return applied;
 }
 
 ServerBinlog::~ServerBinlog() {
@@ -87,6 +101,16 @@ bool ServerBinlog::is_proven(const Demand &demand, const History &history) {
 
 Owed ServerBinlog::read_owed(const Demand &demand) {
   return replicas_.read_owed(demand, longest_owed_stretch);
+}
+
+std::optional<GtidState> ServerBinlog::passed_over() {
+  if (!rpl_global_gtid_slave_state->loaded) return std::nullopt;
+  const GtidState gtids = read_end_of_binlog().gtids;
+  GtidState passed_over;
+  for (const auto &[domain, gtid] : applied_in(gtids))
+    if (!covers(gtids, {domain, gtid.server_id}, gtid.sequence))
+      passed_over[{domain, gtid.server_id}] = gtid.sequence;
+  return passed_over;
 }
 
 History ServerBinlog::arrivals(std::uint64_t resets) {
@@ -150,9 +174,9 @@ BinlogSample ServerBinlog::sample() {
     mysql_bin_log.raw_get_current_log(&current);
     recognise(current.log_file_name);
     failed = mysql_bin_log.append_state(&gtids);
+    sample.resets = mysql_bin_log.get_reset_master_count();
   }
   sample.gtids = parsed(gtids, failed);
-  sample.resets = mysql_bin_log.get_reset_master_count();
   sample.end = {without_folder(current.log_file_name), current.pos};
   sample.log_number = log_number_;
   sample.identity = binlog_identity(file_, current.pos).value_or(0);

@@ -18,7 +18,9 @@ namespace recovery_gate {
 BinlogPosition binlog_end();
 /* The end of the binary log and the last GTIDs in it. May wait for a commit
    that is being written. Throws std::runtime_error when they cannot be read. */
-void read_binlog_state(BinlogPosition *end, GtidState *gtids);
+EndOfBinlog read_end_of_binlog();
+/* gtid_slave_pos, in the domains of these. */
+GtidPosition applied_in(const GtidState &gtids);
 
 /* Not for two threads at once. */
 class ServerBinlog final : public BinlogProgress {
@@ -32,6 +34,7 @@ class ServerBinlog final : public BinlogProgress {
   BinlogPosition acknowledged() override;
   bool is_proven(const Demand &demand, const History &history) override;
   Owed read_owed(const Demand &demand) override;
+  std::optional<GtidState> passed_over() override;
   History arrivals(std::uint64_t resets) override;
   bool serves() override;
   std::uint32_t server_id() override;

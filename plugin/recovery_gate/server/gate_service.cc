@@ -233,7 +233,7 @@ bool GateService::open_manually(const std::string &who) {
   log.warning(who +
               " has given up what is in doubt according to "
               "recovery_gate.state; the gate was open already");
-  ledger_.give_up();
+  ledger_.give_up(read_end_of_binlog());
   return true;
 }
 

@@ -98,19 +98,6 @@ my_bool note_if_served(THD *thd, Served *served) {
   return 0;
 }
 
-/* gtid_slave_pos, in the domains that matter. */
-GtidPosition applied_in(const ReplicaObservation &seen) {
-  std::set<std::uint32_t> domains;
-  for (const auto &[source, number] : seen.gtids) domains.insert(source.domain);
-  GtidPosition applied;
-  for (const std::uint32_t domain : domains) {
-    rpl_gtid gtid;
-    if (rpl_global_gtid_slave_state->domain_to_gtid(domain, &gtid))
-      applied[domain] = {gtid.domain_id, gtid.server_id, gtid.seq_no};
-  }
-  return applied;
-}
-
 class BinlogReaderOfServer final : public OwedReader {
  public:
   BinlogReaderOfServer(const std::optional<ReadOwed> &known,
@@ -212,8 +199,10 @@ BinlogPosition Replicas::observe() {
   const bool is_of_one_log = sessions_.show(&seen, [&] {
     if (!seen.ended.empty() ||
         !proof_.knows_all(seen.resets, seen.connections)) {
-      read_binlog_state(&seen.end, &seen.gtids);
-      seen.applied = applied_in(seen);
+      EndOfBinlog place = read_end_of_binlog();
+      seen.end = place.end;
+      seen.gtids = std::move(place.gtids);
+      seen.applied = applied_in(seen.gtids);
     }
     return mysql_bin_log.get_reset_master_count() == seen.resets;
   });

@@ -127,12 +127,7 @@ std::string read_answer(const Link &link, ServerGtids *server) {
   return {};
 }
 
-GtidState logged_here() {
-  BinlogPosition end;
-  GtidState gtids;
-  read_binlog_state(&end, &gtids);
-  return gtids;
-}
+GtidState logged_here() { return read_end_of_binlog().gtids; }
 
 /* Then the same numbers may be in use again. */
 bool was_written_after_reset() {

@@ -198,10 +198,17 @@ class FakeBinlog final : public BinlogProgress {
   /* Whether what replicas acknowledge proves that they have all. */
   void set_proves(bool proves) { proves_ = proves; }
   void set_serves(bool serves) { serves_ = serves; }
+  void set_passed_over(std::optional<GtidState> gtids) {
+    passed_over_ = std::move(gtids);
+  }
   void arrive(std::uint32_t replica, std::uint64_t number) {
     arrived_after_ = resets_;
     arrivals_.replica_ids.insert(replica);
     arrivals_.replicas[{0, replica}] = number;
+  }
+  void arrive_behind(std::uint32_t replica) {
+    arrived_after_ = resets_;
+    arrivals_.behind.insert(replica);
   }
   /* What reading the log finds. */
   void set_owed(Owed owed) { owed_ = std::move(owed); }
@@ -268,6 +275,7 @@ class FakeBinlog final : public BinlogProgress {
   bool serves() override { return serves_; }
   std::uint32_t server_id() override { return server_id_; }
   bool receives() override { return receives_; }
+  std::optional<GtidState> passed_over() override { return passed_over_; }
   BinlogSample sample() override {
     ++samples_;
     if (const auto what = std::exchange(when_sampled_, nullptr)) what();
@@ -323,6 +331,7 @@ class FakeBinlog final : public BinlogProgress {
   Demand demand_;
   History history_;
   std::uint64_t resets_ = 0, arrived_after_ = 0;
+  std::optional<GtidState> passed_over_;
   int samples_ = 0;
   std::function<void()> when_sampled_;
 };
