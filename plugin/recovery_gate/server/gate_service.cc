@@ -167,6 +167,7 @@ void GateService::look() {
   const bool open = gate.is_open();
   ledger_.look(binlog_, open);
   if (!open && !gate.snapshot().is_provable) ledger_.lost_proof();
+  ack_receiver_.tend();
   try {
     link_watch_.tend();
   } catch (const boost::thread_resource_error &) {

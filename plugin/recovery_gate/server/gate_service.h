@@ -26,6 +26,7 @@
 #include "recovery_gate/gate/report.h"
 #include "recovery_gate/ledger/start.h"
 #include "replicas.h"
+#include "ack_receiver.h"
 #include "link_repair.h"
 #include "recovery_gate/gate/upstream.h"
 #include "recovery_gate/gate/waiter.h"
@@ -119,6 +120,7 @@ class GateService final : public Host, private Kept {
   ServerUpstreams upstreams_{log};
   UpstreamWatch upstream_watch_{upstreams_, log, [this] { waiter_.wake(); }};
 
+  AckReceiver ack_receiver_{log};
   ServerLinks links_;
   LinkWatch link_watch_{links_, clock, log};
 

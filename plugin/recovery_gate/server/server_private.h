@@ -12,6 +12,7 @@
 #define RECOVERY_GATE_SERVER_PRIVATE_H
 
 #include <semisync_master.h>
+#include <semisync_master_ack_receiver.h>
 #include <sql_class.h>
 
 namespace recovery_gate {
@@ -45,6 +46,10 @@ RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, my_off_t, m_wait_file_pos)
 RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, bool, m_commit_file_name_inited)
 RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, FileName, m_commit_file_name)
 RECOVERY_GATE_EXPOSE(Repl_semi_sync_master, my_off_t, m_commit_file_pos)
+RECOVERY_GATE_EXPOSE(Ack_receiver, mysql_mutex_t, m_mutex)
+RECOVERY_GATE_EXPOSE(Ack_receiver, mysql_cond_t, m_cond_reply)
+RECOVERY_GATE_EXPOSE(Ack_receiver, bool, m_slaves_changed)
+RECOVERY_GATE_EXPOSE(Ack_receiver, Slave_ilist, m_slaves)
 RECOVERY_GATE_EXPOSE(Active_tranx, Tranx_node *, m_trx_front)
 RECOVERY_GATE_EXPOSE(Active_tranx, Tranx_node *, m_trx_rear)
 RECOVERY_GATE_EXPOSE(THD, LEX, main_lex)

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define MYSQL_SERVER 1
+#include <my_global.h>
+#include <semisync_master_ack_receiver.h>
+
+#include "ack_receiver.h"
+#include "server_private.h"
+#include "tried_lock.h"
+
+namespace recovery_gate {
+namespace {
+
+using namespace server_private;
+
+// It is reminded, and given as long again.
+constexpr int looks_until_reminded = 2, looks_until_told = 4;
+
+}  // namespace
+
+void AckReceiver::tend() {
+  if (!ack_receiver.running()) {
+    looks_ = 0;
+    return;
+  }
+  TriedLock lock(&m_mutex(ack_receiver));
+  // Whoever holds it notices.
+  if (!lock || !m_slaves_changed(ack_receiver) ||
+      !m_slaves(ack_receiver).is_empty()) {
+    looks_ = 0;
+    return;
+  }
+  if (looks_ > looks_until_told) return;
+  ++looks_;
+  if (looks_ == looks_until_reminded) signal_listener();
+  if (looks_ != looks_until_told) return;
+  // It does not poll, and waits for a replica to come.
+  mysql_cond_broadcast(&m_cond_reply(ack_receiver));
+  journal_.warning(
+      "the session of a semi-sync replica that has left was waiting for the server's "
+      "ack receiver, which had not noticed that the replica had come, and would have "
+      "waited for ever; it was told to end, or no replica with that server_id could "
+      "have connected");
+}
+
+}  // namespace recovery_gate

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A replica that connects and leaves before the thread that receives
+acknowledgements has noticed, so that nobody tells its session that it may end.
+
+    tools/rigs/start plugin.ack_receiver_test
+
+That thread of the server is stopped meanwhile, as a busy machine may stop it for a
+moment. The control is a server without the plugin, in which no replica with that
+server id gets in again.
+
+Environment: RECOVERY_GATE_PLUGIN, the built plugin; that of build/ when it is not
+set. Exits 0 only if everything was as expected.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator
+
+from rigs.servers import (
+    SEMISYNC_REPLICA,
+    Replication,
+    Server,
+    Servers,
+    expect,
+    wait_for,
+)
+from rigs.story import run_stories
+from rigs.tool_under_test import GATE, QUICK
+
+_SEIZE, _INTERRUPT, _DETACH = 0x4206, 0x4207, 17
+_FUTEX = ("202", "98")  # on x86-64, on ARM
+_ENDS = "Waiting to finalize termination"
+_TOLD = "ack receiver"
+_LONG = 3.0  # seconds; the plugin needs a tenth of that
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _ptrace(request: int, thread: int) -> None:
+    if _libc.ptrace(request, thread, None, None) != 0:
+        raise OSError(ctypes.get_errno(), "ptrace")
+
+
+@contextmanager
+def stopped(thread: int) -> Iterator[None]:
+    """One thread of a server, and not the others."""
+    _ptrace(_SEIZE, thread)
+    _ptrace(_INTERRUPT, thread)
+    os.waitpid(thread, 0x40000000)  # __WALL
+    try:
+        yield
+    finally:
+        _ptrace(_DETACH, thread)
+
+
+def threads(server: Server) -> set[int]:
+    return {int(task.name) for task in Path(f"/proc/{server.pid}/task").iterdir()}
+
+
+def system_call(server: Server, thread: int) -> str:
+    """The number of the one that it is in."""
+    call = Path(f"/proc/{server.pid}/task/{thread}/syscall").read_text()
+    return call.split()[0]
+
+
+def leave_unnoticed(servers: Servers, group: str, *options: str) -> Replication:
+    primary = servers.add(f"{group}/primary", *QUICK, *options)
+    replica = servers.add(f"{group}/replica", *SEMISYNC_REPLICA, *QUICK)
+    primary.start()
+    replica.start()
+    with primary.connect_as_admin() as session:
+        before = threads(primary)
+        session.query("SET GLOBAL rpl_semi_sync_master_enabled=ON")
+        (receiver,) = threads(primary) - before
+    primary.wait_for_log("Starting ack receiver thread")
+    wait_for(lambda: system_call(primary, receiver), _FUTEX.__contains__, "it to wait")
+    replication = Replication(primary, replica)
+    with stopped(receiver):
+        replication.set_up()
+        primary.wait_for_status("Rpl_semi_sync_master_clients", "1")
+        replication.stop()
+        wait_for(lambda: ending(primary), bool, "the session of the replica to end")
+    return replication
+
+
+def ending(server: Server) -> list[int]:
+    sessions = server.query("SHOW PROCESSLIST")
+    return [each["Id"] for each in sessions if each["State"] == _ENDS]
+
+
+def with_the_plugin(servers: Servers) -> None:
+    """It gets in again."""
+    replication = leave_unnoticed(servers, "plugin", *GATE)
+    replication.start()
+    replication.primary.wait_for_status("Rpl_semi_sync_master_clients", "1")
+    replication.primary.wait_for_log(_TOLD)
+
+
+def without_it(servers: Servers) -> None:
+    """Its session never ends. A new one waits for that, and so is never served, as
+    long as it may take."""
+    replication = leave_unnoticed(servers, "bare")
+    replication.start()
+    end = time.monotonic() + _LONG
+    wait_for(lambda: time.monotonic() > end, bool, "time to pass", 2 * _LONG)
+    clients = replication.primary.status("Rpl_semi_sync_master_clients")
+    expect("no replica", clients, clients == "0")
+    sessions = ending(replication.primary)
+    expect("a session that ends", sessions, sessions)
+
+
+if __name__ == "__main__":
+    sys.exit(
+        run_stories("ack-receiver", (with_the_plugin, without_it), sys.argv[1:])
+    )
