@@ -93,6 +93,8 @@ class BinlogProgress {
   /* Is somebody being sent the binary log, semi-sync or not, or was since the
      last call? */
   virtual bool serves() = 0;
+  /* The same of somebody who had logged in before the log was begun anew. */
+  virtual bool served_earlier() = 0;
   /* The id under which the server writes now. */
   virtual std::uint32_t server_id() = 0;
   virtual bool receives() = 0;  // as in BinlogSample

@@ -222,6 +222,8 @@ void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
   const bool promoted = receives_ && !receives;
   note_received(receives);
   receives_ = receives;
+  // Before a history ends with this look.
+  record_.served |= progress.served_earlier();
   if (gate_is_open)
     follow(progress, end, acknowledged);
   else if (last_ && end.resets != last_->resets)
@@ -288,6 +290,7 @@ void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
   note_server_id(progress.server_id());
   note_acknowledged(acknowledged);
   note_received(progress.receives());
+  record_.served |= progress.served_earlier();
   if (gate_is_open) {
     const bool same_series = take(end);
     const bool all_acknowledged =

@@ -568,6 +568,35 @@ TEST_F(LedgerTest, KnowsThatNobodyHasTheNumbersOfALogThatNobodyWasSent) {
   EXPECT_FALSE(is_in_question(on_disk().history));
 }
 
+TEST_F(LedgerTest, KnowsThatSomebodyHasTheNumbersOfALogThatWasSentAMomentAgo) {
+  binlog.write_own();
+  settle_down();
+  binlog.serve_once();
+  reset_binlog();  // both since the last look
+  settle_down();
+  EXPECT_TRUE(is_in_question(on_disk().history));
+}
+
+TEST_F(LedgerTest, KnowsThatSomebodyHasTheNumbersOfALogThatEndedWithTheServer) {
+  binlog.write_own();
+  settle_down();
+  binlog.serve_once();
+  reset_binlog();
+  shut_down();
+  EXPECT_TRUE(is_in_question(on_disk().history));
+}
+
+TEST_F(LedgerTest,
+       KnowsThatNobodyHasTheNumbersOfALogThatEndedBeforeAnybodyCame) {
+  binlog.write_own();
+  settle_down();
+  reset_binlog();
+  binlog.serve_once();
+  settle_down();
+  EXPECT_FALSE(is_in_question(on_disk().history));
+  EXPECT_TRUE(on_disk().served);
+}
+
 TEST_F(LedgerTest, BeginsAHistoryWhenTheLogsAreOthers) {
   binlog.set_serves(true);
   write_and_settle();
@@ -631,6 +660,19 @@ TEST_F(LedgerTest, StillOwesADomainThatWasDeletedFromTheLog) {
   EXPECT_EQ(on_disk().obligation.debt, Debt::CARRIED_OVER);
   EXPECT_EQ(on_disk().obligation.recovered_gtid, "7-1-1");
   EXPECT_THAT(journal.warnings(), Contains(tells("7-1-1", "DELETE_DOMAIN_ID")));
+}
+
+TEST_F(LedgerTest, StillOwesADomainWhenTheLogBeforeIsPurgedAtOnce) {
+  write_and_settle();
+  binlog.write(1, 7);
+  binlog.rotate();
+  binlog.purge_all_but(1);
+  settle_down();
+  binlog.delete_domain(7);
+  binlog.purge_all_but(1);
+  settle_down();
+  EXPECT_EQ(on_disk().obligation.debt, Debt::CARRIED_OVER);
+  EXPECT_EQ(on_disk().obligation.recovered_gtid, "7-1-1");
 }
 
 TEST_F(LedgerTest, WritesNothingForWhatAReplicaReceives) {

@@ -119,6 +119,8 @@ History ServerBinlog::arrivals(std::uint64_t resets) {
 
 bool ServerBinlog::serves() { return replicas_.serves(); }
 
+bool ServerBinlog::served_earlier() { return replicas_.served_earlier(); }
+
 std::uint32_t ServerBinlog::server_id() {
   // Without its lock: SET GLOBAL holds that while it waits for the ledger.
   return static_cast<std::uint32_t>(

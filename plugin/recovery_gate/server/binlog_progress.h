@@ -37,6 +37,7 @@ class ServerBinlog final : public BinlogProgress {
   std::optional<GtidState> passed_over() override;
   History arrivals(std::uint64_t resets) override;
   bool serves() override;
+  bool served_earlier() override;
   std::uint32_t server_id() override;
   bool receives() override;
   BinlogSample sample() override;

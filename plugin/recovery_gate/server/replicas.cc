@@ -207,6 +207,11 @@ BinlogPosition Replicas::observe() {
     return mysql_bin_log.get_reset_master_count() == seen.resets;
   });
   if (!is_of_one_log) return {};
+  for (const ReplicaConnection &replica : seen.connections)
+    if (!replica.of_this_log) served_earlier_ = true;
+  for (const EndedReplica &replica : seen.ended)
+    if (!replica.connection.of_this_log || replica.resets != seen.resets)
+      served_earlier_ = true;
   proof_.observe(seen);
   resets_ = seen.resets;
   return seen.reply;

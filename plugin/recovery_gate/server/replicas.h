@@ -71,6 +71,8 @@ class Replicas {
   }
   /* Somebody is being sent the binary log, or was since the last call. */
   bool serves() { return serves_.exchange(false); }
+  /* The same of somebody who had logged in before the log was begun anew. */
+  bool served_earlier() { return served_earlier_.exchange(false); }
 
   /* Puts into the error log, once for each replica and reason, which of the
      connected ones can prove nothing, when that has been so for `patience`. */
@@ -83,7 +85,7 @@ class Replicas {
   boost::mutex
       observing_;      // observations come in the order in which they are made
   ServerIds own_ids_;  // while it runs; guarded by that
-  std::atomic<bool> serves_{false};
+  std::atomic<bool> serves_{false}, served_earlier_{false};
   std::atomic<std::uint64_t> resets_{0};  // as observed last
 
   ReplicaSessions sessions_;

@@ -201,6 +201,8 @@ class FakeBinlog final : public BinlogProgress {
   void set_passed_over(std::optional<GtidState> gtids) {
     passed_over_ = std::move(gtids);
   }
+  /* Somebody is sent it for a moment. */
+  void serve_once() { served_after_ = resets_; }
   void arrive(std::uint32_t replica, std::uint64_t number) {
     arrived_after_ = resets_;
     arrivals_.replica_ids.insert(replica);
@@ -272,7 +274,12 @@ class FakeBinlog final : public BinlogProgress {
     if (resets != arrived_after_) return {};
     return std::exchange(arrivals_, {});
   }
-  bool serves() override { return serves_; }
+  bool serves() override { return serves_ || served_after_; }
+  bool served_earlier() override {
+    if (!served_after_ || *served_after_ == resets_) return false;
+    served_after_.reset();
+    return true;
+  }
   std::uint32_t server_id() override { return server_id_; }
   bool receives() override { return receives_; }
   std::optional<GtidState> passed_over() override { return passed_over_; }
@@ -332,6 +339,7 @@ class FakeBinlog final : public BinlogProgress {
   History history_;
   std::uint64_t resets_ = 0, arrived_after_ = 0;
   std::optional<GtidState> passed_over_;
+  std::optional<std::uint64_t> served_after_;
   int samples_ = 0;
   std::function<void()> when_sampled_;
 };
