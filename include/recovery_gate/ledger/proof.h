@@ -144,6 +144,9 @@ struct ReplicaStanding {
   bool should_reconnect = false;
   /* recovery_gate_replica_ids leaves it out: what it has opens nothing. */
   bool counts = true;
+  /* NOT_YET, and it may have acknowledged; so may a session that is not known
+     to be a replica's. */
+  bool is_held_up = false;
 };
 
 bool operator==(const ReplicaStanding &a, const ReplicaStanding &b);

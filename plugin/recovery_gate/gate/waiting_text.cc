@@ -20,7 +20,8 @@ const ReplicaStanding *obstacle(GateState state,
   const ReplicaStanding *first = nullptr;
   for (const ReplicaStanding &replica : replicas) {
     if (!tally.is_any && is_counted(replica)) continue;
-    if (replica.standing != Standing::NEVER) return nullptr;
+    if (replica.standing != Standing::NEVER && !replica.is_held_up)
+      return nullptr;
     if (first == nullptr) first = &replica;
   }
   return first;

@@ -96,7 +96,8 @@ bool operator==(const ReplicaStanding &a, const ReplicaStanding &b) {
   return a.connection == b.connection && a.server_id == b.server_id &&
          a.host == b.host && a.sent == b.sent && a.standing == b.standing &&
          a.why == b.why && a.advice == b.advice &&
-         a.should_reconnect == b.should_reconnect && a.counts == b.counts;
+         a.should_reconnect == b.should_reconnect && a.counts == b.counts &&
+         a.is_held_up == b.is_held_up;
 }
 
 bool Proof::knows(std::uint64_t connection) const {

@@ -22,6 +22,8 @@ namespace {
 
 using Lock = boost::lock_guard<boost::mutex>;
 
+constexpr milliseconds moment{2 * 1000};
+
 const user_var_entry *user_variable(THD *thd, const std::string &name) {
   return reinterpret_cast<const user_var_entry *>(my_hash_search(
       &thd->user_vars, reinterpret_cast<const uchar *>(name.data()),
@@ -69,10 +71,18 @@ struct Served {
   std::vector<ReplicaConnection> replicas;
   /* One that is no more, or not yet, being served. */
   bool one_between = false;
-  /* The same; of these the server does not say whether they ask for semi-sync.
-   */
-  bool one_may_be = false;
+  /* One of the same, of which the server does not say whether it asks for
+     semi-sync; empty: there is none. */
+  std::string one_may_be;
 };
+
+std::string name_of(const THD *thd) {
+  const Security_context &account = thd->main_security_ctx;
+  return "session " + std::to_string(thd->thread_id) + " (" +
+         (account.user ? account.user : "") + "@" +
+         (account.host_or_ip ? account.host_or_ip : "") + ", server_id " +
+         std::to_string(thd->variables.server_id) + ")";
+}
 
 /* Another server's id is in a session from where that registers as a replica to
    its end; `own` are those that this server has had. */
@@ -92,7 +102,7 @@ my_bool note_if_served(THD *thd, Served *served) {
     else if (asks_for_semisync(thd))
       served->one_between = true;
   } else if (may_have_been_served(thd, served->own)) {
-    served->one_may_be = true;
+    served->one_may_be = name_of(thd);
   }
   mysql_mutex_unlock(&thd->LOCK_thd_data);
   return 0;
@@ -194,7 +204,8 @@ BinlogPosition Replicas::observe() {
   server_threads.iterate(note_if_served, &served);
   seen.connections = std::move(served.replicas);
   seen.is_incomplete = served.one_between;
-  seen.may_be_more = served.one_may_be;
+  seen.may_be_more = !served.one_may_be.empty();
+  suspect_ = std::move(served.one_may_be);
   if (!seen.connections.empty()) serves_ = true;
   const bool is_of_one_log = sessions_.show(&seen, [&] {
     if (!seen.ended.empty() ||
@@ -221,7 +232,23 @@ Answer Replicas::ask(const Demand &demand, const History &history,
                      std::function<bool()> cancelled, std::uint64_t most) {
   BinlogReaderOfServer reader(known_, demand.writers, std::move(cancelled),
                               most);
-  return proof_.ask(demand, history, reader);
+  Answer answer = proof_.ask(demand, history, reader);
+  if (answer.is_undecided) name_suspect(&answer);
+  return answer;
+}
+
+void Replicas::name_suspect(Answer *answer) {
+  Lock lock(observing_);
+  if (suspect_.empty()) return;
+  for (ReplicaStanding &replica : answer->replicas) {
+    if (replica.standing != Standing::NOT_YET) continue;
+    replica.is_held_up = true;
+    replica.why =
+        suspect_ +
+        " may have sent it: it may replicate, and has a server_id that "
+        "this server never had";
+    replica.advice = "Have that session end, with KILL if need be";
+  }
 }
 
 void Replicas::forget(const BinlogPosition &reply) {
@@ -243,12 +270,18 @@ void Replicas::tell(const Answer &answer, milliseconds patience) {
   Lock lock(told_mutex_);
   std::map<Complaint, Instant> seen;
   for (const ReplicaStanding &replica : answer.replicas) {
-    if (replica.standing != Standing::NEVER || !replica.counts) continue;
+    const bool proves_nothing =
+        replica.standing == Standing::NEVER || replica.is_held_up;
+    if (!proves_nothing || !replica.counts) continue;
+    // A session that is about to be served may be in doubt for a moment.
+    const milliseconds enough = replica.standing == Standing::NEVER
+                                    ? patience
+                                    : std::max(patience, moment);
     const Complaint complaint{replica.server_id, replica.why};
     const auto before = seen_.find(complaint);
     const Instant since = before == seen_.end() ? clock_.now() : before->second;
     seen.emplace(complaint, since);
-    if (clock_.now() - since < patience || !told_.insert(complaint).second)
+    if (clock_.now() - since < enough || !told_.insert(complaint).second)
       continue;
     journal_.warning("what semi-sync replica " +
                      std::to_string(replica.server_id) + " (" + replica.host +

@@ -79,12 +79,15 @@ class Replicas {
   void tell(const Answer &answer, milliseconds patience);
 
  private:
+  void name_suspect(Answer *answer);
+
   const Clock &clock_;
   Journal &journal_;
   Proof proof_;
   boost::mutex
       observing_;      // observations come in the order in which they are made
   ServerIds own_ids_;  // while it runs; guarded by that
+  std::string suspect_;  // who may reply and is not known; guarded by that
   std::atomic<bool> serves_{false}, served_earlier_{false};
   std::atomic<std::uint64_t> resets_{0};  // as observed last
 
