@@ -5,9 +5,9 @@
     tools/lint/reference.py [FOLDER]
 
 Compared are the names of system variables and the words that they take, the names
-of status variables and the words that they show, the columns of RECOVERY_GATE_XIDS
-with the words of RESOLUTION, and the tool's exit codes with theirs. Exits 0 when
-both agree, else prints each difference and exits 1.
+of status variables, the words that they show and the numbers of these, the columns
+of RECOVERY_GATE_XIDS with the words of RESOLUTION, and the tool's exit codes with
+theirs. Exits 0 when both agree, else prints each difference and exits 1.
 
 An enum's values are exit codes when the comment before it, or its name, says so.
 """
@@ -116,6 +116,15 @@ class Code:
             column = order.index(variable.removeprefix("Recovery_gate_"))
             found = {row[column] for row in self._states()} - {""}
         return some(f"a value of {variable}", found)
+
+    def codes(self, variable: str) -> Names:
+        """Each as "REPLICA 2"."""
+        form = {
+            "Recovery_gate_reason": r'case CloseReason::\w+:\s*return {"(\w+)",\s*(\d+)',
+            "Recovery_gate_waiting_for": r'\bCLOSED_ROW\(\s*"(\w+)",\s*(\d+)',
+        }[variable]
+        found = {" ".join(pair) for pair in re.findall(form, self.plugin)}
+        return some(f"a code of {variable}", found)
 
     def columns(self) -> Names:
         found = set(re.findall(r'\bColumn\("(\w+)"', self.plugin))
@@ -242,6 +251,13 @@ def main() -> int:
             f"the value of {name}", code.words_of_status(name), page.names(name)
         )
 
+    def codes(name: str) -> Callable[[], None]:
+        return lambda: result.compare(
+            f"the code of {name}",
+            code.codes(name),
+            {" ".join(map("".join, map(page.quoted, row[:2]))) for row in page.rows(name)},
+        )
+
     def xids() -> None:
         section = "INFORMATION_SCHEMA.RECOVERY_GATE_XIDS"
         result.compare("the column", code.columns(), page.names(section))
@@ -269,6 +285,7 @@ def main() -> int:
                 "Recovery_gate_opened_by",
             ),
         ),
+        *map(codes, ("Recovery_gate_reason", "Recovery_gate_waiting_for")),
         xids,
         exit_codes,
     ):

@@ -78,10 +78,14 @@ const char *state_name(GateState state);
 /* "SEMISYNC_MASTER", "REPLICA", "ACK", "OVERRIDE", "PRIMARY", "DIVERGED", or ""
    when open or still starting: Recovery_gate_waiting_for. */
 const char *waiting_for_name(GateState state);
+/* The same as a number, for exporters, which pass on no text: 0 where that is
+   empty. A number never changes its meaning. */
+unsigned waiting_for_code(GateState state);
 /* "NOT_NEEDED", "ACK", "OVERRIDE", "TIMEOUT", "PRIMARY", or "" while closed:
    Recovery_gate_opened_by. */
 const char *opened_by_name(GateState state);
 const char *reason_name(CloseReason reason);
+unsigned reason_code(CloseReason reason);  // likewise; 0 is NONE
 
 /* What a client is held for, for the process list, where it has 64 characters:
    "Held at the recovery gate: waiting for ACK". Empty when open. */

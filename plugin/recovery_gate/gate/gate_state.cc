@@ -10,6 +10,7 @@ using S = GateState;
 struct Row {
   const char *state_name;
   const char *waiting_for;
+  unsigned waiting_for_code;
   const char *opened_by;
   const char *full;
   const char *held;
@@ -17,20 +18,24 @@ struct Row {
   const char *advice;
 };
 
-#define CLOSED_ROW(NAME, MEANING, ADVICE)                               \
+#define CLOSED_ROW(NAME, CODE, MEANING, ADVICE)                         \
   {                                                                     \
-    "CLOSED", NAME, "", "CLOSED (" NAME ")",                            \
+    "CLOSED", NAME, CODE, "", "CLOSED (" NAME ")",                      \
         "Held at the recovery gate: waiting for " NAME, MEANING, ADVICE \
   }
 #define OPEN_ROW(NAME, MEANING) \
-  { "OPEN", "", NAME, "OPEN (" NAME ")", "", MEANING, "Nothing." }
+  { "OPEN", "", 0, NAME, "OPEN (" NAME ")", "", MEANING, "Nothing." }
 
-/* A state that is added has to have a row here: the compiler insists. */
+/*
+  A state that is added has to have a row here: the compiler insists. Alerts and
+  dashboards know the codes: one never changes, and is never used again.
+*/
 constexpr Row row_of(S state) {
   switch (state) {
     case S::STARTING:
       return {"CLOSED",
               "",
+              0,
               "",
               "CLOSED (starting)",
               "Held at the recovery gate",
@@ -38,7 +43,7 @@ constexpr Row row_of(S state) {
               "Wait until the server has started."};
     case S::CLOSED_SEMISYNC_MASTER:
       return CLOSED_ROW(
-          "SEMISYNC_MASTER",
+          "SEMISYNC_MASTER", 1,
           "rpl_semi_sync_master_enabled is OFF, so no replica can acknowledge "
           "anything",
           "SET GLOBAL rpl_semi_sync_master_enabled=ON here, and set it in the "
@@ -46,7 +51,7 @@ constexpr Row row_of(S state) {
           "each replica.");
     case S::CLOSED_REPLICA:
       return CLOSED_ROW(
-          "REPLICA", "no semi-sync replica is connected",
+          "REPLICA", 2, "no semi-sync replica is connected",
           "Have a semi-sync replica connect: rpl_semi_sync_slave_enabled=ON and "
           "START SLAVE there, then check SHOW SLAVE STATUS. Asynchronous "
           "replicas do not count. If no replica is left, SET GLOBAL "
@@ -54,14 +59,14 @@ constexpr Row row_of(S state) {
           "guarantee.");
     case S::CLOSED_ACK:
       return CLOSED_ROW(
-          "ACK",
+          "ACK", 3,
           "a semi-sync replica is connected and has not acknowledged yet",
           "Wait: the replica is receiving the binary log. SHOW SLAVE STATUS "
           "there shows how far it has come; if it does not move, an error is "
           "shown there.");
     case S::CLOSED_UNPROVABLE:
       return CLOSED_ROW(
-          "OVERRIDE",
+          "OVERRIDE", 4,
           "no acknowledgement can prove any longer that a replica has what was "
           "recovered; only an administrator can open the gate, with SET GLOBAL "
           "recovery_gate_open_now=ON",
@@ -70,14 +75,14 @@ constexpr Row row_of(S state) {
           "GLOBAL recovery_gate_open_now=ON here, or recovery-gate open.");
     case S::CLOSED_PRIMARY:
       return CLOSED_ROW(
-          "PRIMARY",
+          "PRIMARY", 5,
           "this server replicates from another one, and it is not known whether "
           "that one has what is in doubt",
           "Check SHOW ALL SLAVES STATUS here: once the primary can be asked, the "
           "gate opens by itself if it has everything.");
     case S::CLOSED_DIVERGED:
       return CLOSED_ROW(
-          "DIVERGED",
+          "DIVERGED", 6,
           "the server that this one replicates from lacks what is in doubt",
           "This server has transactions that its primary lacks. See which: "
           "recovery-gate inspect. Bring the rows over to the primary, or rebuild "
@@ -110,26 +115,27 @@ constexpr Row row_of(S state) {
 
 struct ReasonRow {
   const char *name;
+  unsigned code;
   const char *meaning;
 };
 
 constexpr ReasonRow row_of(CloseReason reason) {
   switch (reason) {
     case CloseReason::NONE:
-      return {"NONE", "it was not closed at this start"};
+      return {"NONE", 0, "it was not closed at this start"};
     case CloseReason::CRASH:
-      return {"CRASH",
+      return {"CRASH", 1,
               "the server crashed, and what it wrote last may not be on any "
               "replica"};
     case CloseReason::UNACKED_SHUTDOWN:
-      return {"UNACKED_SHUTDOWN",
+      return {"UNACKED_SHUTDOWN", 2,
               "the server was shut down before a replica had acknowledged "
               "everything"};
     case CloseReason::CARRIED_OVER:
-      return {"CARRIED_OVER",
+      return {"CARRIED_OVER", 3,
               "an earlier start ended before everything was acknowledged"};
     case CloseReason::ALWAYS:
-      return {"ALWAYS", "recovery_gate_mode is ALWAYS"};
+      return {"ALWAYS", 4, "recovery_gate_mode is ALWAYS"};
   }
   return {};
 }
@@ -222,6 +228,7 @@ bool is_allowed(S from, S to) {
 bool is_open(S state) { return has(row_of(state).opened_by); }
 const char *state_name(S state) { return row_of(state).state_name; }
 const char *waiting_for_name(S state) { return row_of(state).waiting_for; }
+unsigned waiting_for_code(S state) { return row_of(state).waiting_for_code; }
 const char *opened_by_name(S state) { return row_of(state).opened_by; }
 const char *held_name(S state) { return row_of(state).held; }
 const char *full_name(S state) { return row_of(state).full; }
@@ -229,6 +236,7 @@ const char *meaning(S state) { return row_of(state).meaning; }
 const char *advice(S state) { return row_of(state).advice; }
 
 const char *reason_name(CloseReason reason) { return row_of(reason).name; }
+unsigned reason_code(CloseReason reason) { return row_of(reason).code; }
 const char *meaning(CloseReason reason) { return row_of(reason).meaning; }
 
 std::optional<GateState> find_closed(std::string_view waiting_for) {

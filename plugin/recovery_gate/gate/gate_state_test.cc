@@ -99,29 +99,35 @@ TEST(GateState, IsShownUnderTheNamesThatMonitoringKnows) {
   const struct {
     S state;
     bool open;
-    const char *state_name, *waiting_for, *opened_by, *full;
+    const char *state_name, *waiting_for;
+    unsigned code;
+    const char *opened_by, *full;
   } expected[] = {
-      {S::STARTING, false, "CLOSED", "", "", "CLOSED (starting)"},
-      {S::CLOSED_SEMISYNC_MASTER, false, "CLOSED", "SEMISYNC_MASTER", "",
+      {S::STARTING, false, "CLOSED", "", 0, "", "CLOSED (starting)"},
+      {S::CLOSED_SEMISYNC_MASTER, false, "CLOSED", "SEMISYNC_MASTER", 1, "",
        "CLOSED (SEMISYNC_MASTER)"},
-      {S::CLOSED_REPLICA, false, "CLOSED", "REPLICA", "", "CLOSED (REPLICA)"},
-      {S::CLOSED_ACK, false, "CLOSED", "ACK", "", "CLOSED (ACK)"},
-      {S::CLOSED_UNPROVABLE, false, "CLOSED", "OVERRIDE", "",
+      {S::CLOSED_REPLICA, false, "CLOSED", "REPLICA", 2, "",
+       "CLOSED (REPLICA)"},
+      {S::CLOSED_ACK, false, "CLOSED", "ACK", 3, "", "CLOSED (ACK)"},
+      {S::CLOSED_UNPROVABLE, false, "CLOSED", "OVERRIDE", 4, "",
        "CLOSED (OVERRIDE)"},
-      {S::CLOSED_PRIMARY, false, "CLOSED", "PRIMARY", "", "CLOSED (PRIMARY)"},
-      {S::CLOSED_DIVERGED, false, "CLOSED", "DIVERGED", "",
+      {S::CLOSED_PRIMARY, false, "CLOSED", "PRIMARY", 5, "",
+       "CLOSED (PRIMARY)"},
+      {S::CLOSED_DIVERGED, false, "CLOSED", "DIVERGED", 6, "",
        "CLOSED (DIVERGED)"},
-      {S::OPEN_NOT_NEEDED, true, "OPEN", "", "NOT_NEEDED", "OPEN (NOT_NEEDED)"},
-      {S::OPEN_ACK, true, "OPEN", "", "ACK", "OPEN (ACK)"},
-      {S::OPEN_OVERRIDE, true, "OPEN", "", "OVERRIDE", "OPEN (OVERRIDE)"},
-      {S::OPEN_TIMEOUT, true, "OPEN", "", "TIMEOUT", "OPEN (TIMEOUT)"},
-      {S::OPEN_PRIMARY, true, "OPEN", "", "PRIMARY", "OPEN (PRIMARY)"},
+      {S::OPEN_NOT_NEEDED, true, "OPEN", "", 0, "NOT_NEEDED",
+       "OPEN (NOT_NEEDED)"},
+      {S::OPEN_ACK, true, "OPEN", "", 0, "ACK", "OPEN (ACK)"},
+      {S::OPEN_OVERRIDE, true, "OPEN", "", 0, "OVERRIDE", "OPEN (OVERRIDE)"},
+      {S::OPEN_TIMEOUT, true, "OPEN", "", 0, "TIMEOUT", "OPEN (TIMEOUT)"},
+      {S::OPEN_PRIMARY, true, "OPEN", "", 0, "PRIMARY", "OPEN (PRIMARY)"},
   };
   ASSERT_EQ(std::size(expected), std::size(all_gate_states));
   for (const auto &shown : expected) {
     EXPECT_EQ(is_open(shown.state), shown.open) << shown.full;
     EXPECT_STREQ(state_name(shown.state), shown.state_name) << shown.full;
     EXPECT_STREQ(waiting_for_name(shown.state), shown.waiting_for);
+    EXPECT_EQ(waiting_for_code(shown.state), shown.code) << shown.full;
     EXPECT_STREQ(opened_by_name(shown.state), shown.opened_by) << shown.full;
     EXPECT_STREQ(full_name(shown.state), shown.full);
   }
@@ -137,6 +143,9 @@ TEST(GateState, IsShownInTheProcessListWhereThereIsLittleRoom) {
 }
 
 TEST(CloseReason, IsShownUnderTheNamesThatMonitoringKnows) {
+  unsigned code = 0;
+  for (const CloseReason reason : all_close_reasons)
+    EXPECT_EQ(reason_code(reason), code++);
   EXPECT_STREQ(reason_name(CloseReason::NONE), "NONE");
   EXPECT_STREQ(reason_name(CloseReason::CRASH), "CRASH");
   EXPECT_STREQ(reason_name(CloseReason::UNACKED_SHUTDOWN), "UNACKED_SHUTDOWN");

@@ -32,12 +32,20 @@ bool set(GateStatus *gate, const std::string &name, const std::string &value) {
       g.*target = number_of<std::uint64_t>(v);
     };
   };
+  const auto code =
+      [](std::optional<std::uint64_t> GateStatus::*target) -> Setter {
+    return [target](GateStatus &g, const std::string &v) {
+      g.*target = number_of<std::uint64_t>(v);
+    };
+  };
   using G = GateStatus;
   static const std::map<std::string, Setter> setters = {
       {"open", [](G &g, const std::string &v) { g.open = v == "ON"; }},
       {"state", text(&G::state)},
       {"reason", text(&G::reason)},
+      {"reason_code", code(&G::reason_code)},
       {"waiting_for", text(&G::waiting_for)},
+      {"waiting_for_code", code(&G::waiting_for_code)},
       {"opened_by", text(&G::opened_by)},
       {"recovered_file",
        [](G &g, const std::string &v) { g.recovered.file = v; }},
@@ -116,6 +124,8 @@ Json to_json(const GateStatus &gate) {
     json["replicas_proven"] = gate.replicas_proven;
     json["replicas_needed"] = gate.replicas_needed;
   }
+  if (gate.reason_code) json["reason_code"] = *gate.reason_code;
+  if (gate.waiting_for_code) json["waiting_for_code"] = *gate.waiting_for_code;
   for (const auto &[name, value] : gate.others) json[name] = value;
   return json;
 }

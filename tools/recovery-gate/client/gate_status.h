@@ -21,6 +21,8 @@ namespace recovery_gate::tool {
 struct GateStatus {
   bool open = false;
   std::string state, reason, waiting_for, opened_by;  // as the README has them
+  /* Nothing when the server does not show them. */
+  std::optional<std::uint64_t> reason_code, waiting_for_code;
   BinlogPosition recovered, awaited;  // empty: the server named none
   std::string recovered_gtid;
   std::uint64_t xids_found = 0, xids_committed = 0, xids_rolled_back = 0,

@@ -38,6 +38,17 @@ TEST(GateStatus, AServerWithoutAGateHasNone) {
   EXPECT_FALSE(parse_status(FakeSession::as_rows({{"Recovery_gate_x", "1"}})));
 }
 
+TEST(GateStatus, CodesAreNumbersWhereThereAreAny) {
+  auto shown = FakeSession::closed_gate();
+  EXPECT_FALSE(to_json(*parse_status(FakeSession::as_rows(shown)))
+                   .contains("waiting_for_code"));
+  shown.emplace_back("Recovery_gate_reason_code", "1");
+  shown.emplace_back("Recovery_gate_waiting_for_code", "2");
+  const Json json = to_json(*parse_status(FakeSession::as_rows(shown)));
+  EXPECT_EQ(json["reason_code"], 1);
+  EXPECT_EQ(json["waiting_for_code"], 2);
+}
+
 TEST(GateStatus, NonsenseIsNoNumber) {
   auto shown = FakeSession::closed_gate();
   FakeSession::set(&shown, "xids_found", "many");
