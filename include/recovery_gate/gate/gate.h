@@ -172,6 +172,7 @@ class Gate {
   CloseReason close_reason() const;
   std::string why_it_owes() const;
   std::string recovered_text() const;
+  void tell_missing_record();
   void enter(GateState next);
   void follow(const SemisyncView &view);
   void tell_proven(const ReplicaTally &tally);

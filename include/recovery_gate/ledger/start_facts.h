@@ -26,6 +26,8 @@ struct StartFacts {
   /* It was closed, but the server was not shut down properly with the gate in
      it. */
   bool unclean = false;
+  /* Not the first start with the plugin, as far as the data directory shows. */
+  bool had_record = true;
   /* What this server wrote itself and no replica is known to have. */
   GtidState unsettled;
   std::string first_unsettled_log;  // path; empty when it is not known

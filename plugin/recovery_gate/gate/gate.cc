@@ -78,15 +78,22 @@ void Gate::decide(Mode mode, const StartFacts &facts,
     journal_.warning(
         "recovery_gate_mode is OFF: open, although " + why_it_owes() +
         ". It stays on record, and closes a later start with another mode");
+    tell_missing_record();
     enter(S::OPEN_NOT_NEEDED);
     return;
   }
   if (mode == Mode::OFF || (mode == Mode::AUTO && !owes())) {
-    journal_.note(facts.crashed
+    const bool is_new = !facts.had_record && facts.recovered_end.empty();
+    journal_.note(is_new ? "open: there was neither a binary log nor "
+                           "recovery_gate.state before this start, as in a new "
+                           "server. A restored backup without them has "
+                           "forgotten what was in doubt when it was taken"
+                  : facts.crashed
                       ? "open: the server crashed, and nothing is in doubt: a "
                         "replica had acknowledged everything that it wrote "
                         "itself"
                       : "open: the server was shut down properly");
+    tell_missing_record();
     enter(S::OPEN_NOT_NEEDED);
     return;
   }
@@ -114,7 +121,22 @@ void Gate::decide(Mode mode, const StartFacts &facts,
            " acknowledged " + to_string(facts.awaited);
   journal_.warning(std::string("CLOSED, reason ") + reason_name(reason_) +
                    ": " + why);
+  tell_missing_record();
   enter(closed_state(view, is_provable_));
+}
+
+void Gate::tell_missing_record() {
+  if (facts_.had_record || facts_.recovered_end.empty()) return;
+  journal_.warning(
+      "there are binary logs and no recovery_gate.state: this is the first start "
+      "with the plugin, or a copy of a data directory without that file. " +
+      (owes()
+           ? "After a crash nothing counts as acknowledged: what this server "
+             "wrote itself up to " +
+                 recovered_text() + " is in doubt"
+           : "What there is up to " + recovered_text() +
+                 " counts as acknowledged; nothing shows whether a replica "
+                 "has it"));
 }
 
 bool Gate::owes() const {

@@ -251,6 +251,36 @@ TEST_F(DecidingGate, SaysWhyItIsOpenAfterAProperShutdown) {
   EXPECT_THAT(journal.notes(), SizeIs(1));
 }
 
+TEST_F(DecidingGate, SaysWhatItTakesForAcknowledgedAtItsFirstStart) {
+  StartFacts facts = after_a_proper_shutdown();
+  facts.had_record = false;
+  decide(Mode::AUTO, facts);
+  EXPECT_THAT(journal.notes(), ElementsAre(tells("shut down properly")));
+  EXPECT_THAT(journal.warnings(),
+              ElementsAre(tells("no recovery_gate.state", "first start",
+                                "a copy", recovered_text, recovered_gtid,
+                                "counts as acknowledged")));
+}
+
+TEST_F(DecidingGate, TakesNothingForAcknowledgedAtAFirstStartAfterACrash) {
+  StartFacts facts = after_a_crash();
+  facts.had_record = false;
+  decide(Mode::AUTO, facts);
+  EXPECT_THAT(journal.warnings(),
+              ElementsAre(tells("CLOSED", "reason CRASH"),
+                          tells("no recovery_gate.state", "first start",
+                                recovered_text, "is in doubt")));
+}
+
+TEST_F(DecidingGate, IsInANewServerOrARestoredBackup) {
+  StartFacts facts;
+  facts.had_record = false;
+  decide(Mode::AUTO, facts);
+  EXPECT_THAT(journal.lines(),
+              ElementsAre(tells("open", "a new server", "restored backup")));
+  EXPECT_THAT(journal.notes(), SizeIs(1));
+}
+
 TEST_F(DecidingGate, SaysWhyItDoesNotGuard) {
   StartFacts facts = after_a_crash();
   facts.unguarded = "installed into a running server";

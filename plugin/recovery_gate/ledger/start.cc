@@ -79,6 +79,7 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
   facts->left = found.recovered;
   facts->crashed |= found.obligation.debt == Debt::CRASH;
   facts->unclean = found.unclean;
+  facts->had_record = found.had_record;
   if (!found.lost_track.empty()) doubt = found.lost_track;
   if (found.lost_all && !found.lost_track.empty())
     facts->unprovable =

@@ -101,6 +101,12 @@ TEST_F(StartTest, SeesThatRecoveryHasCutTheEndOff) {
   EXPECT_EQ(facts().recovered_end, left);
 }
 
+TEST_F(StartTest, KnowsItsFirstStart) {
+  EXPECT_FALSE(facts().had_record);
+  start_again();
+  EXPECT_TRUE(facts().had_record);
+}
+
 /* Numbers that recovery cut off, and no others, may mean two transactions. */
 class CutTest : public StartTest {
  protected:

@@ -14,6 +14,7 @@
 #include "binlog_progress.h"
 #include "recovery_gate/binlog/binlog_file.h"
 #include "replication_links.h"
+#include "server_facts.h"
 #include "semisync.h"
 
 namespace recovery_gate {
@@ -126,18 +127,6 @@ std::uint32_t ServerBinlog::server_id() {
   return static_cast<std::uint32_t>(
       __atomic_load_n(&global_system_variables.server_id, __ATOMIC_RELAXED));
 }
-
-namespace {
-
-/* RESET SLAVE ALL removes the file, STOP SLAVE does not. That of the named
-   connections is always there, and empty when there are none. */
-bool has_primary() {
-  struct stat status;
-  return ::access(master_info_file, F_OK) == 0 ||
-         (::stat("multi-master.info", &status) == 0 && status.st_size > 0);
-}
-
-}  // namespace
 
 /* Only its replication's SQL threads write what the server receives. */
 bool ServerBinlog::receives() {

@@ -162,6 +162,14 @@ int recovery_done(handlerton *) try {
   const ReplicaPolicy replicas = configured_settings().replicas;
   if (replicas.most().value_or(replicas.count) < replicas.count)
     service.log.warning(service.replica_shortage(replicas));
+  if (service.gate.is_open() && configured_mode() != Mode::OFF &&
+      nobody_acknowledges())
+    service.log.warning(
+        "rpl_semi_sync_master_enabled is OFF, so no replica acknowledges what "
+        "this server writes: once it has written anything, the next start is "
+        "closed and keeps clients out until one does. Set "
+        "rpl_semi_sync_master_enabled=ON in the option file and with SET GLOBAL, "
+        "and rpl_semi_sync_slave_enabled=ON on a replica");
   if (has_no_accounts() && !service.gate.is_open())
     service.log.warning(
         "started with --skip-grant-tables: everybody counts as an "

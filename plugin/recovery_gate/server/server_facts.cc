@@ -5,9 +5,14 @@
 #include <mysqld.h>
 #include <repl_failsafe.h>
 #include <rpl_gtid.h>
+#include <rpl_mi.h>
+#include <semisync_master.h>
+#include <semisync_slave.h>
 #include <set_var.h>
 #include <sql_class.h>
 #include <sys_vars_shared.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <wsrep_on.h>
 
 #include "recovery_gate/binlog/engine_binlog.h"
@@ -54,6 +59,19 @@ bool is_initialising() { return current_thd == nullptr; }
 bool may_cut_logs() { return rpl_status == RPL_IDLE_SLAVE; }
 
 bool has_no_accounts() { return opt_noacl; }
+
+/* RESET SLAVE ALL removes the file, STOP SLAVE does not. That of the named
+   connections is always there, and empty when there are none. */
+bool has_primary() {
+  struct stat status;
+  return ::access(master_info_file, F_OK) == 0 ||
+         (::stat("multi-master.info", &status) == 0 && status.st_size > 0);
+}
+
+bool nobody_acknowledges() {
+  return !repl_semisync_master.get_master_enabled() &&
+         !global_rpl_semi_sync_slave_enabled && !has_primary();
+}
 
 bool is_running() {
   // The log is open before init_file runs, which may install plugins.

@@ -27,6 +27,11 @@ bool is_initialising();
 bool may_cut_logs();
 /* --skip-grant-tables: nobody can be told from an administrator. */
 bool has_no_accounts();
+/* It is set up to replicate from another server, whether it does so or not. */
+bool has_primary();
+/* No replica is to acknowledge what this server writes, and it is none itself:
+   nobody has switched semi-sync on. */
+bool nobody_acknowledges();
 /* This start's binary log is open: recovery is over, and there may be clients.
    Only for a server that has a binary log. */
 bool is_running();
