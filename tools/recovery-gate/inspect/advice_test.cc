@@ -166,6 +166,43 @@ TEST_F(VerdictTest, NothingIsOwed) {
               ElementsAre(HasSubstr("2 transactions (0-1-9 to 0-1-10")));
 }
 
+TEST_F(VerdictTest, WhatWasAcknowledgedIsOnNoServerThatWasAsked) {
+  owe_nothing();
+  f.replicas = {follower("0-1-11")};
+  const Advice given = advice();
+  EXPECT_EQ(given.verdict, Verdict::START_AS_PRIMARY);
+  EXPECT_THAT(given.reasons, Contains("db2:3306 lacks GTID 0-1-12"));
+  EXPECT_THAT(given.options, ElementsAre("--rpl-semi-sync-master-enabled=ON",
+                                         "--recovery-gate-mode=ALWAYS"));
+  EXPECT_THAT(given.steps, Contains(HasSubstr("start this server first")));
+}
+
+TEST_F(VerdictTest, WhatOneHasAnotherMayLack) {
+  owe_nothing();
+  f.replicas = {follower("0-1-11"), follower("0-1-12")};
+  f.replicas[1].server_id = 3;
+  const Advice given = advice();
+  EXPECT_EQ(given.verdict, Verdict::NOTHING_OWED);
+  EXPECT_THAT(given.caveats, Contains(HasSubstr("lacks GTID 0-1-12, which")));
+  f.options.replicas.excluded = {3};
+  EXPECT_EQ(verdict(), Verdict::START_AS_PRIMARY);
+}
+
+TEST_F(VerdictTest, WhatIsOnlyReceivedIsKept) {
+  owe_nothing();
+  f.replicas = {follower("0-1-11")};
+  f.replicas[0].links[0].received = gtids("0-1-12");
+  EXPECT_EQ(verdict(), Verdict::NOTHING_OWED);
+}
+
+TEST_F(VerdictTest, WhatOthersWroteIsNotMissed) {
+  owe_nothing();
+  f.may_have_received = true;
+  f.server.gtids = gtids("0-1-12,0-7-30");
+  f.replicas = {follower("0-1-12")};
+  EXPECT_EQ(verdict(), Verdict::NOTHING_OWED);
+}
+
 TEST_F(VerdictTest, OneIsNoReplicaAnyMore) {
   f.replicas = {follower("0-1-12")};
   f.replicas[0].links[0].master_server_id = 9;

@@ -47,9 +47,75 @@ void tell_how_many(Draft *draft) {
         policy.count, most));
 }
 
+/* What this server has written itself: the last of each source. */
+GtidState written_here(const Findings &f) {
+  if (!f.may_have_received) return f.server.gtids;
+  ServerIds own;
+  if (f.state.record) own = f.state.record->other_server_ids;
+  own.insert(f.server.id);
+  return from_servers(f.server.gtids, own);
+}
+
+/* Of that, what one server lacks for certain, and whether it has all of it. */
+struct Kept {
+  GtidState lacking;
+  bool everything = true;
+};
+
+Kept what_is_kept(const Findings &f, const Replica &replica) {
+  const BinlogPosition end = f.state.record && f.state.record->settled
+                                 ? f.state.record->settled->position
+                                 : f.survey.end;
+  Kept kept;
+  for (const auto &[source, number] : written_here(f)) {
+    const Has has = has_transaction(
+        replica, {source.domain, source.server_id, number}, end, f.server);
+    if (has == Has::NO) kept.lacking[source] = number;
+    kept.everything &= has == Has::APPLIED || has == Has::RECEIVED;
+  }
+  return kept;
+}
+
+/* An acknowledgement says that a replica had received it. One that is then
+   killed before it has applied it, and uses GTIDs, begins with an empty relay
+   log. */
+void lost_after_all(const std::vector<std::string> &lacking, Draft *draft) {
+  const Findings &f = draft->findings;
+  Advice &a = draft->advice;
+  a.verdict = Verdict::START_AS_PRIMARY;
+  a.headline =
+      "start it as the primary, with its gate closed: what a replica has "
+      "acknowledged is on no server that was asked";
+  a.reasons = lacking;
+  a.reasons.push_back(
+      "without recovery_gate_mode=ALWAYS the gate is open, and "
+      "clients read what may be on this server only");
+  std::vector<std::string> options{"--rpl-semi-sync-master-enabled=ON",
+                                   "--recovery-gate-mode=ALWAYS"};
+  for (const std::string &option : keep_the_end(f)) options.push_back(option);
+  draft->start_with(options);
+  a.steps.push_back(
+      "start this server first; then have a semi-sync replica connect (START "
+      "SLAVE there). It is sent what it lacks, and when it has acknowledged " +
+      to_string(f.forecast.waits_for) + " the gate opens");
+}
+
 void nothing_owed(Draft *draft) {
   const Findings &f = draft->findings;
   Advice &a = draft->advice;
+  std::vector<std::string> lacking;
+  bool is_kept = false;
+  for (const Indices *places : {&draft->following, &draft->idle})
+    for (const std::size_t i : *places) {
+      const Kept kept = what_is_kept(f, f.replicas[i]);
+      is_kept |= kept.everything && f.counts(i);
+      if (!kept.lacking.empty())
+        lacking.push_back(f.replicas[i].name + " lacks GTID " +
+                          to_string(kept.lacking));
+    }
+  if (!lacking.empty() && !is_kept) return lost_after_all(lacking, draft);
+  for (const std::string &one : lacking)
+    a.caveats.push_back(one + ", which another server has");
   a.verdict = Verdict::NOTHING_OWED;
   a.headline = "nothing is in doubt: start it as it was";
   a.reasons.push_back(f.forecast.why);

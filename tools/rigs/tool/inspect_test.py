@@ -331,6 +331,34 @@ def nothing_is_owed(primary: Machine, replica: Machine) -> None:
     expect("the gate", server.status("Recovery_gate_opened_by"), "NOT_NEEDED")
 
 
+def acknowledged_and_lost(servers: Servers) -> None:
+    """The replica had received it and not applied it: it acknowledged, was killed, and
+    begins with an empty relay log, as one with GTIDs does."""
+    primary, replica, link = pair(servers, "lost")
+    server = primary.server
+    replica.server.query("STOP SLAVE SQL_THREAD")
+    server.query("INSERT INTO test.t VALUES (11)")
+    primary.wait_for_record()
+    server.kill9()
+    expect("what the replica has received",
+           primary.inspect(replica).is_verdict(NOTHING_OWED)["in_doubt"]["count"], 0)
+    replica.server.kill9()
+    replica.server.start()
+    found = primary.inspect(replica).is_verdict(AS_PRIMARY)
+    expect("what is in doubt", found["in_doubt"]["count"], 0)
+    found.says("lacks GTID 0-1-").says("start this server first")
+    link.stop()
+    primary.follow(found)
+    server.wait_ready()
+    expect("the gate", server.status("Recovery_gate_waiting_for"), "REPLICA")
+    link.start()
+    server.wait_for_status("Recovery_gate_opened_by", "ACK")
+    wait_for(lambda: rows_of(replica), lambda rows: rows == [1, 2, 3, 11],
+             "the replica to have the row")
+    server.kill9()
+    primary.inspect(replica).is_verdict(NOTHING_OWED)
+
+
 def another_server_has_gone_on(servers: Servers) -> None:
     """Recovery cuts off what only this server has."""
     primary, replica, link = pair(servers, "replica")
@@ -596,6 +624,7 @@ def encrypted_logs(servers: Servers) -> None:
 
 STORIES = (
     crash_and_come_back_as_primary,
+    acknowledged_and_lost,
     another_server_has_gone_on,
     what_cannot_be_cut_off,
     ddl_at_the_end,
