@@ -19,6 +19,7 @@ Tests, which ctest runs as servers.*:
                      that is set, a replica of several primaries, large commits
     proxies.*_test   what proxies and probes see
     tool.*_test      the command-line tool
+    backups_test     what a mariadb-backup carries of a gate
     runbook_test     every command in docs/runbook.md
 """
 

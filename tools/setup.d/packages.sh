@@ -10,6 +10,7 @@ server_packages=(
   mariadb-server-core     # mariadbd itself
   mariadb-client          # mariadb-dump, mariadb-admin for the tests
   mariadb-client-core     # the mariadb shell
+  mariadb-backup          # backups of a closed gate
   mariadb-common          # the configuration which all of them read
   mariadb-test            # mariadb-test-run
   mariadb-test-data       # the server's own test suites
