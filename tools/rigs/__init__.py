@@ -20,6 +20,7 @@ Tests, which ctest runs as servers.*:
     proxies.*_test   what proxies and probes see
     tool.*_test      the command-line tool
     backups_test     what a mariadb-backup carries of a gate
+    monitoring_test  what Prometheus sees of a gate, and its alerts
     runbook_test     every command in docs/runbook.md
 """
 
