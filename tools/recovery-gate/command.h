@@ -27,6 +27,9 @@ namespace recovery_gate::tool {
 struct Invocation {
   ConnectionOptions connection;
   bool json = false;
+  /* Each text on one line, and none that is drawn again: for a screen reader.
+   */
+  bool plain = false;
   /* What the subcommand wants to have run once the whole command line was found
      to be right. */
   std::function<ExitCode()> run;
@@ -34,6 +37,12 @@ struct Invocation {
 
 inline void add_json_option(CLI::App &app, Invocation &invocation) {
   app.add_flag("--json", invocation.json, "Write JSON, for programs");
+}
+
+inline void add_plain_option(CLI::App &app, Invocation &invocation) {
+  app.add_flag("--plain", invocation.plain,
+               "Write plain lines, for a screen reader: nothing is aligned, "
+               "wrapped or drawn again");
 }
 
 }  // namespace recovery_gate::tool

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 
@@ -8,6 +9,7 @@
 #include "followers.h"
 #include "output.h"
 #include "status_page.h"
+#include "terminal.h"
 #include "wording.h"
 
 namespace recovery_gate::tool {
@@ -67,6 +69,13 @@ Json status_json(ExitCode code, const Look &look, const Surroundings &around) {
   return json;
 }
 
+StatusForm form_of(const Invocation &invocation) {
+  StatusForm form{invocation.json};
+  form.width = invocation.plain ? LabelledPage::not_wrapped
+                                : std::min(line_room(), form.width);
+  return form;
+}
+
 }  // namespace
 
 void add_status(CLI::App &tool, Invocation &invocation) {
@@ -76,6 +85,7 @@ void add_status(CLI::App &tool, Invocation &invocation) {
   const auto replicas = std::make_shared<ReplicaOptions>();
   add_replica_options(*command, replicas.get());
   add_json_option(*command, invocation);
+  add_plain_option(*command, invocation);
   add_connection_options(*command, &invocation.connection);
   command->callback([&invocation, replicas] {
     invocation.run = [&invocation, replicas] {
@@ -88,7 +98,7 @@ void add_status(CLI::App &tool, Invocation &invocation) {
         return fail(invocation.json, ExitCode::USAGE, failure.text());
       Connection connection(invocation.connection);
       return show_status(connection, where(invocation.connection),
-                         invocation.json, [&](Look *look) {
+                         form_of(invocation), [&](Look *look) {
                            const std::optional<Followed> server =
                                ask_followed(connection, invocation.connection);
                            if (server) followers->visit(*server, Instant(0));
@@ -98,8 +108,10 @@ void add_status(CLI::App &tool, Invocation &invocation) {
   });
 }
 
-ExitCode show_status(Session &session, const std::string &where, bool json,
+ExitCode show_status(Session &session, const std::string &where,
+                     const StatusForm &form,
                      const std::function<void(Look *)> &add_more) {
+  const bool json = form.json;
   Look look = Observer(session).look();
   switch (look.kind) {
     case Look::Kind::UNREACHABLE:
@@ -120,7 +132,7 @@ ExitCode show_status(Session &session, const std::string &where, bool json,
   if (json)
     print(status_json(code, look, around));
   else
-    print(status_page(look, around, where));
+    print(status_page(look, around, where, form.width));
   return code;
 }
 

@@ -98,8 +98,8 @@ void add_gate(const Look &look, const Surroundings &around,
 }  // namespace
 
 std::string status_page(const Look &look, const Surroundings &around,
-                        const std::string &where) {
-  LabelledPage page;
+                        const std::string &where, std::size_t width) {
+  LabelledPage page(width);
   if (look.kind == Look::Kind::NOT_ADMITTED) {
     add(&page, label::state, "CLOSED");
     add(&page, label::why, look.error.text);

@@ -2,6 +2,7 @@
 #ifndef RECOVERY_GATE_TOOL_STATUS_PAGE_H
 #define RECOVERY_GATE_TOOL_STATUS_PAGE_H
 
+#include <cstddef>
 #include <string>
 
 #include "client/look.h"
@@ -16,9 +17,10 @@ struct Surroundings {
   std::string timeout, timeout_action;  // recovery_gate_timeout: seconds
 };
 
-/* One page for a person. For looks that saw a gate. */
+/* One page for a person, in so many columns as LabelledPage has them. For looks
+   that saw a gate. */
 std::string status_page(const Look &look, const Surroundings &around,
-                        const std::string &where);
+                        const std::string &where, std::size_t width);
 
 }  // namespace recovery_gate::tool
 

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <sstream>
+
 #include "client/fake_session.h"
 #include "output.h"
 #include "recovery_gate/gate/labelled_page.h"
@@ -26,7 +28,7 @@ struct Shown {
 Shown shown(FakeSession &server, bool json = false) {
   CaptureStdout();
   CaptureStderr();
-  const ExitCode code = show_status(server, "/run/s", json);
+  const ExitCode code = show_status(server, "/run/s", {json});
   return {code, GetCapturedStdout(), GetCapturedStderr()};
 }
 
@@ -34,6 +36,26 @@ Rows surroundings(const std::string &mode, const std::string &timeout) {
   return {{"@@version", "@@server_id", "account", "@@recovery_gate_mode",
            "@@recovery_gate_timeout", "@@recovery_gate_timeout_action"},
           {{"10.11.18-MariaDB", "1", "ops@%", mode, timeout, "SHUTDOWN"}}};
+}
+
+TEST(Status, IsReadAloudLineByLine) {
+  FakeSession server;
+  CaptureStdout();
+  show_status(server, "/run/s", {false, LabelledPage::not_wrapped});
+  const std::string page = GetCapturedStdout();
+  EXPECT_THAT(page, HasSubstr("State: CLOSED (REPLICA)\nReason: CRASH: the "
+                              "server crashed, and what it wrote last may not "
+                              "be on any replica\nClosed for: "));
+  EXPECT_THAT(page, Not(HasSubstr("  ")));
+}
+
+TEST(Status, FitsANarrowTerminal) {
+  FakeSession server;
+  CaptureStdout();
+  show_status(server, "/run/s", {false, 39});
+  std::istringstream page(GetCapturedStdout());
+  for (std::string line; std::getline(page, line);)
+    EXPECT_LE(line.size(), 39u) << line;
 }
 
 TEST(Status, AClosedGateOnOnePage) {

@@ -110,10 +110,13 @@ int terminal_width() {
   return 80;
 }
 
+std::size_t line_room() {
+  return static_cast<std::size_t>(terminal_width()) - 1;
+}
+
 void redraw_line(const std::string &text) {
   std::string line = text;
-  // One column stays free: some terminals go to the next line in the last one.
-  const std::size_t room = static_cast<std::size_t>(terminal_width()) - 1;
+  const std::size_t room = line_room();
   if (line.size() > room) line.resize(room);
   // No character is cut in half.
   while (line.size() < text.size() && !line.empty() &&

@@ -6,6 +6,7 @@
 #ifndef RECOVERY_GATE_TOOL_TERMINAL_H
 #define RECOVERY_GATE_TOOL_TERMINAL_H
 
+#include <cstddef>
 #include <string>
 
 #include "recovery_gate/base/failure.h"
@@ -34,6 +35,10 @@ bool stdin_is_terminal();
 /* Columns of the terminal that is the standard output; 80 where that cannot be
    told. */
 int terminal_width();
+
+/* Columns of a line that is drawn again: one stays free, since some terminals
+   go to the next line in the last one. */
+std::size_t line_room();
 
 /* On a terminal: replaces the line that was drawn last, cut to the width. */
 void redraw_line(const std::string &text);

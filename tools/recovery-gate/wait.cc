@@ -78,11 +78,12 @@ class LookAround {
   std::optional<Followed> server_;
 };
 
-std::unique_ptr<Progress> progress_for(bool json) {
-  if (json)
+std::unique_ptr<Progress> progress_for(const Invocation &invocation) {
+  if (invocation.json)
     return std::make_unique<JsonProgress>(
         [](const Json &object) { print_line(object); });
-  if (can_redraw()) return std::make_unique<TerminalProgress>();
+  if (can_redraw() && !invocation.plain)
+    return std::make_unique<TerminalProgress>();
   return std::make_unique<LogProgress>(
       [](const std::string &line) { print(line + "\n"); });
 }
@@ -107,7 +108,7 @@ ExitCode wait(Invocation &invocation, const WaitOptions &options) {
   Connection connection(connection_options);
   SystemPace pace;
   LookAround look(connection, connection_options, *followers, pace);
-  const std::unique_ptr<Progress> progress = progress_for(invocation.json);
+  const std::unique_ptr<Progress> progress = progress_for(invocation);
   return wait_until_open(std::ref(look), pace, *progress, settings);
 }
 
@@ -131,6 +132,7 @@ void add_wait(CLI::App &tool, Invocation &invocation) {
       "Have each replica that sleeps connect now, by restarting its "
       "I/O thread. Without --replica: the peers in an option file");
   add_json_option(*command, invocation);
+  add_plain_option(*command, invocation);
   add_connection_options(*command, &invocation.connection);
   command->callback([&invocation, options] {
     invocation.run = [&invocation, options] {

@@ -104,14 +104,14 @@ void JsonProgress::ended(ExitCode code, const Moment &moment) {
 }
 
 void TerminalProgress::waiting(const Moment &moment) {
-  redraw_line(one_line(moment.look, moment.unseen));
+  redraw_line(short_line(moment.look, moment.unseen, line_room()));
 }
 
 void TerminalProgress::ended(ExitCode code, const Moment &moment) {
   clear_line();
   const std::string text = end_text(code, moment);
   if (code == ExitCode::OPEN)
-    print(text + "\n");
+    print(in_lines(text, line_room()) + "\n");
   else
     complain(text);
 }

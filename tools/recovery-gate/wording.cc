@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <sstream>
 
 #include "recovery_gate/gate/gate_state.h"
 
@@ -14,6 +15,27 @@ namespace {
 template <typename Known>
 std::string meaning_of(const std::optional<Known> &known) {
   return known ? meaning(*known) : std::string();
+}
+
+/* Columns in which "closed for 12 min 3 s, waiting for SEMISYNC_MASTER" fits.
+ */
+constexpr std::size_t room_for_long_line = 59;
+
+/* A clause that is left out is missed less than one that ends in the middle;
+   but not if that is most of the line. */
+std::string cut_to(const std::string &text, std::size_t room) {
+  constexpr std::size_t much = 15;
+  constexpr char more[] = "...";
+  if (text.size() <= room) return text;
+  std::size_t clause = 0, word = 0;
+  for (std::size_t i = 1; i <= room; ++i) {
+    if (text[i] == ' ' && i + sizeof more - 1 <= room) word = i;
+    if (i + 1 < text.size() && text[i + 1] == ' ' &&
+        (text[i] == ';' || text[i] == ':' || text[i] == ','))
+      clause = i;
+  }
+  return clause == 0 || word > clause + much ? text.substr(0, word) + more
+                                             : text.substr(0, clause);
 }
 
 }  // namespace
@@ -88,6 +110,33 @@ std::string one_line(const Look &look, std::chrono::milliseconds unseen) {
   if (gate.waiting_for != "OVERRIDE" && !gate.awaited.empty())
     line += "; the awaited position is " + to_string(gate.awaited);
   return line + of_replicas(look);
+}
+
+std::string short_line(const Look &look, std::chrono::milliseconds unseen,
+                       std::size_t room) {
+  const GateStatus &gate = look.gate;
+  if (look.kind == Look::Kind::GATE && !gate.open && room < room_for_long_line)
+    return cut_to(
+        fmt::format("closed {}: {}: {}", duration_text(gate.closed_for),
+                    gate.waiting_for, what_is_missing(gate.waiting_for)),
+        room);
+  return cut_to(one_line(look, unseen), room);
+}
+
+std::string in_lines(const std::string &text, std::size_t width) {
+  std::string lines;
+  std::size_t used = 0;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (used > 0) {
+      const bool fits = used + 1 + word.size() <= width;
+      lines += fits ? ' ' : '\n';
+      used = fits ? used + 1 : 0;
+    }
+    lines += word;
+    used += word.size();
+  }
+  return lines;
 }
 
 }  // namespace recovery_gate::tool

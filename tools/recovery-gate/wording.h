@@ -7,6 +7,7 @@
 #define RECOVERY_GATE_TOOL_WORDING_H
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 
 #include "client/look.h"
@@ -36,6 +37,13 @@ std::string of_replicas(const Look &look);
 /* All of a look on one line: what is awaited, and for how long already. Where
    no gate was seen, `unseen` is how long that has been so. */
 std::string one_line(const Look &look, std::chrono::milliseconds unseen);
+
+/* The same in at most `room` columns, cut where it loses the least. */
+std::string short_line(const Look &look, std::chrono::milliseconds unseen,
+                       std::size_t room);
+
+/* In lines of at most `width` columns, except for a longer word. */
+std::string in_lines(const std::string &text, std::size_t width);
 
 }  // namespace recovery_gate::tool
 

@@ -32,6 +32,34 @@ TEST(Wording, Durations) {
   EXPECT_EQ(duration_text(hours(76)), "3 d 4 h");
 }
 
+TEST(Wording, OnANarrowTerminalWhatIsAwaitedIsSeen) {
+  auto shown = FakeSession::closed_gate();
+  FakeSession::set(&shown, "closed_ms", "743000");
+  const auto at = [&](const char *waiting_for, std::size_t room) {
+    FakeSession::set(&shown, "waiting_for", waiting_for);
+    return short_line(look_at(shown), milliseconds(0), room);
+  };
+  EXPECT_EQ(at("REPLICA", 79),
+            "closed for 12 min 23 s, waiting for REPLICA: no semi-sync replica "
+            "is connected");
+  EXPECT_EQ(at("ACK", 79),
+            "closed for 12 min 23 s, waiting for ACK: a semi-sync replica is "
+            "connected...");
+  EXPECT_EQ(at("REPLICA", 39), "closed 12 min 23 s: REPLICA");
+  EXPECT_EQ(at("REPLICA", 55),
+            "closed 12 min 23 s: REPLICA: no semi-sync replica is...");
+  for (const GateState state : all_gate_states)
+    EXPECT_THAT(at(waiting_for_name(state), 39),
+                HasSubstr(waiting_for_name(state)));
+  EXPECT_THAT(at("REPLICA", 500), HasSubstr("; the awaited position is "));
+}
+
+TEST(Wording, LinesAreBrokenBetweenWords) {
+  EXPECT_EQ(in_lines("open (ACK): a replica has it", 12),
+            "open (ACK):\na replica\nhas it");
+  EXPECT_EQ(in_lines("a-long-word it is", 4), "a-long-word\nit\nis");
+}
+
 TEST(Wording, EveryStateOfTheGateHasAMeaning) {
   for (const GateState state : all_gate_states) {
     const std::string missing = waiting_for_name(state);

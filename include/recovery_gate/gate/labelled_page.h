@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-  A page for a person in 80 columns: texts behind their labels.
+  A page for a person: texts behind their labels.
 
     LabelledPage page;
     page.line("Replicas", "2 semi-sync replicas connected");
@@ -8,11 +8,15 @@
     for (const Labelled &entry : read_page(page.text())) ...
 
   What does not fit goes on in the next line, two columns further in than the
-  text of an entry, so that read_page() finds the same entries again.
+  text of an entry, so that read_page() finds the same entries again. On a
+  narrow page, a text that does not fit behind its label is below it; a page
+  that is not wrapped has each text on a line of its own, behind its label, to
+  be listened to. read_page() reads neither.
 */
 #ifndef RECOVERY_GATE_LABELLED_PAGE_H
 #define RECOVERY_GATE_LABELLED_PAGE_H
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -20,6 +24,11 @@ namespace recovery_gate {
 
 class LabelledPage {
  public:
+  static constexpr std::size_t usual_width = 79, narrow = 60, not_wrapped = 0;
+
+  /* Lines of at most `width` columns, except for a longer word. */
+  explicit LabelledPage(std::size_t width = usual_width) : width_(width) {}
+
   /* Neither `label` nor `text` may have a line break. */
   void line(const std::string &label, const std::string &text);
   /* Belongs to the line before it. */
@@ -28,7 +37,10 @@ class LabelledPage {
   const std::string &text() const { return page_; }
 
  private:
-  std::string page_;
+  void add(const std::string &head, const std::string &text);
+
+  const std::size_t width_;
+  std::string label_, page_;
 };
 
 struct Labelled {

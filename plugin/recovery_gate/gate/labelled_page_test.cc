@@ -34,6 +34,27 @@ TEST(LabelledPage, DoesNotBreakAWord) {
                              std::string(25, ' ') + "and more\n");
 }
 
+TEST(LabelledPage, HasTextsBelowLabelsWhereThereIsLittleRoom) {
+  LabelledPage page(39);
+  page.line("State", "OPEN");
+  page.line("Why", long_text);
+  page.more("more");
+  EXPECT_EQ(page.text(),
+            "State: OPEN\n"
+            "Why:\n"
+            "  in doubt are transactions up to GTID\n"
+            "    0-1-42, none of which was found in\n"
+            "    the binary logs\n"
+            "  more\n");
+}
+
+TEST(LabelledPage, IsNotWrappedForAnEar) {
+  LabelledPage page(LabelledPage::not_wrapped);
+  page.line("Why", long_text);
+  page.more("more");
+  EXPECT_EQ(page.text(), "Why: " + long_text + "\nWhy: more\n");
+}
+
 TEST(LabelledPage, IsReadAgainAsItWasWritten) {
   LabelledPage page;
   page.line("Why", long_text);

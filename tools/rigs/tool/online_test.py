@@ -105,11 +105,12 @@ class Ended:
 class Typist:
     """A run of the tool on a terminal of its own, and who sits there."""
 
-    def __init__(self, command: list[str], environment: dict[str, str]):
+    def __init__(self, command: list[str], environment: dict[str, str], columns: int):
         self._status: int | None = None
         self.seen = ""
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
+            termios.tcsetwinsize(0, (24, columns))
             os.execve(command[0], command, environment)
 
     def wait_for(self, pattern: str, timeout: float = 10) -> Typist:
@@ -203,9 +204,9 @@ class Tool:
             process.kill()
             process.communicate()
 
-    def type(self, *arguments) -> Typist:
+    def type(self, *arguments, columns: int = 80) -> Typist:
         checkpoint()
-        return Typist([str(TOOL), *map(str, arguments)], self.environment)
+        return Typist([str(TOOL), *map(str, arguments)], self.environment, columns)
 
     def _show(self, arguments: list[str], ended: Ended) -> None:
         if not self._transcript:
@@ -456,6 +457,32 @@ class OnServers(Story):
             you.type("\x03")
             ended = you.end().ends_with(INTERRUPTED)
             expect("it is finished", ended.output, ended.output.endswith("\r\n"))
+        for columns in (80, 40):
+            self.on_a_terminal_of(columns)
+        # To a screen reader, nothing is taken back and each text is one line.
+        with self.tool.type("wait", "--plain", *self.at(self.primary), columns=40) as you:
+            you.wait_for("closed for .* waiting for REPLICA: .* position is .*\r\n")
+            you.type("\x03")
+            ended = you.end().ends_with(INTERRUPTED)
+            expect("plain lines", ended.output, "\033" not in ended.output)
+        with self.tool.type("status", "--plain", *self.at(self.primary), columns=40) as you:
+            ended = you.end().ends_with(CLOSED).says(r"Reason: CRASH: .* any replica\r\n")
+            expect("nothing aligned", ended.output, "  " not in ended.output)
+
+    def on_a_terminal_of(self, columns: int) -> None:
+        with self.tool.type("wait", *self.at(self.primary), columns=columns) as you:
+            you.wait_for("(?s)REPLICA.*\r\033\\[K.*REPLICA")
+            you.type("\x03")
+            ended = you.end().ends_with(INTERRUPTED)
+            for line in ended.output.split("\r\033[K")[1:-1]:
+                expect("a line that fits and says what is awaited", line,
+                       len(line) < columns and "REPLICA" in line)
+        with self.tool.type("status", *self.at(self.primary), columns=columns) as you:
+            ended = you.end().ends_with(CLOSED)
+            # The path of the socket is one word.
+            words = max(map(len, ended.output.split()))
+            for line in ended.output.splitlines():
+                expect("a line that fits", line, len(line) < max(columns, words + 5))
 
     def open_refused(self) -> None:
         self.run("open").ends_with(REFUSED).says("--yes")
