@@ -9,8 +9,8 @@
 What is started by name, tools/rigs/start NAME; tools/phantom-check starts
 phantom_check, and so on:
 
-    demo, phantom_check, failover_check, check_memory, bench_door,
-    bench_binlog_reader, bench_wake, make_binlog_samples
+    demo, phantom_check, failover_check, check_memory, clients (tools/check-clients),
+    bench_door, bench_binlog_reader, bench_wake, make_binlog_samples
 
 Tests, which ctest runs as servers.*:
 
@@ -18,6 +18,7 @@ Tests, which ctest runs as servers.*:
     plugin.*_test    loading, which replicas count, what systemd is told, a clock
                      that is set, a replica of several primaries, large commits
     proxies.*_test   what proxies and probes see
+    clients.*_test   what drivers and command-line tools see
     tool.*_test      the command-line tool
     backups_test     what a mariadb-backup carries of a gate
     monitoring_test  what Prometheus sees of a gate, and its alerts

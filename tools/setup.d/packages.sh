@@ -37,6 +37,7 @@ readonly build_packages=(
   nlohmann-json3-dev      # its --json
   libgtest-dev libgmock-dev # unit tests
   python3 python3-pymysql # test scripts which talk to a server
+  python3-mysqldb libdbd-mariadb-perl # drivers for servers.clients, which need little else
   clang-format clang-tidy   # lints
 )
 
