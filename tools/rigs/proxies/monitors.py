@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the monitors of MaxScale and ProxySQL send to a server, and what they
-conclude, replayed: neither proxy is in Debian, so neither is run.
+"""What the monitors of MaxScale, ProxySQL and orchestrator send to a server, and
+what they conclude, replayed: none of them is in Debian, so none is run.
 
 Taken from the sources named at each part, as far as a primary with a gate is
-concerned. docs/proxies.md says what follows from it.
+concerned; each was also seen to do so when it was run. docs/proxies.md says what
+follows from it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 
 from rigs.proxies.client_library import ClientError, Connection
 
+_LOST = 2013
+
 
 @dataclass
 class Seen:
@@ -19,6 +22,7 @@ class Seen:
 
     error: ClientError | None = None
     answered: list[str] = field(default_factory=list)  # the statements
+    rows: list[list[str | None]] = field(default_factory=list)  # of the last one
 
     def outcome(self) -> str:
         return str(self.error) if self.error else f"answers to {self.answered}"
@@ -91,6 +95,10 @@ _PROXYSQL_TIMEOUT = 1
 # monitor_ping_thread(), COM_PING, and set_wait_timeout() for a new connection:
 # ten times mysql-monitor_ping_interval
 _PROXYSQL_PINGED = "SET wait_timeout=100"
+# mysql-monitor_ping_max_failures
+_PROXYSQL_PINGS = 3
+# mysql-monitor_read_only_max_timeout_count
+_PROXYSQL_READ_ONLY_CHECKS = 3
 # monitor_read_only_thread(), for servers in mysql_replication_hostgroups
 PROXYSQL_READ_ONLY = "SELECT @@global.read_only read_only"
 # monitor_replication_lag_thread(), where max_replication_lag is not 0
@@ -121,10 +129,30 @@ def proxysql_ping_check(port: int, user: str, password: str) -> Seen:
 
 def proxysql_query_check(port: int, user: str, password: str, query: str) -> Seen:
     def check(connection: Connection, seen: Seen) -> None:
-        connection.query(query)
+        seen.rows = connection.query(query)
         seen.answered.append(query)
 
     return _proxysql_check(port, user, password, check)
+
+
+def proxysql_hostgroup(port: int, user: str, password: str) -> str:
+    """Where a server of the writer hostgroup is, after as many read_only checks as
+    it takes to move it: an error leaves it where it is, and so many time-outs in a
+    row are taken for read_only=1."""
+    for _ in range(_PROXYSQL_READ_ONLY_CHECKS):
+        seen = proxysql_query_check(port, user, password, PROXYSQL_READ_ONLY)
+        if seen.error is None:
+            return "writer" if seen.rows == [["0"]] else "reader"
+        if seen.error.code != _LOST:  # the client library's time-out
+            return "writer"
+    return "reader"
+
+
+def proxysql_is_shunned(port: int, user: str, password: str) -> bool:
+    return all(
+        proxysql_ping_check(port, user, password).error is not None
+        for _ in range(_PROXYSQL_PINGS)
+    )
 
 
 def _proxysql_check(port: int, user: str, password: str, check) -> Seen:
@@ -139,3 +167,54 @@ def _proxysql_check(port: int, user: str, password: str, check) -> Seen:
     except ClientError as error:
         seen.error = error
     return seen
+
+
+# --- orchestrator -------------------------------------------------------------
+
+# go/inst/instance_dao.go, ReadTopologyInstanceBufferable(), in the order in which a
+# server's general log had them; orchestrator uses up to three connections at once.
+_ORCHESTRATOR_SERVER = (
+    "select @@global.hostname, ifnull(@@global.report_host, ''), @@global.server_id,"
+    " @@global.version, @@global.version_comment, @@global.read_only,"
+    " @@global.binlog_format, @@global.log_bin, @@global.log_slave_updates"
+)
+_ORCHESTRATOR_REPLICATION = "show slave status"
+_ORCHESTRATOR_QUERIES = (
+    _ORCHESTRATOR_SERVER,
+    "show global status like 'Uptime'",
+    _ORCHESTRATOR_REPLICATION,
+    "show master status",
+    "show global variables like 'rpl_semi_sync_%'",
+    "show global status like 'rpl_semi_sync_%'",
+)
+# MySQLConnectTimeoutSeconds, and when a check counts as one that was tried in vain
+# (UpdateInstanceLastAttemptedCheck()).
+_ORCHESTRATOR_CONNECT, _ORCHESTRATOR_PATIENCE = 2, 1
+
+
+def orchestrator_check(port: int, user: str, password: str) -> Seen:
+    seen = Seen()
+    try:
+        with Connection(
+            *(port, user, password),
+            connect_timeout=_ORCHESTRATOR_CONNECT,
+            read_timeout=_ORCHESTRATOR_PATIENCE,
+        ) as connection:
+            for query in _ORCHESTRATOR_QUERIES:
+                connection.query(query)
+                seen.answered.append(query)
+    except ClientError as error:
+        seen.error = error
+    return seen
+
+
+def orchestrator_analysis(primary: Seen, replicating: list[bool]) -> str:
+    """What go/inst/analysis_dao.go makes of a primary whose replicas can all be
+    asked, and replicate or not. Of these only DeadMaster has it fail over."""
+    if primary.error is not None:
+        return "UnreachableMaster" if any(replicating) else "DeadMaster"
+    if any(replicating):
+        return ""
+    if len(replicating) == 1:
+        return "MasterSingleReplicaNotReplicating"
+    return "AllMasterReplicasNotReplicating"

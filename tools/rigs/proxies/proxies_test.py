@@ -14,6 +14,7 @@ expected.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -30,6 +31,7 @@ from rigs.proxies.haproxy import HAProxy
 from rigs.servers import (
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
+    Pending,
     Replication,
     Servers,
     Session,
@@ -143,7 +145,11 @@ class BehindProxies(Story):
         yield self.maxscale_let_in
         yield self.proxysql_with_closed_gate
         yield self.proxysql_let_in
+        yield self.proxysql_conclusions
+        yield self.orchestrator_with_closed_gate
+        yield self.orchestrator_hook_with_closed_gate
         yield self.gate_opens
+        yield self.orchestrator_hook_with_open_gate
         yield self.haproxy_with_open_gate
         yield self.probes_with_open_gate
         yield self.monitors_with_open_gate
@@ -304,8 +310,20 @@ class BehindProxies(Story):
         self.primary.wait_for_status("Recovery_gate_state", "CLOSED")
 
     def gate_opens(self) -> None:
-        self.link.restore()
-        self.primary.wait_for_status("Recovery_gate_opened_by", "ACK")
+        """... while an application is held that came through a proxy whose check only
+        logs in."""
+        self.primary.query("SET GLOBAL recovery_gate_connect_wait=60000")
+        with HAProxy(
+            self.folder / "naive", self.adapted(NAIVE_CONFIGURATION)
+        ) as naive:
+            naive.wait_for("naive_mysql", "db1", "UP")
+            with self.application("naive_mysql") as session:
+                waiting = Pending(session, "SELECT * FROM shop.orders")
+                self.primary.wait_for_status("Recovery_gate_connections_held", "1")
+                self.link.restore()
+                self.primary.wait_for_status("Recovery_gate_opened_by", "ACK")
+                wait_for(waiting.is_over, lambda over: over, "it to be served")
+                expect("the row", waiting.outcome(), waiting.rows == [{"id": 1}])
 
     # Steps: HAProxy
 
@@ -471,7 +489,7 @@ class BehindProxies(Story):
         for proxy in ASKING:
             self.haproxy.wait_for(proxy, "db1", "DOWN")
 
-    # Steps: MaxScale and ProxySQL, replayed
+    # Steps: MaxScale, ProxySQL and orchestrator, replayed
 
     def maxscale(self, user: str) -> monitors.MaxScaleSeen:
         checkpoint()
@@ -481,6 +499,9 @@ class BehindProxies(Story):
         for user in ("maxscale", "failover", "administrator", "replicating"):
             seen = self.maxscale(user)
             expect(f"Master for {user}", seen, seen.status == "Master, Running")
+        for user in ("maxscale", "replicating"):
+            seen = self.orchestrator(user)
+            expect(f"nothing to be wrong for {user}", seen, seen == "")
         for user in ("monitor", "admitted"):
             for check in self.proxysql_checks(user):
                 seen = check()
@@ -524,6 +545,75 @@ class BehindProxies(Story):
         for check in self.proxysql_checks("admitted"):
             seen = check()
             expect("an answer", seen.outcome(), seen.error is None)
+
+    def proxysql_conclusions(self) -> None:
+        """Where it keeps the primary: by the account, and by how long that waits."""
+        port = self.primary.port
+        for user, wait, hostgroup, shunned in (
+            ("monitor", 10000, "reader", True),
+            ("monitor", 0, "writer", True),
+            ("admitted", 10000, "writer", False),
+        ):
+            self.primary.query("SET GLOBAL recovery_gate_connect_wait=%s", wait)
+            seen = (
+                monitors.proxysql_hostgroup(port, user, self.password),
+                monitors.proxysql_is_shunned(port, user, self.password),
+            )
+            expect(f"{user}, {wait}", seen, seen == (hostgroup, shunned))
+
+    def orchestrator(self, user: str) -> str:
+        checkpoint()
+        replicating = self.link.status()["Slave_IO_Running"] == "Yes"
+        return monitors.orchestrator_analysis(
+            monitors.orchestrator_check(self.primary.port, user, self.password),
+            [replicating],
+        )
+
+    def orchestrator_with_closed_gate(self) -> None:
+        self.primary.query("SET GLOBAL recovery_gate_connect_wait=10000")
+        for user, analysis in (
+            ("maxscale", "DeadMaster"),
+            ("replicating", "MasterSingleReplicaNotReplicating"),
+        ):
+            seen = self.orchestrator(user)
+            expect(f"{analysis} for {user}", seen, seen == analysis)
+
+    def failover_hook(self, seconds: int, command: str = "") -> tuple[int, str]:
+        """As orchestrator runs it, with its placeholders replaced."""
+        option_file = self.option_file(
+            self.folder / "gate.cnf", user="replicating", password=self.password
+        )
+        script = self.folder / "gate-opens"
+        text = documented.block("/etc/orchestrator/gate-opens HOST")
+        for documented_value, here in (
+            ("/etc/orchestrator/gate.cnf", str(option_file)),
+            ("--timeout=30", f"--timeout={seconds}"),
+        ):
+            expect(documented_value, text, documented_value in text)
+            text = text.replace(documented_value, here)
+        script.write_text(text)
+        script.chmod(0o755)
+        hook = json.loads(documented.block("RecoveryPeriodBlockSeconds"))
+        line = hook["PreFailoverProcesses"][0]
+        for placeholder, value in (
+            ("/etc/orchestrator/gate-opens", str(script)),
+            ("{failedHost}", "127.0.0.1"),
+            ("{failedPort}", str(self.primary.port)),
+            ("{command}", command),
+        ):
+            expect(placeholder, line, placeholder in line)
+            line = line.replace(placeholder, value)
+        return self.run("bash", "-c", line)
+
+    def orchestrator_hook_with_closed_gate(self) -> None:
+        seen = self.failover_hook(1)
+        expect("it lets the failover go on", seen, seen[0] == 0)
+
+    def orchestrator_hook_with_open_gate(self) -> None:
+        seen = self.failover_hook(30)
+        expect("it aborts the failover", seen, seen[0] == 1)
+        seen = self.failover_hook(30, "graceful-master-takeover")
+        expect("not one that somebody asked for", seen, seen[0] == 0)
 
 
 if __name__ == "__main__":
