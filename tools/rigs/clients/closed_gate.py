@@ -175,16 +175,20 @@ class ClosedGate(Story):
         """... when the gate opens, while they wait or try again and again."""
         pools = self.with_pool()
         impatient = [c for c in pools if not self.is_held(c)]
+        starting = [c for c in self.clients if c.driver.starts_pool and c.tls]
         before = int(self.primary.status("Connections"))
         self.all_begin("pool", impatient)
+        self.all_begin("start_patiently", starting)
         wait_for(
             lambda: int(self.primary.status("Connections")),
-            lambda now: now >= before + 3 * len(impatient),
+            lambda now: now >= before + 3 * len(impatient) + len(starting),
             "three attempts of each pool whose driver does not wait",
         )
         self._opens_while("pool", [c for c in pools if self.is_held(c)])
         for client in pools:
             self.of(client).pool_served = client.seen()
+        for client in starting:
+            (self.of(client).started,) = client.seen()
 
     def held_then_served(self) -> None:
         clients = [c for c in self.clients if self.is_held(c)]

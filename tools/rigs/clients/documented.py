@@ -81,6 +81,10 @@ def faults(row: Row, measured: Measured, connect_wait: int) -> Iterator[str]:
     )
     if not all(seen.is_ok for seen in measured.pool_afterwards):
         yield f"its pool afterwards: {measured.pool_afterwards}"
+    if measured.late > 1:
+        yield f"answered {measured.late:.1f} s after the opening"
+    if measured.started is not None and not measured.started.is_ok:
+        yield f"a pool that begins patiently: {measured.started}"
     if measured.starting is not None and "Failed to init" not in measured.starting.text:
         yield f"a pool that begins: {measured.starting}"
 

@@ -13,6 +13,7 @@ class Measured:
     gone: Seen | None = None  # the statement of a connection from before the crash
     rejected: Seen | None = None
     starting: Seen | None = None  # of a pool that begins at a closed gate
+    started: Seen | None = None  # of a pool that begins there, and is told to be patient
     pool_rejected: list[Seen] = field(default_factory=list)  # full at the crash
     pool_afterwards: list[Seen] = field(default_factory=list)  # the gate is open
     pool_served: list[Seen] = field(default_factory=list)  # full at the next crash

@@ -59,9 +59,10 @@ class JdbcClient {
     return count(kept);
   }
 
-  static DataSource makePool(String kind) {
+  static DataSource makePool(String kind, boolean patient) {
     if (kind.equals("hikari")) {
       HikariConfig config = new HikariConfig();
+      if (patient) config.setInitializationFailTimeout(60000);
       config.setJdbcUrl(url);
       config.setUsername(USER);
       config.setPassword(PASSWORD);
@@ -112,7 +113,8 @@ class JdbcClient {
     ExecutorService threads = Executors.newFixedThreadPool(POOL);
     System.out.println("> ready");
     BufferedReader commands = new BufferedReader(new InputStreamReader(System.in));
-    for (String line; (line = commands.readLine()) != null; ) {
+    for (String next; (next = commands.readLine()) != null; ) {
+      String line = next; // for the lambda
       List<String> seen = new ArrayList<>();
       switch (line) {
         case "connect":
@@ -125,14 +127,15 @@ class JdbcClient {
           seen.add(outcome(() -> count(kept)));
           break;
         case "fill":
-          if (pool == null) pool = makePool(kind);
+          if (pool == null) pool = makePool(kind, false);
           seen.add(outcome(JdbcClient::fill));
           break;
         case "start": // a pool of a program that begins now
+        case "start_patiently":
           seen.add(
               outcome(
                   () -> {
-                    try (Connection connection = makePool(kind).getConnection()) {
+                    try (Connection connection = makePool(kind, line.equals("start_patiently")).getConnection()) {
                       return count(connection);
                     }
                   }));
