@@ -81,7 +81,7 @@ def faults(row: Row, measured: Measured, connect_wait: int) -> Iterator[str]:
     )
     if not all(seen.is_ok for seen in measured.pool_afterwards):
         yield f"its pool afterwards: {measured.pool_afterwards}"
-    if measured.late > 1:
+    if measured.late > 3:
         yield f"answered {measured.late:.1f} s after the opening"
     if measured.started is not None and not measured.started.is_ok:
         yield f"a pool that begins patiently: {measured.started}"
