@@ -61,7 +61,7 @@ def install(drivers: Iterable[Driver]) -> None:
         _output(
             [
                 *("npm", "install", "--no-audit", "--no-fund"),
-                *("--prefix", str(NODE_MODULES), *absent),
+                *("--prefix", str(NODE_MODULES), *(f"{name}@3" for name in absent)),
             ]
         )
 
