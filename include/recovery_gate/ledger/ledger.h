@@ -173,6 +173,12 @@ class Ledger {
   /* Where replicas are when they connect matters, since their numbers may be of
      another history. Takes no lock. */
   bool wants_arrivals() const { return wants_arrivals_; }
+  /* A session that may replicate has begun, and is not served before this
+     returns: it may come with GTIDs, and a crash before the next look. Writes
+     the record when it says who came by file, which it does again when nobody
+     has come for a while. */
+  void replica_logged_in();
+  static constexpr milliseconds quiet_after_login{10 * 1000};
   /* An administrator gives up all that is owed, also behind an open gate, up to
      here, where these are the last transactions. Does not wait for a look: the
      next one does it. */
@@ -220,12 +226,17 @@ class Ledger {
   ServerIds ids_of_sessions() const;
   void settle(const BinlogSample &sample);
   void discharge();
+  Record to_be_saved();
   bool save();
   void save_if_due();
 
   const Clock &clock_;
   Journal &journal_;
   std::atomic<bool> owes_{false}, wants_arrivals_{false};
+  /* In this order: who logs in sets the one and reads the other, and who writes
+     sets the other and reads the one. */
+  std::atomic<Instant> last_login_{Instant::min()};
+  std::atomic<bool> may_have_files_on_disk_{false};
   boost::mutex given_up_mutex_;  // guards the next
   std::optional<EndOfBinlog> given_up_;
 

@@ -259,8 +259,7 @@ class Proof {
   void note_reply(const ReplicaObservation &seen);
   void judge(Known *replica, const Demand &demand, const History &history,
              OwedReader &reader);
-  void look_back(Known *replica, const Demand &demand, const History &history,
-                 OwedReader &reader);
+  void note_if_by_file(const Known &replica, const History &history);
   bool has_or_gets(Known *replica, const Owed &owed, const History &history,
                    OwedReader &reader, bool *named_all);
   bool has_or_gets(Known *replica, std::uint32_t domain, const OwedDomain &owed,

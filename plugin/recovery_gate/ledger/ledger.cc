@@ -102,6 +102,7 @@ Failure Ledger::load(bool crashed, const BinlogPosition &newest_log) {
   Failure unknown = file_.load(&on_disk_);
   had_record_ = on_disk_ || unknown;
   if (on_disk_) record_ = *on_disk_;
+  may_have_files_on_disk_ = !record_.history.by_file.empty();
   Obligation &owed = record_.obligation;
   if (unknown)
     owed = {Debt::CARRIED_OVER, true, newest_log, std::nullopt, ""};
@@ -234,6 +235,8 @@ void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
   give_up_if_told(progress);
   // From now on all that comes is its own.
   if (promoted) save();
+  if (on_disk_ && on_disk_->history.by_file != to_be_saved().history.by_file)
+    worth_writing_ = true;
   save_if_due();
 }
 
@@ -684,10 +687,12 @@ bool Ledger::save() {
   wants_arrivals_ = is_in_question(record_.history);
   worth_writing_ = false;
   write_not_before_ = clock_.now() + write_interval;
-  if (on_disk_ && *on_disk_ == record_) return true;
-  const Failure failure = file_.save(record_);
+  const Record record = to_be_saved();
+  if (on_disk_ && *on_disk_ == record) return true;
+  const Failure failure = file_.save(record);
   if (!failure) {
-    on_disk_ = record_;
+    on_disk_ = record;
+    may_have_files_on_disk_ = !record.history.by_file.empty();
     if (cannot_write_) journal_.note("recovery_gate.state is written again");
     cannot_write_ = false;
     return true;
@@ -702,6 +707,26 @@ bool Ledger::save() {
                    "free some disk space, or fix the file permissions");
   cannot_write_ = true;
   return false;
+}
+
+/* Who came by file may have come with GTIDs since, if anybody has come. */
+Record Ledger::to_be_saved() {
+  Record record = record_;
+  if (record.history.by_file.empty()) return record;
+  may_have_files_on_disk_ = true;
+  const Instant last_login = last_login_;
+  if (last_login == Instant::min() ||
+      clock_.now() - last_login >= quiet_after_login)
+    return record;
+  record.history.by_file.clear();
+  return record;
+}
+
+void Ledger::replica_logged_in() {
+  last_login_ = clock_.now();
+  if (!may_have_files_on_disk_) return;
+  Lock lock(mutex_);
+  save();
 }
 
 void Ledger::save_if_due() {

@@ -1678,6 +1678,26 @@ TEST_F(LedgerTest, TakesDownAtTheShutdownWhoCame) {
   EXPECT_EQ(on_disk().history.behind, (ServerIds{2}));
 }
 
+/* A session may come with GTIDs, and a crash before the next look. */
+TEST_F(LedgerTest, SaysWhoCameByFileOnlyWhenNobodyHasComeForAWhile) {
+  ledger->replica_logged_in();
+  binlog.arrive_by_file(2);
+  settle_down();
+  EXPECT_THAT(on_disk().history.by_file, IsEmpty());
+  EXPECT_EQ(ledger->record().history.by_file, ServerIds{2});
+  look_after(Ledger::quiet_after_login);
+  EXPECT_EQ(on_disk().history.by_file, ServerIds{2});
+  ledger->replica_logged_in();
+  EXPECT_THAT(on_disk().history.by_file, IsEmpty()) << "before it is served";
+  const int before = files.writes;
+  ledger->replica_logged_in();
+  EXPECT_EQ(files.writes, before);
+  look_after(Ledger::quiet_after_login);
+  crash();
+  start();
+  EXPECT_EQ(ledger->record().history.by_file, ServerIds{2});
+}
+
 /* FLUSH BINARY LOGS DELETE_DOMAIN_ID and a purge, between two looks. */
 TEST_F(LedgerTest, StillOwesADomainThatWasDeletedWithItsLogs) {
   for (const bool looks : {true, false}) {

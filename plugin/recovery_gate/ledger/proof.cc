@@ -299,7 +299,10 @@ Answer Proof::ask(const Demand &demand, const History &history,
     if (replica->now.of_this_log) judge(replica, demand, history, reader);
     proves[id] = covers(replica, demand, reader);
   };
-  for (auto &[id, replica] : known_) consider(id, &replica);
+  for (auto &[id, replica] : known_) {
+    consider(id, &replica);
+    note_if_by_file(replica, history);
+  }
   for (auto &[id, replica] : gone_authors_) consider(id, &replica);
 
   // Whose reply it is may not be known yet; or it was followed by another.
@@ -394,19 +397,18 @@ ServerIds Proof::semisync_replicas() const {
   return semisync_ids_;
 }
 
+/* Only while it is there: it may come back with GTIDs. */
+void Proof::note_if_by_file(const Known &replica, const History &history) {
+  const ReplicaConnection &now = replica.now;
+  if (!now.uses_gtid && now.of_this_log && !replica.lacks_since &&
+      history.by_file.count(now.server_id) == 0)
+    arrivals_.by_file.insert(now.server_id);
+}
+
 /* Has it, or is it sent, everything of the stretch that was there when it was
    seen first? */
 void Proof::judge(Known *replica, const Demand &demand, const History &history,
                   OwedReader &reader) {
-  look_back(replica, demand, history, reader);
-  const std::uint32_t id = replica->now.server_id;
-  if (!replica->now.uses_gtid && !replica->lacks_since &&
-      history.by_file.count(id) == 0)
-    arrivals_.by_file.insert(id);
-}
-
-void Proof::look_back(Known *replica, const Demand &demand,
-                      const History &history, OwedReader &reader) {
   const BinlogPosition &from = demand.stretch.from;
   if (replica->from_oldest ||
       (!from.empty() && has_reached(from, replica->from))) {

@@ -384,6 +384,7 @@ class RandomHistory {
     reply_ = {};
     reply_counts_ = false;
     proof_ = std::make_unique<Proof>();
+    if (!is_quiet_) history_.by_file.clear();
     // What the last look has not seen of a reset, the next start has to find.
     if (ledger_resets_ != resets_) begin_anew();
     resets_ = ledger_resets_ = 0;
@@ -562,6 +563,7 @@ class RandomHistory {
       }
       replica.sent = log->place(replica.next);
     }
+    is_quiet_ = false;
     replica.log = log->number;
     replica.connected = replica.of_this_log = true;
     replica.acknowledged = {};
@@ -804,6 +806,7 @@ class RandomHistory {
   void look() {
     if (is_replica_ && is_noticed_) ledger_received_ = true;
     const BinlogPosition reply = observe();
+    is_quiet_ |= one_in(3);  // nobody has logged in for long
     if (resets_ != ledger_resets_) begin_anew();
     last_gtids_ = state_.gtids();
     if (awaited_) {
@@ -1037,6 +1040,7 @@ class RandomHistory {
   std::optional<Sample> pending_, awaited_;
   bool ledger_received_ = false, was_acknowledged_ = false;
   std::uint64_t ledger_resets_ = 0;
+  bool is_quiet_ = false;
 };
 
 unsigned number_from(const char *variable, unsigned otherwise) {

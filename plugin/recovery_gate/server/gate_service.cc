@@ -240,6 +240,7 @@ bool GateService::open_manually(const std::string &who) {
 
 void GateService::replica_arrived(const THD *thd) {
   replicas_.logged_in(thd);
+  ledger_.replica_logged_in();
   // Where it begins has to be on record before it can name what it got from
   // here.
   if (ledger_.wants_arrivals() || replicas_.is_new_log()) keeper_.hurry();

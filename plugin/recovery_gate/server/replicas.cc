@@ -200,7 +200,7 @@ BinlogPosition Replicas::observe() {
     seen.reply = {};
   }
   own_ids_.insert(seen.own_server_id);
-  Served served{own_ids_, {}};
+  Served served{own_ids_, {}, false, {}};
   server_threads.iterate(note_if_served, &served);
   seen.connections = std::move(served.replicas);
   seen.is_incomplete = served.one_between;

@@ -208,6 +208,10 @@ class FakeBinlog final : public BinlogProgress {
     arrivals_.replica_ids.insert(replica);
     arrivals_.replicas[{0, replica}] = number;
   }
+  void arrive_by_file(std::uint32_t replica) {
+    arrived_after_ = resets_;
+    arrivals_.by_file.insert(replica);
+  }
   void arrive_behind(std::uint32_t replica) {
     arrived_after_ = resets_;
     arrivals_.behind.insert(replica);
