@@ -176,10 +176,10 @@ class Machine:
         expect("the command to be complete", inspection["command_is_complete"], True)
         self.server.launch_command(shlex.split(line))
 
-    def crash_with(self, *statements: str) -> list[str]:
+    def crash_with(self, *statements: str, witness: Machine | None = None) -> list[str]:
         """Each statement, two at most, gets into the binary log and waits there for
-        a replica (a third one would wait for the log); then the server is killed.
-        Returns their GTIDs."""
+        a replica (a third one would wait for the log); then the server is killed, when
+        the witness has applied them. Returns their GTIDs."""
         gtids = []
         for statement in statements:
             before = self.server.value("SELECT @@gtid_binlog_pos")
@@ -190,6 +190,12 @@ class Machine:
                     lambda now: now != before,
                     f"'{statement}' in the binary log",
                 )
+            )
+        if witness:
+            wait_for(
+                lambda: witness.server.value("SELECT @@gtid_slave_pos"),
+                lambda position: position == gtids[-1],
+                f"the witness to apply {gtids[-1]}",
             )
         self.server.kill9()
         return gtids
@@ -252,11 +258,7 @@ def crash_and_come_back_as_primary(servers: Servers) -> None:
     written = primary.crash_with(
         "INSERT INTO test.t VALUES (11)",
         "INSERT INTO test.t VALUES (12)",
-    )
-    wait_for(
-        lambda: witness.server.value("SELECT @@gtid_slave_pos"),
-        lambda position: position == written[-1],
-        f"the witness to apply {written[-1]}",
+        witness=witness,
     )
     alone = primary.inspect().is_verdict(UNKNOWN)
     expect("the crash", alone["crashed"], True)
