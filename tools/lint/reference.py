@@ -6,8 +6,9 @@
 
 Compared are the names of system variables and the words that they take, the names
 of status variables, the words that they show and the numbers of these, the columns
-of RECOVERY_GATE_XIDS with the words of RESOLUTION, and the tool's exit codes with
-theirs. Exits 0 when both agree, else prints each difference and exits 1.
+of RECOVERY_GATE_XIDS with the words of RESOLUTION, the tool's exit codes with
+theirs, and the findings of doctor with their severities. Exits 0 when both agree,
+else prints each difference and exits 1.
 
 An enum's values are exit codes when the comment before it, or its name, says so.
 """
@@ -150,6 +151,11 @@ class Code:
                     found.add(f"{number} {words[0]}")
         return some("an exit code", found)
 
+    def findings(self) -> Names:
+        """Each as "sync-binlog error"."""
+        found = re.findall(r'{"([a-z-]+)",\s*Severity::(\w+),', self.tool)
+        return some("a check", {f"{name} {severity.lower()}" for name, severity in found})
+
 
 # --- The page -----------------------------------------------------------------
 
@@ -274,6 +280,12 @@ def main() -> int:
         }
         result.compare("the exit code", code.exit_codes(), shown)
 
+    def findings() -> None:
+        shown = {
+            f"{Page.quoted(row[0])[0]} {row[1]}" for row in page.rows("Findings of doctor")
+        }
+        result.compare("the finding", code.findings(), shown)
+
     for step in (
         system_variables,
         status_variables,
@@ -288,6 +300,7 @@ def main() -> int:
         *map(codes, ("Recovery_gate_reason", "Recovery_gate_waiting_for")),
         xids,
         exit_codes,
+        findings,
     ):
         result.attempt(step)
     if result.wrong:

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "doctor/doctor.h"
 #include "exit_codes.h"
 #include "inspect/inspect.h"
 #include "open.h"
@@ -23,6 +24,7 @@ constexpr const char *examples =
     "  recovery-gate status                  what does it wait for?\n"
     "  recovery-gate wait --timeout 300      until clients are admitted\n"
     "  recovery-gate open                    admit them without a replica\n"
+    "  recovery-gate doctor --replica db2    what would go wrong at a crash?\n"
     "  recovery-gate status --help           more about a subcommand\n"
     "\n"
     "How to reach the server: -h, -P, -S, -u, -p, --defaults-file and so on, "
@@ -44,6 +46,7 @@ void declare_command_line(CLI::App &app, Invocation &invocation) {
   add_status(app, invocation);
   add_wait(app, invocation);
   add_open(app, invocation);
+  add_doctor(app, invocation);
   add_inspect(app, invocation);
   add_prestart(app, invocation);
   app.footer(std::string(examples) + exit_code_help());

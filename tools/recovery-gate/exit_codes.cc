@@ -28,6 +28,10 @@ constexpr Row rows[] = {
      "prestart: the environment file could not be written, or removed"},
     {ExitCode::NOT_RUN, "not_run",
      "prestart: the command after -- could not be run"},
+    {ExitCode::ERRORS_FOUND, "errors_found",
+     "doctor: after a crash, the gate would not guard, or not open"},
+    {ExitCode::WARNINGS_FOUND, "warnings_found",
+     "doctor: nothing worse than warnings"},
 };
 
 }  // namespace

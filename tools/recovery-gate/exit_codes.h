@@ -24,6 +24,8 @@ enum class ExitCode {
   NOT_RUN = 9,         // prestart: the command after -- could not be run
   INSPECT_FIRST = 10,  // inspect: its verdicts have the numbers up to
   INSPECT_LAST = 15,   // this one, and are described there
+  ERRORS_FOUND = 16,   // doctor: after a crash, no gate, or one that stays shut
+  WARNINGS_FOUND = 17,  // doctor: nothing worse than warnings
 };
 
 /* One word for programs, the `result` of --json: "open", "closed" and so on;

@@ -27,6 +27,9 @@ void hide_passwords(int argc, char **argv) {
       secret = argv[i] + 16;
     else if (argv[i][0] == '-' && argv[i][1] == 'p')
       secret = argv[i] + 2;
+    else if (std::strncmp(argv[i], "--account=", 10) == 0 ||
+             std::strcmp(argv[i - 1], "--account") == 0)
+      secret = std::strchr(argv[i], ':');
     if (secret != nullptr) std::memset(secret, 'x', std::strlen(secret));
   }
 }

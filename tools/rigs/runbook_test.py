@@ -46,6 +46,7 @@ PAGE = PROJECT / "docs" / "runbook.md"
 # Exit codes of the tool.
 OPEN, CLOSED = 0, 4
 AS_PRIMARY, AS_REPLICA, REBUILD = 11, 12, 13
+ERRORS = 16
 
 # Stands before a client program: a host's name becomes its address, and this machine's
 # server is db1.
@@ -273,6 +274,9 @@ class Night(Story):
         plugins = self.run("plugins").ends_with(0)
         expect("three", plugins.output, plugins.output.count("| ACTIVE ") == 3)
         self.run("admitted").says("'ops'@'%'.*CONNECTION ADMIN", "REPLICATION SLAVE")
+        doctor = self.run("doctor").ends_with(ERRORS)
+        doctor.says(r"ERROR replica-semisync-off\S* on 127.0.0.1:%d\b" % self.db3.port)
+        doctor.says("WARNING replica-without-gate").says_not("application-is")
         hosts = self.run("who_writes").ends_with(0)
         hosts.of_host("db1").says("@@read_only: 0").says_not("Slave_IO_Running")
         for replica in ("db2", "db3"):
