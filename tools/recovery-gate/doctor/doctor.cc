@@ -153,7 +153,7 @@ class Visit {
       return fail(invocation_.json, ExitCode::CLOSED, look.error.text,
                   look.error.code);
     facts_.server = gather(connection_, where(invocation_.connection));
-    gather_accounts(connection_, &facts_.server);
+    gather_as_primary(connection_, &facts_.server);
     if (!facts_.server.error.empty())
       return fail(invocation_.json, ExitCode::UNREACHABLE, facts_.server.error);
     if (is_on_this_machine(invocation_.connection, facts_.server))

@@ -7,6 +7,8 @@
 #include "client/look.h"
 #include "inspect/datadir.h"
 #include "inspect/forecast.h"
+#include "recovery_gate/gate/labelled_page.h"
+#include "recovery_gate/gate/labels.h"
 
 namespace recovery_gate::tool {
 namespace {
@@ -96,11 +98,6 @@ void ask_plugins(Interview &interview, ServerFacts *facts) {
     facts->plugins.push_back({rows->value(i, "name").value_or(""),
                               rows->value(i, "status").value_or(""),
                               rows->value(i, "load_option").value_or("")});
-  if (const auto installed =
-          interview.ask("the table mysql.plugin",
-                        "SELECT name FROM mysql.plugin WHERE dl LIKE "
-                        "'ha\\_recovery\\_gate%'"))
-    facts->is_installed_by_sql = installed->size() != 0;
 }
 
 void ask_replication(Interview &interview, ServerFacts *facts) {
@@ -120,10 +117,27 @@ void ask_replication(Interview &interview, ServerFacts *facts) {
   for (std::size_t i = 0; tables && i < tables->size(); ++i)
     facts->position_tables[tables->value(i, "name").value_or("")] =
         tables->value(i, "engine").value_or("");
-  if (const auto log = interview.ask("what is logged", "SHOW MASTER STATUS")) {
-    facts->logged_only = log->value(0, "Binlog_Do_DB").value_or("");
-    facts->not_logged = log->value(0, "Binlog_Ignore_DB").value_or("");
-  }
+  // Of a table that an account may not see there is no line, and no error.
+  if (tables && tables->size() == 0)
+    facts->unseen.emplace_back("the table mysql.gtid_slave_pos",
+                               "it is not listed");
+}
+
+void ask_what_is_logged(Interview &interview, ServerFacts *facts) {
+  const auto rows = interview.ask("what is logged", "SHOW MASTER STATUS");
+  if (!rows) return;
+  facts->logged_only = rows->value(0, "Binlog_Do_DB").value_or("");
+  facts->not_logged = rows->value(0, "Binlog_Ignore_DB").value_or("");
+}
+
+void ask_for_the_page(Interview &interview, ServerFacts *facts) {
+  if (!facts->gate) return;
+  const auto rows =
+      interview.ask("the page of its gate", "SHOW ENGINE RECOVERY_GATE STATUS");
+  if (!rows) return;
+  for (const auto &[name, texts] :
+       read_page(rows->value(0, "Status").value_or("")))
+    if (name == label::replication) facts->replication = texts;
 }
 
 Grants ask_grants(Interview &interview, const std::string &whose) {
@@ -135,30 +149,8 @@ Grants ask_grants(Interview &interview, const std::string &whose) {
   return grants;
 }
 
-}  // namespace
-
-ServerFacts gather(Session &session, const std::string &name) {
-  ServerFacts facts;
-  facts.name = name;
-  if (const ServerError error = session.connect()) {
-    facts.error = to_string(error);
-    return facts;
-  }
-  Interview interview(session, &facts);
-  ask_settings(interview, &facts);
-  ask_status(interview, &facts);
-  ask_plugins(interview, &facts);
-  ask_replication(interview, &facts);
-  if (!facts.gate || !facts.error.empty()) return facts;
-  Look look;
-  look.kind = Look::Kind::GATE;
-  add_replication(session, &look);
-  facts.replication = std::move(look.replication);
-  return facts;
-}
-
-void gather_accounts(Session &session, ServerFacts *facts) {
-  Interview interview(session, facts);
+void ask_accounts(Interview &interview, ServerFacts *facts) {
+  if (facts->is_on("skip_grant_tables")) return;  // there are none
   const auto rows = interview.ask(
       "the accounts",
       "SELECT User AS user, Host AS host, JSON_VALUE(Priv, '$.is_role') AS "
@@ -184,6 +176,34 @@ void gather_accounts(Session &session, ServerFacts *facts) {
     accounts.all.push_back(std::move(account));
   }
   if (facts->error.empty()) facts->accounts = std::move(accounts);
+}
+
+}  // namespace
+
+ServerFacts gather(Session &session, const std::string &name) {
+  ServerFacts facts;
+  facts.name = name;
+  if (const ServerError error = session.connect()) {
+    facts.error = to_string(error);
+    return facts;
+  }
+  Interview interview(session, &facts);
+  ask_settings(interview, &facts);
+  ask_status(interview, &facts);
+  ask_plugins(interview, &facts);
+  ask_replication(interview, &facts);
+  return facts;
+}
+
+void gather_as_primary(Session &session, ServerFacts *facts) {
+  Interview interview(session, facts);
+  if (const auto rows = interview.ask("the table mysql.plugin",
+                                      "SELECT name FROM mysql.plugin WHERE dl "
+                                      "LIKE 'ha\\_recovery\\_gate%'"))
+    facts->is_installed_by_sql = rows->size() != 0;
+  ask_what_is_logged(interview, facts);
+  ask_for_the_page(interview, facts);
+  ask_accounts(interview, facts);
 }
 
 void gather_files(const OptionFiles &files, ServerFacts *facts) {

@@ -12,11 +12,12 @@
 
 namespace recovery_gate::tool {
 
-/* Connects, and asks for all but the accounts. */
+/* Connects, and asks for what matters of every server. */
 ServerFacts gather(Session &session, const std::string &name);
 
-/* Of a session that is connected. */
-void gather_accounts(Session &session, ServerFacts *facts);
+/* Asks for the rest, of a session that is connected: who has an account, what
+   is logged, what the gate's own page says. */
+void gather_as_primary(Session &session, ServerFacts *facts);
 
 /* What a server on this machine has on disk: its option files and the gate's
    state file. What cannot be read is left out. */

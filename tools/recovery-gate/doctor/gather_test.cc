@@ -34,13 +34,23 @@ TEST(Gather, SaysWhatItMayNotSee) {
                        {{"SYNC_BINLOG", "1", "SQL", std::nullopt, "0"}}}}};
   session.otherwise = {1142, "SELECT command denied"};
   ServerFacts facts = gather(session, "db2");
-  gather_accounts(session, &facts);
+  gather_as_primary(session, &facts);
   EXPECT_EQ(facts.error, "");
   EXPECT_EQ(facts.value("sync_binlog"), "1");
   EXPECT_FALSE(facts.is_kept("sync_binlog"));
   EXPECT_FALSE(facts.accounts.has_value());
   ASSERT_FALSE(facts.unseen.empty());
   EXPECT_EQ(facts.unseen.back().first, "the accounts");
+}
+
+/* Nobody is told that a table is in InnoDB which nobody has seen. */
+TEST(Gather, ATableThatIsNotListedIsNotSeen) {
+  Answers session;
+  session.answers = {{"SELECT TABLE_NAME", {{"name", "engine"}, {}}},
+                     {"S", {}}};
+  const ServerFacts facts = gather(session, "db2");
+  ASSERT_EQ(facts.unseen.size(), 1u);
+  EXPECT_EQ(facts.unseen[0].first, "the table mysql.gtid_slave_pos");
 }
 
 TEST(Gather, EndsWhenTheConnectionIsLost) {
@@ -71,7 +81,7 @@ TEST(Gather, AccountsWithTheirRoles) {
       {"SHOW GRANTS FOR PUBLIC", grant("GRANT SELECT ON *.* TO PUBLIC")},
       {"SHOW GRANTS FOR `old`", grant("GRANT USAGE ON *.* TO `old`@`%`")}};
   ServerFacts facts;
-  gather_accounts(session, &facts);
+  gather_as_primary(session, &facts);
   ASSERT_TRUE(facts.accounts.has_value());
   ASSERT_EQ(facts.accounts->all.size(), 2u);
   const Grants grants = effective(facts.accounts->all[0], *facts.accounts);

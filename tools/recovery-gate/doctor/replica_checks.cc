@@ -87,7 +87,7 @@ void unreachable(const Facts &f, Problems *problems) {
           {replica.name, "",
            "It could not be asked, so nothing is known of it: " + replica.error,
            "Check the address, and the account (--peer-user): it needs SLAVE "
-           "MONITOR and BINLOG MONITOR ON *.*, and SELECT ON mysql.*"});
+           "MONITOR ON *.*, and SELECT ON mysql.gtid_slave_pos"});
 }
 
 void not_following(const Facts &f, Problems *problems) {

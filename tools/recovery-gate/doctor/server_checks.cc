@@ -29,8 +29,8 @@ void not_seen(const Facts &f, Problems *problems) {
         add(server, what,
             "The doctor's account may not see " + what +
                 ", so what depends on it was not checked (" + error + ").",
-            "GRANT SELECT ON mysql.* TO the account, and GRANT PROCESS, BINLOG "
-            "MONITOR, SLAVE MONITOR ON *.*; or run the doctor as root",
+            "GRANT SELECT ON mysql.*, and PROCESS, BINLOG MONITOR and SLAVE "
+            "MONITOR ON *.*, to the account; or run the doctor as root",
             problems);
       }
   };

@@ -127,6 +127,7 @@ class Doctor(Story):
             for number, name in enumerate(("primary", "replica"), 1)
         )
         self.replica.lines.append("read_only = ON")
+        self.names_replica = True
 
     def steps(self):
         yield self.set_up
@@ -143,11 +144,15 @@ class Doctor(Story):
     # Helpers
 
     def command(self, *arguments: str) -> list[str]:
+        named = (
+            f"--replica=127.0.0.1:{self.replica.server.port}",
+            *("--peer-user=ops", f"--peer-password={self.password}"),
+        )
         return [
             *(str(TOOL), "doctor", "--no-defaults"),
-            *(f"--socket={self.primary.server.socket}", "--peer-user=ops"),
-            f"--replica=127.0.0.1:{self.replica.server.port}",
-            *(f"--peer-password={self.password}", *arguments),
+            f"--socket={self.primary.server.socket}",
+            *(named if self.names_replica else ()),
+            *arguments,
         ]
 
     def run(self, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -231,6 +236,16 @@ class Doctor(Story):
                 yield
         self.wait_acknowledging()
 
+    def play_replica(self) -> PlayedReplica:
+        server = self.primary.server
+        end = server.value("SELECT @@gtid_binlog_pos")
+        return PlayedReplica(server, 77, end, account=("repl", self.password))
+
+    def end_player(self, player: PlayedReplica) -> None:
+        player.leave()
+        # The server would notice only when it has something to send.
+        self.primary.server.query(f"KILL {player.connection_id}")
+
     # Steps
 
     def set_up(self) -> None:
@@ -248,15 +263,18 @@ class Doctor(Story):
         with replica.connect_as_admin() as session:
             session.query("SET sql_log_bin=OFF")
             session.query(f"CREATE USER ops@'127.0.0.1' IDENTIFIED BY '{self.password}'")
-            session.query("GRANT SLAVE MONITOR, BINLOG MONITOR, PROCESS, FILE ON *.* TO ops@'127.0.0.1'")
-            session.query("GRANT SELECT ON mysql.* TO ops@'127.0.0.1'")
-        replica.query(
+            session.query("GRANT SLAVE MONITOR, FILE ON *.* TO ops@'127.0.0.1'")
+            session.query("GRANT SELECT ON mysql.gtid_slave_pos TO ops@'127.0.0.1'")
+        self.follow()
+
+    def follow(self) -> None:
+        self.replica.server.query(
             "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=%s,"
             " MASTER_USER='repl', MASTER_PASSWORD=%s, MASTER_USE_GTID=slave_pos,"
             " MASTER_CONNECT_RETRY=2",
-            *(primary.port, self.password),
+            *(self.primary.server.port, self.password),
         )
-        replica.query("START SLAVE")
+        self.replica.server.query("START SLAVE")
         self.wait_acknowledging()
 
     def all_is_well(self) -> None:
@@ -316,11 +334,61 @@ class Doctor(Story):
         with self.primary.with_both(name, 2):
             self.finds(ERRORS, f"too-few-replicas:{name}")
 
+    def break_connect_wait(self) -> None:
+        name = "recovery_gate_connect_wait"
+        with self.primary.with_both(name, 0):
+            self.finds(WARNINGS, f"nobody-held:{name}")
+
+    def break_max_held(self) -> None:
+        name = "recovery_gate_max_held"
+        with self.primary.with_both(name, 150):
+            self.finds(OPEN, f"max-held:{name}")
+
+    def break_no_replica(self) -> None:
+        self.replica.server.query("STOP SLAVE IO_THREAD")
+        self.names_replica = False
+        self.finds(ERRORS, "no-semisync-replica")
+        self.names_replica = True
+        self.replica.server.query("START SLAVE IO_THREAD")
+        self.wait_acknowledging()
+
+    def break_silent_replica(self) -> None:
+        """It is connected, and acknowledges nothing."""
+        primary, name = self.primary.server, "rpl_semi_sync_master_timeout"
+        self.replica.server.query("STOP SLAVE IO_THREAD")
+        primary.wait_for_status("Rpl_semi_sync_master_clients", "0")
+        player = self.play_replica()
+        primary.wait_for_status("Rpl_semi_sync_master_clients", "1")
+        with self.primary.with_both(name, 1000):
+            primary.query("CREATE DATABASE silence")
+        player.wait_sent(primary.binlog_end())
+        self.names_replica = False
+        self.finds(ERRORS, "semisync-given-up")
+        self.names_replica = True
+        self.end_player(player)
+        self.replica.server.query("START SLAVE IO_THREAD")
+        self.wait_acknowledging()
+        primary.query("DROP DATABASE silence")
+        primary.wait_for_status("Rpl_semi_sync_master_status", "ON")
+
     # Breakages: accounts
+
+    def break_doctors_account(self) -> None:
+        """What it may not see, it does not pass over."""
+        with self.account():
+            arguments = ("--user=app", f"--password={self.password}")
+            code, answer = self.run(*arguments)
+            expect("an error", code, code == ERRORS)
+            unseen = {x["subject"] for x in answer["findings"] if x["check"] == "not-seen"}
+            expect("what is not seen", unseen, {"the accounts", "its replication"} <= unseen)
 
     def break_all_privileges(self) -> None:
         with self.account("GRANT ALL PRIVILEGES ON *.* TO app@'%'"):
             self.finds(ERRORS, "application-is-administrator:app@%")
+
+    def break_administrator_from_anywhere(self) -> None:
+        with self.account("GRANT ALL PRIVILEGES ON *.* TO app@'%' WITH GRANT OPTION"):
+            self.finds(OPEN, "administrator-from-anywhere:app@%")
 
     def break_default_role(self) -> None:
         """A role that is no default one is not in force when the gate asks."""
@@ -457,24 +525,32 @@ class Doctor(Story):
         with self.replica.with_both("read_only", 0):
             self.finds(WARNINGS, "replica-writable:read_only")
 
+    def break_promotion(self) -> None:
+        with self.replica.with_both("sync_binlog", 0):
+            self.finds(OPEN, "replica-cannot-lead:sync_binlog")
+
+    def break_following(self) -> None:
+        self.replica.server.query("STOP SLAVE")
+        self.replica.server.query("RESET SLAVE ALL")
+        self.finds(ERRORS, "replica-not-following")
+        self.follow()
+
     def break_several_primaries(self) -> None:
         name = "recovery_gate_repair_connections"
         self.replica.server.query("CHANGE MASTER 'other' TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_CONNECT_RETRY=2")
         self.finds(ERRORS, "replica-stopped:other")
         with self.replica.with_both(name, 0):
             self.finds(ERRORS, "replica-stopped:other", f"several-primaries:{name}")
+        name = "binlog_checksum"
+        with self.primary.with_both(name, "NONE"):
+            self.finds(ERRORS, "replica-stopped:other", f"several-primaries-checksum:{name}")
         self.replica.server.query("RESET SLAVE 'other' ALL")
 
     def break_unknown_client(self) -> None:
         """One that acknowledges, and stores nothing."""
-        player = PlayedReplica(
-            self.primary.server, 77, self.primary.server.value("SELECT @@gtid_binlog_pos"),
-            account=("repl", self.password),
-        )
+        player = self.play_replica()
         self.finds(WARNINGS, "unknown-semisync-client:Rpl_semi_sync_master_clients")
-        player.leave()
-        # The server would notice only when it has something to send.
-        self.primary.server.query(f"KILL {player.connection_id}")
+        self.end_player(player)
         self.wait_acknowledging()
 
     def break_unreachable(self) -> None:
@@ -497,16 +573,53 @@ class Doctor(Story):
             )
         self.wait_acknowledging()
 
+    def break_server_id(self) -> None:
+        with self.replica.restarted_with(("server_id", "1")):
+            self.finds(ERRORS, "replica-same-id:server_id", "replica-stopped")
+        self.wait_acknowledging()
+
+    def break_at_start(self) -> None:
+        """Options that only a start takes."""
+        with self.primary.restarted_with(
+            ("binlog_ignore_db", "cache"), ("open_files_limit", "1024"), ("table_open_cache", "100")
+        ):
+            self.wait_acknowledging()
+            self.finds(
+                WARNINGS, "binlog-filter:binlog_ignore_db", "few-descriptors:open_files_limit"
+            )
+
+    def break_grant_tables(self) -> None:
+        with self.primary.restarted_with(("skip_grant_tables", "ON")):
+            self.wait_acknowledging()
+            self.finds(ERRORS, "no-accounts:skip_grant_tables")
+
+    def break_crash(self) -> None:
+        """The gate is closed: this is no server that runs well."""
+        self.replica.server.query("STOP SLAVE IO_THREAD")
+        self.primary.server.kill9_during("CREATE DATABASE lost")
+        self.primary.start()
+        self.finds(ERRORS, "gate-closed:REPLICA", "replica-stopped")
+        self.replica.server.query("START SLAVE IO_THREAD")
+        self.primary.server.wait_for_status("Recovery_gate_open", "ON")
+        self.wait_acknowledging()
+        self.primary.server.query("DROP DATABASE lost")
+
     def break_not_forced(self) -> None:
         with self.primary.restarted_with(("recovery_gate", None), ("recovery_gate_mode", None)):
             self.wait_acknowledging()
             self.finds(WARNINGS, "plugin-lines:recovery_gate_mode", "plugin-not-forced")
 
     def break_no_gate(self) -> None:
-        gate = ("plugin-load-add", "recovery_gate", "recovery_gate_mode")
-        with self.primary.restarted_with(*((name, None) for name in gate)):
+        gate = tuple(
+            (name, None) for name in ("plugin-load-add", "recovery_gate", "recovery_gate_mode")
+        )
+        with self.primary.restarted_with(*gate):
             self.wait_acknowledging()
             self.finds(NO_PLUGIN, "plugin-missing")
+        with self.primary.restarted_with(*gate, ("log_bin", None)):
+            self.finds(NO_PLUGIN, "binlog-off:log_bin", "plugin-missing", "replica-stopped")
+        self.replica.server.query("START SLAVE IO_THREAD")
+        self.wait_acknowledging()
 
     def break_mode_off(self) -> None:
         """And a crash, with something that no replica has."""

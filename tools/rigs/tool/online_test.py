@@ -279,13 +279,15 @@ class OnServers(Story):
     def usage(self) -> None:
         self.tool.run("--help").ends_with(OPEN).says("Exit codes:")
         self.tool.run("--version").ends_with(OPEN).says(r"^recovery-gate \d+\.\d+\n")
-        for command in ("status", "wait", "open", "inspect"):
+        for command in ("status", "wait", "open", "inspect", "doctor"):
             self.tool.run(command, "--help").ends_with(OPEN)
         self.tool.run().ends_with(USAGE)
         self.tool.run("nothing").ends_with(USAGE).says("nothing")
         self.tool.run("status", "--port=many").ends_with(USAGE)
         self.tool.run("wait", "--timeout=-1").ends_with(USAGE)
         self.tool.run("status", "--defaults-file=/nowhere").ends_with(USAGE)
+        self.tool.run("doctor", "--ignore=nothing").ends_with(USAGE).says("no check")
+        self.tool.run("doctor", "--account=app").ends_with(USAGE).says("--rehearse")
         self.tool.run("status", "--no-defaults", "-p").ends_with(USAGE).says(
             "no terminal to ask"
         )
@@ -295,6 +297,7 @@ class OnServers(Story):
         seen = self.run("status", "--json").ends_with(UNREACHABLE).json()
         expect("the client library's number", seen, seen["error"]["code"] == 2002)
         self.run("open", "--yes").ends_with(UNREACHABLE)
+        self.run("doctor", "--json").ends_with(UNREACHABLE).json()
         self.run("wait", "--no-retry").ends_with(UNREACHABLE)
         self.run("wait", "--timeout=1").ends_with(TIMED_OUT).says("gave up after 1")
 
@@ -432,6 +435,7 @@ class OnServers(Story):
         page.says("Recovery gate is closed:").says(f"acknowledge {awaited}\n")
         seen = self.run("status", "--json", *self.as_user("app")).ends_with(CLOSED)
         expect("closed", seen.output, seen.json()["gate"]["open"] is False)
+        self.run("doctor", "--json", *self.as_user("app")).ends_with(CLOSED).json()
 
     def timed_out(self) -> None:
         ended = self.run("wait", "--timeout=1").ends_with(TIMED_OUT)
