@@ -116,7 +116,7 @@ void stopped(const Facts &f, Problems *problems) {
       });
 }
 
-void semisync_off(const Facts &f, Problems *problems) {
+void replica_semisync_off(const Facts &f, Problems *problems) {
   for_each_replica(f, problems, [](const ServerFacts &replica, Adder add) {
     if (!replica.is_on("rpl_semi_sync_slave_enabled"))
       add("rpl_semi_sync_slave_enabled",
@@ -127,7 +127,7 @@ void semisync_off(const Facts &f, Problems *problems) {
   });
 }
 
-void semisync_not_in_files(const Facts &f, Problems *problems) {
+void replica_semisync_not_in_files(const Facts &f, Problems *problems) {
   for_each_replica(f, problems, [](const ServerFacts &replica, Adder add) {
     if (replica.is_on("rpl_semi_sync_slave_enabled") &&
         !replica.is_kept("rpl_semi_sync_slave_enabled"))
@@ -447,8 +447,9 @@ const std::vector<Check> &replica_checks() {
       {"replica-unreachable", Severity::ERROR, unreachable},
       {"replica-not-following", Severity::ERROR, not_following},
       {"replica-stopped", Severity::ERROR, stopped},
-      {"replica-semisync-off", Severity::ERROR, semisync_off},
-      {"replica-semisync-not-in-files", Severity::ERROR, semisync_not_in_files},
+      {"replica-semisync-off", Severity::ERROR, replica_semisync_off},
+      {"replica-semisync-not-in-files", Severity::ERROR,
+       replica_semisync_not_in_files},
       {"replica-not-acknowledging", Severity::ERROR, not_acknowledging},
       {"replica-retry", Severity::WARNING, retry},
       {"replica-net-timeout", Severity::NOTE, net_timeout},

@@ -27,8 +27,9 @@ void not_seen(const Facts &f, Problems *problems) {
       if (what != before) {
         before = what;
         add(server, what,
-            "The doctor's account may not see " + what +
-                ", so what depends on it was not checked (" + error + ").",
+            fmt::format("The doctor's account may not see {}, so what depends "
+                        "on it was not checked ({}).",
+                        what, error),
             "GRANT SELECT ON mysql.*, and PROCESS, BINLOG MONITOR and SLAVE "
             "MONITOR ON *.*, to the account; or run the doctor as root",
             problems);
