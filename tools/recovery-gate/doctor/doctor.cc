@@ -15,6 +15,8 @@
 #include "doctor/report.h"
 #include "followers.h"
 #include "output.h"
+#include "recovery_gate/gate/labelled_page.h"
+#include "terminal.h"
 
 namespace recovery_gate::tool {
 namespace {
@@ -109,7 +111,10 @@ class Visit {
     if (invocation_.json)
       print(doctor_json(diagnosis));
     else
-      print(doctor_page(diagnosis));
+      print(doctor_page(
+          diagnosis, invocation_.plain
+                         ? LabelledPage::not_wrapped
+                         : std::min(line_room(), LabelledPage::usual_width)));
     return exit_code(diagnosis);
   }
 
@@ -218,6 +223,7 @@ void add_doctor(CLI::App &tool, Invocation &invocation) {
                    "several times")
       ->type_name("NAME[:PASSWORD]");
   add_json_option(*command, invocation);
+  add_plain_option(*command, invocation);
   add_connection_options(*command, &invocation.connection);
   command->callback([&invocation, options] {
     invocation.run = [&invocation, options] {

@@ -7,19 +7,22 @@
 #include <cctype>
 #include <sstream>
 
+#include "recovery_gate/gate/labelled_page.h"
 #include "wording.h"
 
 namespace recovery_gate::tool {
 namespace {
 
-constexpr std::size_t width = 79;
-
-std::string wrapped(const std::string &text, std::size_t indent) {
+/* In lines of at most `width` columns, except for a longer word. */
+std::string wrapped(const std::string &text, std::size_t indent,
+                    std::size_t width) {
   std::string lines(indent, ' ');
   std::size_t used = indent;
   std::istringstream words(printable(text));
   for (std::string word; words >> word;) {
-    if (used > indent && used + 1 + word.size() > width) {
+    const bool is_full =
+        width != LabelledPage::not_wrapped && used + 1 + word.size() > width;
+    if (used > indent && is_full) {
       lines += '\n' + std::string(indent, ' ');
       used = indent;
     } else if (used > indent) {
@@ -120,18 +123,21 @@ ExitCode exit_code(const Diagnosis &d) {
   return ExitCode::OPEN;
 }
 
-std::string doctor_page(const Diagnosis &d) {
-  std::string page = wrapped(server_line(d.facts.server), 0);
+std::string doctor_page(const Diagnosis &d, std::size_t width) {
+  const std::size_t indent = width == LabelledPage::not_wrapped ? 0 : 2;
+  std::string page = wrapped(server_line(d.facts.server), 0, width);
   for (const ServerFacts &replica : d.facts.replicas)
-    page += wrapped(server_line(replica), 0);
+    page += wrapped(server_line(replica), 0, width);
   std::string passing;
   for (const Admitted &one : admitted(d.facts))
     passing += fmt::format("{}{} ({})", passing.empty() ? "" : ", ",
                            one.account, word(one.as));
-  if (!passing.empty()) page += wrapped("A closed gate admits: " + passing, 0);
+  if (!passing.empty())
+    page += wrapped("A closed gate admits: " + passing, 0, width);
   for (const Rehearsal &rehearsal : d.facts.rehearsals)
-    page += wrapped(
-        rehearsal.account + ": " + outcome(rehearsal, d.facts.server), 0);
+    page +=
+        wrapped(rehearsal.account + ": " + outcome(rehearsal, d.facts.server),
+                0, width);
   for (const Finding &finding : d.findings) {
     const Problem &problem = finding.problem;
     page +=
@@ -140,10 +146,11 @@ std::string doctor_page(const Diagnosis &d) {
                                    finding.check->name,
                                    problem.subject.empty() ? "" : ":",
                                    problem.subject, problem.server),
-                       0);
-    page += wrapped(problem.why, 2) + wrapped("Cure: " + problem.cure, 2);
+                       0, width);
+    page += wrapped(problem.why, indent, width) +
+            wrapped("Cure: " + problem.cure, indent, width);
   }
-  return page + '\n' + wrapped(summary(d), 0);
+  return page + '\n' + wrapped(summary(d), 0, width);
 }
 
 Json doctor_json(const Diagnosis &d) {

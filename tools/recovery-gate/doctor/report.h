@@ -24,7 +24,9 @@ struct Diagnosis {
    all subcommands. */
 ExitCode exit_code(const Diagnosis &diagnosis);
 
-std::string doctor_page(const Diagnosis &diagnosis);
+/* In lines of at most `width` columns; LabelledPage::not_wrapped: plain ones,
+   for a screen reader. */
+std::string doctor_page(const Diagnosis &diagnosis, std::size_t width);
 Json doctor_json(const Diagnosis &diagnosis);
 
 }  // namespace recovery_gate::tool

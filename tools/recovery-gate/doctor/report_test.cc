@@ -36,11 +36,12 @@ class ReportTest : public testing::Test {
 
 TEST_F(ReportTest, AllIsWell) {
   EXPECT_EQ(exit_code(diagnosis()), ExitCode::OPEN);
-  EXPECT_THAT(doctor_page(diagnosis()),
+  EXPECT_THAT(doctor_page(diagnosis(), 79),
               HasSubstr("\nAll is well: 60 checks, 1 server.\n"));
   found(a_note);
   EXPECT_EQ(exit_code(diagnosis()), ExitCode::OPEN);
-  EXPECT_THAT(doctor_page(diagnosis()), HasSubstr("\nAll is well, 1 note: "));
+  EXPECT_THAT(doctor_page(diagnosis(), 79),
+              HasSubstr("\nAll is well, 1 note: "));
 }
 
 TEST_F(ReportTest, TheWorstDecides) {
@@ -48,7 +49,7 @@ TEST_F(ReportTest, TheWorstDecides) {
   EXPECT_EQ(exit_code(diagnosis()), ExitCode::WARNINGS_FOUND);
   found(an_error);
   EXPECT_EQ(exit_code(diagnosis()), ExitCode::ERRORS_FOUND);
-  EXPECT_THAT(doctor_page(diagnosis()),
+  EXPECT_THAT(doctor_page(diagnosis(), 79),
               HasSubstr("\n1 error, 1 warning: 60 checks"));
   facts_.server.gate.reset();
   EXPECT_EQ(exit_code(diagnosis()), ExitCode::NO_PLUGIN);
@@ -58,10 +59,18 @@ TEST_F(ReportTest, AFindingIsReadInEightyColumns) {
   found(an_error, "app@%");
   findings_[0].problem.why = std::string(200, 'x') + " " +
                              std::string(60, 'y') + " " + std::string(60, 'z');
-  const std::string page = doctor_page(diagnosis());
+  const std::string page = doctor_page(diagnosis(), 79);
   EXPECT_THAT(page, HasSubstr("\nERROR an-error:app@% on db1:3306\n"));
   EXPECT_THAT(page, HasSubstr("\n  Cure: SET it\n"));
   EXPECT_THAT(page, HasSubstr("\n  " + std::string(60, 'y') + "\n"));
+}
+
+TEST_F(ReportTest, AFindingIsHeardInPlainLines) {
+  found(an_error);
+  findings_[0].problem.why = "Words " + std::string(90, 'x') + " end.";
+  EXPECT_THAT(doctor_page(diagnosis(), 0),
+              HasSubstr("\nERROR an-error on db1:3306\n" +
+                        findings_[0].problem.why + "\nCure: SET it\n\n"));
 }
 
 TEST_F(ReportTest, ForPrograms) {
@@ -84,7 +93,7 @@ TEST_F(ReportTest, WhatAClosedGateWouldDo) {
   facts_.rehearsals = {{"app", "", "app@%", std::nullopt, false},
                        {"ops", "", "ops@%", PassesAs::ADMINISTRATOR, false},
                        {"old", "error 1045: no", "", std::nullopt, false}};
-  const std::string page = doctor_page(diagnosis());
+  const std::string page = doctor_page(diagnosis(), 79);
   EXPECT_THAT(page,
               HasSubstr("app: logs in as app@%; a closed gate holds it for "
                         "up to 10 s, then rejects it"));
