@@ -285,6 +285,40 @@ class Doctor(Story):
         page = self.page()
         expect("that all is well", page, "\nAll is well, 3 notes: " in page)
 
+    # Breakages: first of all
+
+    def break_domain(self) -> None:
+        """Two primaries write in domain 0. It comes first: a replica that has something
+        of the domain receives nothing of it from a primary that lacks that."""
+        other = self.servers.add("other", "--rpl-semi-sync-master-enabled=ON")
+        other.start()
+        with other.connect_as_admin() as session:
+            session.query("SET sql_log_bin=OFF")
+            session.query(f"CREATE USER repl@'127.0.0.1' IDENTIFIED BY '{self.password}'")
+            session.query("GRANT REPLICATION SLAVE ON *.* TO repl@'127.0.0.1'")
+        query = self.replica.server.query
+        query(
+            "CHANGE MASTER 'other' TO MASTER_HOST='127.0.0.1', MASTER_PORT=%s,"
+            " MASTER_USER='repl', MASTER_PASSWORD=%s, MASTER_USE_GTID=slave_pos,"
+            " MASTER_CONNECT_RETRY=2",
+            *(other.port, self.password),
+        )
+        query("START SLAVE 'other' IO_THREAD")
+        wait_for(
+            lambda: query("SHOW SLAVE 'other' STATUS")[0]["Slave_IO_Running"],
+            lambda state: state == "Yes",
+            "the other primary to be followed",
+        )
+        self.primary.server.query("CREATE DATABASE here")
+        other.query("CREATE DATABASE there")
+        self.finds(WARNINGS, "several-primaries-domain:gtid_domain_id")
+        query("STOP SLAVE 'other'")
+        query("RESET SLAVE 'other' ALL")
+        other.kill9()
+        self.primary.server.query("DROP DATABASE here")
+        # The end of one connection may have ended semi-sync on the other.
+        self.restart_io_thread()
+
     # Breakages: the server
 
     def break_sync_binlog(self) -> None:
@@ -545,31 +579,6 @@ class Doctor(Story):
         with self.primary.with_both(name, "NONE"):
             self.finds(ERRORS, "replica-stopped:other", f"several-primaries-checksum:{name}")
         self.replica.server.query("RESET SLAVE 'other' ALL")
-
-    def break_domain(self) -> None:
-        """Two primaries write in domain 0. What comes from the other one is not applied."""
-        other = self.servers.add("other", "--skip-log-slave-updates")
-        other.start()
-        with other.connect_as_admin() as session:
-            session.query("SET sql_log_bin=OFF")
-            session.query(f"CREATE USER repl@'127.0.0.1' IDENTIFIED BY '{self.password}'")
-            session.query("GRANT REPLICATION SLAVE ON *.* TO repl@'127.0.0.1'")
-        query = self.replica.server.query
-        query(
-            "CHANGE MASTER 'other' TO MASTER_HOST='127.0.0.1', MASTER_PORT=%s,"
-            " MASTER_USER='repl', MASTER_PASSWORD=%s, MASTER_USE_GTID=slave_pos,"
-            " MASTER_CONNECT_RETRY=2",
-            *(other.port, self.password),
-        )
-        query("START SLAVE 'other' IO_THREAD")
-        self.primary.server.query("CREATE DATABASE here")
-        other.query("CREATE DATABASE there")
-        self.finds(WARNINGS, "several-primaries-domain:gtid_domain_id")
-        query("STOP SLAVE 'other'")
-        query("RESET SLAVE 'other' ALL")
-        other.kill9()
-        self.primary.server.query("DROP DATABASE here")
-        self.wait_acknowledging()
 
     def break_unknown_client(self) -> None:
         """One that acknowledges, and stores nothing."""
