@@ -123,10 +123,14 @@ void Proof::observe(const ReplicaObservation &seen) {
   if (seen.resets != resets_) begin_anew(seen);
   for (const ReplicaConnection &connection : seen.connections) {
     const auto known = known_.find(connection.id);
-    if (known == known_.end())
+    if (known == known_.end()) {
       meet(connection, seen);
-    else
-      known->second.now = connection;
+      continue;
+    }
+    // Where it was once, it is no more: the server may show less for a moment.
+    const BinlogPosition before = known->second.now.sent;
+    known->second.now = connection;
+    if (is_before(connection.sent, before)) known->second.now.sent = before;
   }
   unseen_.clear();
   for (const EndedReplica &ended : seen.ended) {

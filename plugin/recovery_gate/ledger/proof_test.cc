@@ -546,6 +546,22 @@ TEST_F(ProofTest, IsNotGivenByAFileAndAPositionOfWhoWasServedFromBehind) {
   EXPECT_FALSE(ask_after(header).proven);
 }
 
+/* Who was sent the reply's position may have sent it, whatever the server shows
+   of it now. */
+TEST_F(ProofTest, TakesNobodyBackFromWhereItWas) {
+  connect(2, "0-1-5").sent = header;
+  ask();
+  connect(3, "0-1-3");
+  seen.connections[0].sent = {"bin.000002", 256};
+  seen.connections[1].sent = header;
+  const Answer answer = ask_after(header);
+  ASSERT_TRUE(answer.reply || answer.is_undecided || answer.proven);
+  demand.of_each = true;
+  const Answer each = ask_after(header);
+  ASSERT_TRUE(each.reply);
+  EXPECT_EQ(each.reply->authors.size(), 2u);
+}
+
 /* It may have come with GTIDs before, when nobody saw it. */
 TEST_F(ProofTest, IsNotGivenByAFileAndAPositionOfWhoIsNotKnownByThem) {
   reader.owed.domains.at(0).broken = "it is";

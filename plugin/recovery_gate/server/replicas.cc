@@ -23,6 +23,7 @@ namespace {
 using Lock = boost::lock_guard<boost::mutex>;
 
 constexpr milliseconds moment{2 * 1000};
+constexpr milliseconds until_place_is_right{50};
 
 const user_var_entry *user_variable(THD *thd, const std::string &name) {
   return reinterpret_cast<const user_var_entry *>(my_hash_search(
@@ -69,6 +70,8 @@ ReplicaConnection connection_of(THD *thd) {
 struct Served {
   const ServerIds &own;
   std::vector<ReplicaConnection> replicas;
+  /* Those of them that have not begun to send events, and those that do. */
+  std::set<std::uint64_t> starting, sending;
   /* One that is no more, or not yet, being served. */
   bool one_between = false;
   /* One of the same, of which the server does not say whether it asks for
@@ -97,9 +100,15 @@ my_bool note_if_served(THD *thd, Served *served) {
   // SHOW BINLOG EVENTS has a place in the log too. And of a session that runs
   // statements the variables are its own affair.
   if (thd->get_command() == COM_BINLOG_DUMP) {
-    if (thd->current_linfo)
+    if (thd->current_linfo) {
+      // First, so that the place is no older.
+      const char *const stage = thd->proc_info;
       served->replicas.push_back(connection_of(thd));
-    else if (asks_for_semisync(thd))
+      if (stage == stage_starting.m_name)
+        served->starting.insert(thd->thread_id);
+      else if (stage == stage_sending_binlog_event_to_slave.m_name)
+        served->sending.insert(thd->thread_id);
+    } else if (asks_for_semisync(thd))
       served->one_between = true;
   } else if (may_have_been_served(thd, served->own)) {
     served->one_may_be = name_of(thd);
@@ -200,13 +209,21 @@ BinlogPosition Replicas::observe() {
     seen.reply = {};
   }
   own_ids_.insert(seen.own_server_id);
-  Served served{own_ids_, {}, false, {}};
+  Served served{own_ids_, {}, {}, {}, false, {}};
   server_threads.iterate(note_if_served, &served);
-  seen.connections = std::move(served.replicas);
   seen.is_incomplete = served.one_between;
+  if (!served.replicas.empty()) serves_ = true;
+  const auto sending_since = std::exchange(sending_since_, {});
+  for (ReplicaConnection &replica : served.replicas) {
+    const bool is_starting = served.starting.count(replica.id) != 0;
+    const bool is_sending = served.sending.count(replica.id) != 0;
+    if (shows_where_it_is(replica, is_starting, is_sending, sending_since))
+      seen.connections.push_back(std::move(replica));
+    else
+      seen.is_incomplete = true;
+  }
   seen.may_be_more = !served.one_may_be.empty();
   suspect_ = std::move(served.one_may_be);
-  if (!seen.connections.empty()) serves_ = true;
   const bool is_of_one_log = sessions_.show(&seen, [&] {
     if (!seen.ended.empty() ||
         !proof_.knows_all(seen.resets, seen.connections)) {
@@ -226,6 +243,23 @@ BinlogPosition Replicas::observe() {
   proof_.observe(seen);
   resets_ = seen.resets;
   return seen.reply;
+}
+
+/*
+  Before it sends what is behind a position that was asked for, the server reads
+  the beginning of the log, and shows that place. It sets the right one just
+  after it says that it sends events.
+*/
+bool Replicas::shows_where_it_is(
+    const ReplicaConnection &replica, bool is_starting, bool is_sending,
+    const std::map<std::uint64_t, Instant> &sending_since) {
+  if (replica.uses_gtid || proof_.knows(replica.id)) return true;
+  if (!is_sending) return !is_starting;
+  const Instant now = clock_.now();
+  const auto before = sending_since.find(replica.id);
+  const Instant since = before == sending_since.end() ? now : before->second;
+  sending_since_[replica.id] = since;
+  return now - since >= until_place_is_right;
 }
 
 Answer Replicas::ask(const Demand &demand, const History &history,

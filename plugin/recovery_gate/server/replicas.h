@@ -80,6 +80,9 @@ class Replicas {
 
  private:
   void name_suspect(Answer *answer);
+  bool shows_where_it_is(const ReplicaConnection &replica, bool is_starting,
+                         bool is_sending,
+                         const std::map<std::uint64_t, Instant> &sending_since);
 
   const Clock &clock_;
   Journal &journal_;
@@ -87,6 +90,8 @@ class Replicas {
   boost::mutex
       observing_;      // observations come in the order in which they are made
   ServerIds own_ids_;  // while it runs; guarded by that
+  /* Of those by file and position that are not known yet; guarded by that. */
+  std::map<std::uint64_t, Instant> sending_since_;
   std::string suspect_;  // who may reply and is not known; guarded by that
   std::atomic<bool> serves_{false}, served_earlier_{false};
   std::atomic<std::uint64_t> resets_{0};  // as observed last

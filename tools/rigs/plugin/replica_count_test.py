@@ -130,6 +130,12 @@ class Scene:
         return re.sub(r"\n {25}", " ", row["Status"])
 
     def stays_closed(self, proven: int, *patterns: str) -> None:
+        # Where one by file and position began may take a moment to be certain.
+        wait_for(
+            lambda: (self.page(), self.primary.status("Recovery_gate_replicas_proven")),
+            lambda seen: seen[1] == str(proven),
+            f"{proven} to be proven",
+        )
         page = self.page()
         status = self.primary.statuses("Recovery_gate%")
         expect("a closed gate", page, status["Recovery_gate_state"] == "CLOSED")
