@@ -9,7 +9,8 @@ moment. The control is a server without the plugin, in which no replica with tha
 server id gets in again.
 
 Environment: RECOVERY_GATE_PLUGIN, the built plugin; that of build/ when it is not
-set. Exits 0 only if everything was as expected.
+set. Exits 0 only if everything was as expected, 77 where threads cannot be stopped
+(ptrace).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _SEIZE, _INTERRUPT, _DETACH = 0x4206, 0x4207, 17
 _FUTEX = ("202", "98")  # on x86-64, on ARM
 _ENDS = "Waiting to finalize termination"
 _TOLD = "ack receiver"
+SKIPPED = 77  # as CMakeLists.txt has it
 _LONG = 3.0  # seconds; the plugin needs a tenth of that
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -115,6 +117,10 @@ def without_it(servers: Servers) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(
-        run_stories("ack-receiver", (with_the_plugin, without_it), sys.argv[1:])
-    )
+    try:
+        sys.exit(
+            run_stories("ack-receiver", (with_the_plugin, without_it), sys.argv[1:])
+        )
+    except PermissionError as error:
+        print(f"skipped, since no thread can be stopped here: {error}")
+        sys.exit(SKIPPED)
