@@ -39,7 +39,7 @@ struct FreeResult {
 };
 using Result = std::unique_ptr<MYSQL_RES, FreeResult>;
 
-struct Link {
+struct PrimaryLink {
   std::string host, user, password;
   uint port = 0;
   std::uint32_t primary_id = 0;  // whom the I/O thread met there; 0: nobody yet
@@ -56,8 +56,8 @@ bool was_refused(const Master_info &info) {
 
 /* CHANGE MASTER, which alone changes these, needs the lock and a link that is
    stopped. */
-Link link_of(Master_info *info) {
-  Link link;
+PrimaryLink link_of(Master_info *info) {
+  PrimaryLink link;
   link.host = info->host;
   link.user = info->user;
   link.password = info->password;
@@ -92,7 +92,7 @@ std::vector<std::string> row_of(MYSQL *connection, const std::string &query,
 }
 
 /* Why what the server says does not count, or empty. */
-std::string read_answer(const Link &link, ServerGtids *server) {
+std::string read_answer(const PrimaryLink &link, ServerGtids *server) {
   if (!link.is_up) return "replication is not connected to " + link.name();
   MYSQL *const connection = link.connection.get();
   if (mysql_real_connect(connection, link.host.c_str(), link.user.c_str(),
@@ -175,7 +175,7 @@ std::vector<UpstreamAnswer> ServerUpstreams::ask() {
   // When a connection breaks, the server's client library takes the message's
   // language from the thread's session, and has to find one.
   std::optional<ShortSession> session;  // outlives their connections
-  std::vector<Link> links;
+  std::vector<PrimaryLink> links;
   const Links visited = visit_replication_links([&](Master_info *info) {
     if (info->slave_running != MYSQL_SLAVE_NOT_RUN || was_refused(*info))
       links.push_back(link_of(info));
@@ -184,9 +184,9 @@ std::vector<UpstreamAnswer> ServerUpstreams::ask() {
   if (visited != Links::VISITED) return {};
   std::vector<UpstreamAnswer> answers;
   if (std::any_of(links.begin(), links.end(),
-                  [](const Link &link) { return link.is_up; }))
+                  [](const PrimaryLink &link) { return link.is_up; }))
     session.emplace();
-  for (const Link &link : links) {
+  for (const PrimaryLink &link : links) {
     UpstreamAnswer answer;
     answer.trouble =
         cancelled_ ? "cancelled" : read_answer(link, &answer.server);
