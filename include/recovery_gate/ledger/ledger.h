@@ -226,7 +226,8 @@ class Ledger {
   ServerIds ids_of_sessions() const;
   void settle(const BinlogSample &sample);
   void discharge();
-  Record to_be_saved();
+  ServerIds files_to_be_saved();
+  void write_without_delay();
   bool save();
   void save_if_due();
 

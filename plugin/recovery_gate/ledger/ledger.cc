@@ -235,7 +235,7 @@ void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
   give_up_if_told(progress);
   // From now on all that comes is its own.
   if (promoted) save();
-  if (on_disk_ && on_disk_->history.by_file != to_be_saved().history.by_file)
+  if (on_disk_ && on_disk_->history.by_file != files_to_be_saved())
     worth_writing_ = true;
   save_if_due();
 }
@@ -249,8 +249,7 @@ void Ledger::note_passed_over(BinlogProgress &progress) {
   History arrived;
   arrived.passed_over = *passed_over;
   if (!add_arrivals(arrived, &record_.history)) return;
-  worth_writing_ = true;
-  write_not_before_ = clock_.now();
+  write_without_delay();
 }
 
 void Ledger::give_up(EndOfBinlog here) {
@@ -362,8 +361,7 @@ void Ledger::note_replicas(BinlogProgress &progress, std::uint64_t resets) {
     arrivals.replicas.clear();
   }
   if (!add_arrivals(arrivals, &record_.history)) return;
-  worth_writing_ = true;
-  write_not_before_ = clock_.now();
+  write_without_delay();
 }
 
 /* A replica has named what this server must have written, and its log lacks:
@@ -376,8 +374,7 @@ void Ledger::note_other_history(const GtidState &named) {
   if (is_known) return;
   record_.served = true;
   begin_history({}, {named});
-  worth_writing_ = true;
-  write_not_before_ = clock_.now();
+  write_without_delay();
   journal_.warning(
       "a replica has named GTID " + to_string(named) +
       ", which has this server's "
@@ -388,8 +385,7 @@ void Ledger::note_other_history(const GtidState &named) {
 void Ledger::note_received(bool receives) {
   if (!receives || record_.received) return;
   record_.received = true;
-  worth_writing_ = true;
-  write_not_before_ = clock_.now();
+  write_without_delay();
 }
 
 /*
@@ -581,8 +577,7 @@ void Ledger::note_newcomers(const BinlogSample &sample) {
         record_.newcomers.size() == most_gtids_kept ||
         !record_.newcomers.emplace(source, number).second)
       continue;
-    worth_writing_ = true;
-    write_not_before_ = clock_.now();
+    write_without_delay();
   }
 }
 
@@ -687,7 +682,8 @@ bool Ledger::save() {
   wants_arrivals_ = is_in_question(record_.history);
   worth_writing_ = false;
   write_not_before_ = clock_.now() + write_interval;
-  const Record record = to_be_saved();
+  Record record = record_;
+  record.history.by_file = files_to_be_saved();
   if (on_disk_ && *on_disk_ == record) return true;
   const Failure failure = file_.save(record);
   if (!failure) {
@@ -710,16 +706,14 @@ bool Ledger::save() {
 }
 
 /* Who came by file may have come with GTIDs since, if anybody has come. */
-Record Ledger::to_be_saved() {
-  Record record = record_;
-  if (record.history.by_file.empty()) return record;
+ServerIds Ledger::files_to_be_saved() {
+  const ServerIds &by_file = record_.history.by_file;
+  if (by_file.empty()) return {};
   may_have_files_on_disk_ = true;
   const Instant last_login = last_login_;
-  if (last_login == Instant::min() ||
-      clock_.now() - last_login >= quiet_after_login)
-    return record;
-  record.history.by_file.clear();
-  return record;
+  const bool is_quiet = last_login == Instant::min() ||
+                        clock_.now() - last_login >= quiet_after_login;
+  return is_quiet ? by_file : ServerIds();
 }
 
 void Ledger::replica_logged_in() {
@@ -727,6 +721,11 @@ void Ledger::replica_logged_in() {
   if (!may_have_files_on_disk_) return;
   Lock lock(mutex_);
   save();
+}
+
+void Ledger::write_without_delay() {
+  worth_writing_ = true;
+  write_not_before_ = clock_.now();
 }
 
 void Ledger::save_if_due() {

@@ -69,9 +69,11 @@ ReplicaConnection connection_of(THD *thd) {
 
 struct Served {
   const ServerIds &own;
-  std::vector<ReplicaConnection> replicas;
-  /* Those of them that have not begun to send events, and those that do. */
-  std::set<std::uint64_t> starting, sending;
+  struct Replica {
+    ReplicaConnection connection;
+    const char *stage = nullptr;  // as the server names it
+  };
+  std::vector<Replica> replicas;
   /* One that is no more, or not yet, being served. */
   bool one_between = false;
   /* One of the same, of which the server does not say whether it asks for
@@ -103,11 +105,7 @@ my_bool note_if_served(THD *thd, Served *served) {
     if (thd->current_linfo) {
       // First, so that the place is no older.
       const char *const stage = thd->proc_info;
-      served->replicas.push_back(connection_of(thd));
-      if (stage == stage_starting.m_name)
-        served->starting.insert(thd->thread_id);
-      else if (stage == stage_sending_binlog_event_to_slave.m_name)
-        served->sending.insert(thd->thread_id);
+      served->replicas.push_back({connection_of(thd), stage});
     } else if (asks_for_semisync(thd))
       served->one_between = true;
   } else if (may_have_been_served(thd, served->own)) {
@@ -209,16 +207,14 @@ BinlogPosition Replicas::observe() {
     seen.reply = {};
   }
   own_ids_.insert(seen.own_server_id);
-  Served served{own_ids_, {}, {}, {}, false, {}};
+  Served served{own_ids_, {}, false, {}};
   server_threads.iterate(note_if_served, &served);
   seen.is_incomplete = served.one_between;
   if (!served.replicas.empty()) serves_ = true;
   const auto sending_since = std::exchange(sending_since_, {});
-  for (ReplicaConnection &replica : served.replicas) {
-    const bool is_starting = served.starting.count(replica.id) != 0;
-    const bool is_sending = served.sending.count(replica.id) != 0;
-    if (shows_where_it_is(replica, is_starting, is_sending, sending_since))
-      seen.connections.push_back(std::move(replica));
+  for (auto &[connection, stage] : served.replicas) {
+    if (shows_where_it_is(connection, stage, sending_since))
+      seen.connections.push_back(std::move(connection));
     else
       seen.is_incomplete = true;
   }
@@ -251,10 +247,11 @@ BinlogPosition Replicas::observe() {
   after it says that it sends events.
 */
 bool Replicas::shows_where_it_is(
-    const ReplicaConnection &replica, bool is_starting, bool is_sending,
+    const ReplicaConnection &replica, const char *stage,
     const std::map<std::uint64_t, Instant> &sending_since) {
   if (replica.uses_gtid || proof_.knows(replica.id)) return true;
-  if (!is_sending) return !is_starting;
+  if (stage == stage_starting.m_name) return false;
+  if (stage != stage_sending_binlog_event_to_slave.m_name) return true;
   const Instant now = clock_.now();
   const auto before = sending_since.find(replica.id);
   const Instant since = before == sending_since.end() ? now : before->second;

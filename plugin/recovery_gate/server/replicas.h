@@ -80,8 +80,7 @@ class Replicas {
 
  private:
   void name_suspect(Answer *answer);
-  bool shows_where_it_is(const ReplicaConnection &replica, bool is_starting,
-                         bool is_sending,
+  bool shows_where_it_is(const ReplicaConnection &replica, const char *stage,
                          const std::map<std::uint64_t, Instant> &sending_since);
 
   const Clock &clock_;
