@@ -65,7 +65,8 @@ struct ReplicaConnection {
   /* It logged in after the last RESET MASTER: what it is sent is in this log.
    */
   bool of_this_log = true;
-  /* It was sent nothing that ends after this. */
+  /* It was sent nothing that ends after this; empty: the server does not show
+     it at the moment. */
   BinlogPosition sent;
 };
 
@@ -230,6 +231,7 @@ class Proof {
   struct Known {
     ReplicaConnection now;
     BinlogPosition first_sent;  // as `now.sent` when it was seen first
+    BinlogPosition reached;     // the furthest that was shown
     /* The end of the binary log then, what was in it, and what this server had
        applied as a replica. */
     BinlogPosition met;

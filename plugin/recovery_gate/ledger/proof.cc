@@ -127,10 +127,13 @@ void Proof::observe(const ReplicaObservation &seen) {
       meet(connection, seen);
       continue;
     }
-    // Where it was once, it is no more: the server may show less for a moment.
-    const BinlogPosition before = known->second.now.sent;
-    known->second.now = connection;
-    if (is_before(connection.sent, before)) known->second.now.sent = before;
+    Known &replica = known->second;
+    replica.now = connection;
+    if (connection.sent.empty()) continue;
+    // No connection goes back: the server may show less for a moment.
+    if (!is_before(connection.sent, replica.reached))
+      replica.reached = connection.sent;
+    replica.now.sent = replica.reached;
   }
   unseen_.clear();
   for (const EndedReplica &ended : seen.ended) {
@@ -151,7 +154,7 @@ void Proof::begin_anew(const ReplicaObservation &seen) {
   gone_.merge(known_);
   for (auto &[id, replica] : gone_) {
     replica.now.of_this_log = false;
-    replica.now.sent = {};
+    replica.now.sent = replica.reached = {};
     replica.replied = {};
     replica.lacks_since.reset();
   }
@@ -187,7 +190,7 @@ void Proof::meet(const ReplicaConnection &connection,
                  const ReplicaObservation &seen) {
   Known replica;
   replica.now = connection;
-  replica.first_sent = connection.sent;
+  replica.first_sent = replica.reached = connection.sent;
   replica.met = replica.from = seen.end;
   replica.gtids = seen.gtids;
   replica.applied = seen.applied;
@@ -658,7 +661,7 @@ ReplicaStanding Proof::standing(const Known &replica) const {
   standing.connection = replica.now.id;
   standing.server_id = replica.now.server_id;
   standing.host = replica.now.host;
-  standing.sent = replica.now.sent;
+  standing.sent = replica.reached;
   standing.why = replica.why;
   standing.advice = replica.advice;
   standing.should_reconnect = !replica.now.of_this_log;

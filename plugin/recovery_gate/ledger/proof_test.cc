@@ -562,6 +562,22 @@ TEST_F(ProofTest, TakesNobodyBackFromWhereItWas) {
   EXPECT_EQ(each.reply->authors.size(), 2u);
 }
 
+/* Between two logs the server shows no place. */
+TEST_F(ProofTest, TakesWhoIsNowhereForWhoMayHaveReplied) {
+  connect(2, "0-1-5").sent = {"bin.000002", 256};
+  ask();
+  connect(3, "0-1-3");
+  seen.connections[0].sent = {};
+  demand.of_each = true;
+  const Answer answer = ask_after(header);
+  ASSERT_TRUE(answer.reply);
+  EXPECT_EQ(answer.reply->authors.size(), 2u);
+  EXPECT_EQ(answer.replicas.at(0).sent, (BinlogPosition{"bin.000002", 256}));
+  seen.connections[0].sent = {"bin.000001", 400};
+  EXPECT_EQ(ask_after(header).replicas.at(0).sent,
+            (BinlogPosition{"bin.000002", 256}));
+}
+
 /* It may have come with GTIDs before, when nobody saw it. */
 TEST_F(ProofTest, IsNotGivenByAFileAndAPositionOfWhoIsNotKnownByThem) {
   reader.owed.domains.at(0).broken = "it is";

@@ -61,10 +61,32 @@ ReplicaConnection connection_of(THD *thd) {
   connection.stops_early = user_variable(thd, "slave_until_gtid") != nullptr;
   connection.leaves_out_marked =
       (thd->variables.option_bits & OPTION_SKIP_REPLICATION) != 0;
-  if (thd->current_linfo)
-    connection.sent = {without_folder(thd->current_linfo->log_file_name),
-                       thd->current_linfo->pos};
   return connection;
+}
+
+/* Of a session that is sent the binary log. */
+struct Place {
+  const char *stage = nullptr;  // as the server names it
+  BinlogPosition at;            // no older than that
+};
+
+/*
+  The session writes its place without a lock: the name of the next log first,
+  and the offset in it later, when it has opened that. It says so in its stage
+  from before the first to after the second. It is nowhere while it is there.
+*/
+Place place_of(const THD *thd) {
+  const LOG_INFO &shown = *thd->current_linfo;
+  const std::string file = without_folder(shown.log_file_name);
+  std::atomic_thread_fence(std::memory_order_acquire);
+  const char *const stage = thd->proc_info;
+  std::atomic_thread_fence(std::memory_order_acquire);
+  BinlogPosition at = {without_folder(shown.log_file_name), shown.pos};
+  if (at.file != file ||
+      stage ==
+          stage_finished_reading_one_binlog_switching_to_next_binlog.m_name)
+    at = {};
+  return {stage, std::move(at)};
 }
 
 struct Served {
@@ -103,9 +125,9 @@ my_bool note_if_served(THD *thd, Served *served) {
   // statements the variables are its own affair.
   if (thd->get_command() == COM_BINLOG_DUMP) {
     if (thd->current_linfo) {
-      // First, so that the place is no older.
-      const char *const stage = thd->proc_info;
-      served->replicas.push_back({connection_of(thd), stage});
+      Place place = place_of(thd);
+      served->replicas.push_back({connection_of(thd), place.stage});
+      served->replicas.back().connection.sent = std::move(place.at);
     } else if (asks_for_semisync(thd))
       served->one_between = true;
   } else if (may_have_been_served(thd, served->own)) {
@@ -242,14 +264,17 @@ BinlogPosition Replicas::observe() {
 }
 
 /*
-  Before it sends what is behind a position that was asked for, the server reads
-  the beginning of the log, and shows that place. It sets the right one just
-  after it says that it sends events.
+  Before it sends what is behind the position from which it serves, the server
+  reads the beginning of the log, and shows that place. It sets the right one
+  just after it says that it sends events. Without a GTID index, a replica that
+  named GTIDs is served from the beginning of a log.
 */
 bool Replicas::shows_where_it_is(
     const ReplicaConnection &replica, const char *stage,
     const std::map<std::uint64_t, Instant> &sending_since) {
-  if (replica.uses_gtid || proof_.knows(replica.id)) return true;
+  if (proof_.knows(replica.id)) return true;
+  if (replica.sent.empty()) return false;
+  if (replica.uses_gtid && MYSQL_VERSION_ID < 110400) return true;
   if (stage == stage_starting.m_name) return false;
   if (stage != stage_sending_binlog_event_to_slave.m_name) return true;
   const Instant now = clock_.now();

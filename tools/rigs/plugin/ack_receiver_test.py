@@ -15,14 +15,10 @@ set. Exits 0 only if everything was as expected, 77 where threads cannot be stop
 
 from __future__ import annotations
 
-import ctypes
-import os
 import sys
 import time
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Iterator
 
+from rigs.plugin.stopped_thread import run_or_skip, stopped, system_call, threads
 from rigs.servers import (
     SEMISYNC_REPLICA,
     Replication,
@@ -31,43 +27,12 @@ from rigs.servers import (
     expect,
     wait_for,
 )
-from rigs.story import run_stories
 from rigs.tool_under_test import GATE, QUICK
 
-_SEIZE, _INTERRUPT, _DETACH = 0x4206, 0x4207, 17
 _FUTEX = ("202", "98")  # on x86-64, on ARM
 _ENDS = "Waiting to finalize termination"
 _TOLD = "ack receiver"
-SKIPPED = 77  # as CMakeLists.txt has it
 _LONG = 3.0  # seconds; the plugin needs a tenth of that
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _ptrace(request: int, thread: int) -> None:
-    if _libc.ptrace(request, thread, None, None) != 0:
-        raise OSError(ctypes.get_errno(), "ptrace")
-
-
-@contextmanager
-def stopped(thread: int) -> Iterator[None]:
-    """One thread of a server, and not the others."""
-    _ptrace(_SEIZE, thread)
-    _ptrace(_INTERRUPT, thread)
-    os.waitpid(thread, 0x40000000)  # __WALL
-    try:
-        yield
-    finally:
-        _ptrace(_DETACH, thread)
-
-
-def threads(server: Server) -> set[int]:
-    return {int(task.name) for task in Path(f"/proc/{server.pid}/task").iterdir()}
-
-
-def system_call(server: Server, thread: int) -> str:
-    """The number of the one that it is in."""
-    call = Path(f"/proc/{server.pid}/task/{thread}/syscall").read_text()
-    return call.split()[0]
 
 
 def leave_unnoticed(servers: Servers, group: str, *options: str) -> Replication:
@@ -80,7 +45,9 @@ def leave_unnoticed(servers: Servers, group: str, *options: str) -> Replication:
         session.query("SET GLOBAL rpl_semi_sync_master_enabled=ON")
         (receiver,) = threads(primary) - before
     primary.wait_for_log("Starting ack receiver thread")
-    wait_for(lambda: system_call(primary, receiver), _FUTEX.__contains__, "it to wait")
+    wait_for(
+        lambda: system_call(primary, receiver)[0], _FUTEX.__contains__, "it to wait"
+    )
     replication = Replication(primary, replica)
     with stopped(receiver):
         replication.set_up()
@@ -117,10 +84,4 @@ def without_it(servers: Servers) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(
-            run_stories("ack-receiver", (with_the_plugin, without_it), sys.argv[1:])
-        )
-    except PermissionError as error:
-        print(f"skipped, since no thread can be stopped here: {error}")
-        sys.exit(SKIPPED)
+    sys.exit(run_or_skip("ack-receiver", (with_the_plugin, without_it)))

@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 from contextlib import suppress
+from typing import Callable
 
 from rigs.servers import Position, Server, wait_for
 
@@ -19,7 +20,8 @@ HEADER = struct.Struct("<IBIIIH")  # of an event
 
 
 class PlayedReplica:
-    """Connects at once. `at` is a GTID position, or where in which log it begins."""
+    """Connects at once. `at` is a GTID position, or where in which log it begins.
+    `before_it_asks` for the binary log is called with the number of its connection."""
 
     def __init__(
         self,
@@ -29,6 +31,7 @@ class PlayedReplica:
         *,
         account: tuple[str, str],
         semisync: bool = True,
+        before_it_asks: Callable[[int], None] = lambda _: None,
     ):
         import pymysql
 
@@ -47,6 +50,7 @@ class PlayedReplica:
                 cursor.execute("SET @rpl_semi_sync_slave= 1")
             if isinstance(at, str):
                 cursor.execute("SET @slave_connect_state= %s", (at,))
+        before_it_asks(self.connection_id)
         begin = at if isinstance(at, Position) else Position("", 4)
         self._connection._execute_command(
             COM_BINLOG_DUMP,
