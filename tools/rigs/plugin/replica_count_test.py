@@ -9,6 +9,7 @@ set. Exits 0 only if everything was as expected.
 
 from __future__ import annotations
 
+import re
 import sys
 
 from rigs.plugin.scene import Scene, scene
