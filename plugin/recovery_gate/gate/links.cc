@@ -246,20 +246,16 @@ bool LinkRepair::wants_switch(const LinksView &view) const {
   return semisync && !plain && !starting;
 }
 
-/* Why a start of `fallen` would end another one, or empty. */
+/* Why a start of `fallen` would end another one that is as the setting says, or
+   empty. */
 std::string LinkRepair::conflict(const Link &fallen,
                                  const LinksView &view) const {
-  const bool comes_back_with =
-      view.setting_on && !is_plain_by_nature(fallen, view);
-  for (const Link &link : view.links) {
-    if (link.name == fallen.name || !is_up(link)) continue;
-    const bool has = known_.at(link.name).semisync;
-    if (has == comes_back_with) continue;
-    if (!has && !is_plain_by_nature(link, view)) continue;
-    return fmt::format("connection {} runs {} semi-sync, and this one would {}",
-                       quoted(link), has ? "with" : "without",
-                       comes_back_with ? "have it" : "not have it");
-  }
+  if (!is_plain_by_nature(fallen, view)) return {};
+  for (const Link &link : view.links)
+    if (link.name != fallen.name && is_up(link) &&
+        known_.at(link.name).semisync)
+      return "connection " + quoted(link) +
+             " runs with semi-sync, and this one would not have it";
   return {};
 }
 

@@ -543,6 +543,21 @@ TEST(LinkRepair, APrimaryWithoutSemisyncIsFoundOut) {
   scene.view.switch_on = false;
   scene.receives("p");
   EXPECT_TRUE(scene.look().set_switch);
+  // Those that it has ended all the same come back, and it ends.
+  for (const char *name : {"q", "r"}) scene.ended(name, LinkError::REFUSED);
+  for (const char *name : {"q", "r"}) {
+    const LinkRepair::Orders orders = scene.look();
+    ASSERT_TRUE(orders.how) << name;
+    EXPECT_EQ(orders.which.name, name);
+    scene.done(orders);
+    scene.connects(name);
+    scene.receives(name);
+  }
+  scene.ended("p", LinkError::NO_HEADER);
+  scene.view.switch_on = true;
+  EXPECT_FALSE(scene.look().how);
+  EXPECT_THAT(scene.journal.errors().back(),
+              tells("'p'", "runs with semi-sync, and this one would not"));
 }
 
 /* A reply that failed says nothing of how events come. */
