@@ -10,6 +10,7 @@
 #include <map>
 #include <utility>
 
+#include "recovery_gate/base/thread_name.h"
 #include "recovery_gate/door/client_protocol.h"
 
 namespace recovery_gate {
@@ -222,7 +223,10 @@ void Refuser::start() try {
     boost::this_thread::disable_interruption uninterrupted;
     thread_.join();  // it has said that it is ending
   }
-  thread_ = boost::thread([this] { run(); });
+  thread_ = boost::thread([this] {
+    name_this_thread("gate-refuser");
+    run();
+  });
   running_ = true;
 } catch (const std::exception &) {  // no thread, or no memory for one
   for (Guest &guest : arrivals_)

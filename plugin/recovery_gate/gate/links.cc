@@ -8,6 +8,8 @@
 #include <boost/thread/lock_guard.hpp>
 #include <exception>
 
+#include "recovery_gate/base/thread_name.h"
+
 namespace recovery_gate {
 namespace {
 
@@ -449,7 +451,10 @@ void LinkWatch::tend() {
   stop();  // the last one has ended, and is still to be joined
   running_ = true;
   try {
-    thread_ = boost::thread([this] { run(); });
+    thread_ = boost::thread([this] {
+      name_this_thread("gate-links");
+      run();
+    });
   } catch (...) {
     running_ = false;
     throw;

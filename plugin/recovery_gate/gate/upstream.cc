@@ -5,6 +5,8 @@
 #include <boost/thread/lock_guard.hpp>
 #include <exception>
 
+#include "recovery_gate/base/thread_name.h"
+
 namespace recovery_gate {
 namespace {
 
@@ -41,7 +43,10 @@ UpstreamWatch::UpstreamWatch(Upstreams &upstreams, Journal &journal,
 UpstreamWatch::~UpstreamWatch() { stop(); }
 
 void UpstreamWatch::start(std::function<std::vector<Claim>()> claims) {
-  thread_ = boost::thread([this, claims = std::move(claims)] { run(claims); });
+  thread_ = boost::thread([this, claims = std::move(claims)] {
+    name_this_thread("gate-upstream");
+    run(claims);
+  });
 }
 
 void UpstreamWatch::finish() noexcept {

@@ -4,6 +4,8 @@
 #include <exception>
 #include <thread>
 
+#include "recovery_gate/base/thread_name.h"
+
 namespace recovery_gate {
 namespace {
 
@@ -36,7 +38,10 @@ Waiter::Waiter(Gate &gate, Acknowledgements &acknowledgements, Host &host)
 Waiter::~Waiter() { stop(); }
 
 void Waiter::start() {
-  thread_ = boost::thread([this] { run(); });
+  thread_ = boost::thread([this] {
+    name_this_thread("gate-waiter");
+    run();
+  });
 }
 
 void Waiter::stop() noexcept {

@@ -7,6 +7,8 @@
 #include <exception>
 #include <new>
 
+#include "recovery_gate/base/thread_name.h"
+
 namespace recovery_gate {
 namespace {
 
@@ -34,7 +36,10 @@ Keeper::Keeper(Kept &kept, Journal &journal, milliseconds interval)
 Keeper::~Keeper() { stop(); }
 
 void Keeper::start() {
-  thread_ = boost::thread([this] { run(); });
+  thread_ = boost::thread([this] {
+    name_this_thread("gate-keeper");
+    run();
+  });
 }
 
 void Keeper::stop() noexcept {

@@ -164,6 +164,9 @@ bool GateService::begin() {
 }
 
 void GateService::look() {
+  // The waiting thread may have come too late to be told that it has to, and
+  // SHUTDOWN WAIT FOR ALL SLAVES waits for that.
+  if (is_shutting_down()) semisync_.withdraw();
   const bool open = gate.is_open();
   ledger_.look(binlog_, open);
   if (!open && !gate.snapshot().is_provable) ledger_.lost_proof();

@@ -19,6 +19,8 @@ void shut_server_down() {
   kill_mysql(current_thd);
 }
 
+bool is_shutting_down() { return abort_loop; }
+
 /* Nothing is recovered yet, so to the next start it is as if this one had not
    been. The server's own way out, unireg_abort(), can wait for a Galera
    provider for ever. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How the gate ends the server. */
+/* How the server ends, and how the gate ends it. */
 #ifndef RECOVERY_GATE_SERVER_SHUTDOWN_H
 #define RECOVERY_GATE_SERVER_SHUTDOWN_H
 
@@ -8,6 +8,9 @@ namespace recovery_gate {
 /* Begins a clean shutdown, as the SHUTDOWN statement does, and returns at
    once. The calling thread must have a THD. */
 void shut_server_down();
+
+/* A shutdown has begun. Any thread may ask. */
+bool is_shutting_down();
 
 /* While the server initialises its plugins: ends its start, as when a plugin
    that was loaded with FORCE fails. Nothing is recovered yet, and a crash is

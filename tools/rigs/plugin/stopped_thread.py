@@ -7,11 +7,11 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Callable, Iterator
 
-from rigs.servers import Server, checkpoint
+from rigs.servers import Server, checkpoint, wait_for
 from rigs.story import run_stories
 
 _SEIZE, _INTERRUPT, _SYSTEM_CALL, _DETACH = 0x4206, 0x4207, 24, 17
@@ -57,6 +57,19 @@ def _text(server: Server, address: int) -> str:
 
 def threads(server: Server) -> set[int]:
     return {int(task.name) for task in Path(f"/proc/{server.pid}/task").iterdir()}
+
+
+def thread_named(server: Server, name: str) -> int:
+    """Waits until there is one."""
+
+    def look() -> int:
+        for task in Path(f"/proc/{server.pid}/task").iterdir():
+            with suppress(FileNotFoundError):
+                if (task / "comm").read_text().strip() == name:
+                    return int(task.name)
+        return 0
+
+    return wait_for(look, bool, f"a thread {name}")
 
 
 def system_call(server: Server, thread: int) -> list[str]:
