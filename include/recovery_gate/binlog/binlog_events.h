@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 #include "recovery_gate/base/failure.h"
 #include "recovery_gate/binlog/gtid_state.h"
@@ -39,6 +40,9 @@ enum class EventType : std::uint8_t {
   FORMAT_DESCRIPTION = 15,
   XID = 16,
   TABLE_MAP = 19,
+  WRITE_ROWS = 23,
+  UPDATE_ROWS = 24,
+  DELETE_ROWS = 25,
   INCIDENT = 26,
   HEARTBEAT = 27,
   MYSQL_GTID = 33,
@@ -51,6 +55,9 @@ enum class EventType : std::uint8_t {
   GTID_LIST = 163,
   START_ENCRYPTION = 164,
   QUERY_COMPRESSED = 165,
+  WRITE_ROWS_COMPRESSED = 166,
+  UPDATE_ROWS_COMPRESSED = 167,
+  DELETE_ROWS_COMPRESSED = 168,
 };
 
 /* "Xid", as mariadb-binlog and SHOW BINLOG EVENTS call it, or "type 123". */
@@ -128,6 +135,11 @@ inline bool operator==(const Gtid &a, const Gtid &b) {
          a.domain == b.domain;
 }
 inline bool operator!=(const Gtid &a, const Gtid &b) { return !(a == b); }
+/* By domain, server and number. */
+inline bool operator<(const Gtid &a, const Gtid &b) {
+  return std::tie(a.domain, a.server_id, a.sequence) <
+         std::tie(b.domain, b.server_id, b.sequence);
+}
 
 /* "0-1-58" */
 std::string to_string(const Gtid &gtid);

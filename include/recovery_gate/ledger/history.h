@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "recovery_gate/binlog/gtid_state.h"
+#include "recovery_gate/binlog/transaction_content.h"
 
 namespace recovery_gate {
 
@@ -22,6 +23,10 @@ struct History {
   /* Up to these numbers an earlier history may have had other transactions; but
      not up to the others, which it has in common with this one. */
   GtidState earlier, common;
+  /* What recovery cut off: other transactions with these numbers may be on
+     replicas, and no others may. What stands in the log again with the same
+     content is the same transaction: it came back by replication. */
+  Contents cut_off;
   /* Part of an earlier history was not seen: in any domain it may have used
      these numbers too, up to `unseen_numbers`. */
   bool has_unseen = false;
@@ -59,6 +64,14 @@ struct Ended {
    went on from there. */
 void branch_off(const GtidState &common, const Ended &ended, History *history);
 
+/* The same where recovery has cut these off, and all that is known of that. */
+void cut_off(const Contents &transactions, History *history);
+
+bool was_cut_off(const Gtid &gtid, const History &history);
+
+/* More are not kept one by one: their numbers are as of an earlier history. */
+inline constexpr std::size_t most_cut_off_kept = 1000;
+
 /* Do numbers that a replica names mean something only from where it came in? */
 bool is_in_question(const History &history);
 
@@ -73,6 +86,9 @@ std::uint64_t highest_in(const GtidState &state, std::uint32_t domain);
 struct Numbers {
   std::uint32_t domain = 0;
   std::uint64_t first = 0, last = 0;
+  /* The highest of them under which recovery has cut off another transaction;
+     0: none. */
+  std::uint64_t repeated = 0;
 };
 
 /* Whoever names the last of these numbers, or a later one, has it from this
@@ -84,9 +100,10 @@ bool is_believed(const History &history, const Numbers &numbers,
 
 inline bool operator==(const History &a, const History &b) {
   return a.known == b.known && a.earlier == b.earlier && a.common == b.common &&
-         a.has_unseen == b.has_unseen && a.replica_ids == b.replica_ids &&
-         a.replicas == b.replicas && a.behind == b.behind &&
-         a.by_file == b.by_file && a.passed_over == b.passed_over;
+         a.cut_off == b.cut_off && a.has_unseen == b.has_unseen &&
+         a.replica_ids == b.replica_ids && a.replicas == b.replicas &&
+         a.behind == b.behind && a.by_file == b.by_file &&
+         a.passed_over == b.passed_over;
 }
 
 }  // namespace recovery_gate

@@ -143,6 +143,8 @@ class Ledger {
     /* Recovery has cut off the end of the last log, which ended so. */
     bool was_cut = false;
     Ended before_cut;
+    /* What it cut off, if that is known one by one. */
+    std::optional<Contents> cut;
     /* There was a binary log before this start. */
     bool had_logs = false;
     /* What was settled, and so is on a replica, and is not in these logs any
@@ -219,6 +221,8 @@ class Ledger {
   bool take(const BinlogSample &sample);
   void note_vanished(const BinlogSample &sample);
   void begin_history(const GtidState &common, const Ended &ended);
+  void forget_arrivals();
+  void forget_cut_off(const GtidState &settled);
   void begin_anew(const BinlogSample &sample);
   Demand demand_for(const BinlogSample &sample) const;
   bool nothing_own_since_settled(BinlogProgress &progress,

@@ -53,6 +53,12 @@ struct OwedDomain {
      server's own. Else why having a later one does not show that a replica has
      all before it. */
   std::string broken;
+  /* The same of the part up to the last owed one: what comes after that hides
+     nothing from who is known to have that very one. */
+  std::string broken_before_last;
+  /* The highest number of those that are owed under which recovery once cut off
+     another transaction; 0: there is none. */
+  std::uint64_t repeated = 0;
   /* One is marked with @@skip_replication. */
   bool marked = false;
 
@@ -81,8 +87,10 @@ class OwedCollector {
      server itself at least. */
   explicit OwedCollector(GtidState before) : before_(std::move(before)) {}
 
+  /* `repeats`: the GTID is that of another transaction, which recovery has cut
+     off. */
   void add(const Transaction &transaction, Origin origin,
-           const std::string &file);
+           const std::string &file, bool repeats = false);
   Owed take() { return std::move(owed_); }
 
  private:

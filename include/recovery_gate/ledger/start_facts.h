@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/binlog/gtid_state.h"
@@ -60,6 +61,13 @@ struct StartFacts {
   /* The last transactions before recovery, of which it may have cut some off;
      empty when that was not read. */
   std::optional<GtidState> before_cut;
+  /* Each of those at the end, in the order of the log. */
+  struct MayBeCut {
+    Gtid gtid;
+    std::uint64_t begin = 0;  // in the newest log
+    std::optional<std::uint64_t> content;
+  };
+  std::vector<MayBeCut> may_be_cut;
   std::optional<std::uint32_t> recovered_identity;  // see binlog_identity()
   std::string recovered_gtid;
   /* The end of the log that was opened at this start: a semi-sync replica

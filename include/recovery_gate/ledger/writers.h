@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-  Whose are the transactions in the binary log?
+  Whose are the transactions in the binary log, and which are there again?
 
   A GTID has the id of the server that wrote it first. Under which ids this
   server has written is on record, and so is whether it receives: but the latter
-  only from when somebody has looked, and a crash may come before.
+  only from when somebody has looked, and a crash may come before. What recovery
+  cut off may come back by replication, with this server's id in its GTID, which
+  may also be that of a new transaction: its content tells.
 */
 #ifndef RECOVERY_GATE_WRITERS_H
 #define RECOVERY_GATE_WRITERS_H
@@ -12,6 +14,7 @@
 #include <cstdint>
 
 #include "recovery_gate/binlog/gtid_state.h"
+#include "recovery_gate/binlog/transaction_content.h"
 
 namespace recovery_gate {
 
@@ -28,6 +31,7 @@ struct Writers {
   /* Other ids in a log of a server that is not known to receive: sessions took
      them on, or it has begun to receive since it was looked at last. */
   ServerIds assumed;
+  Contents cut_off;  // as History has it
 
   Origin of(std::uint32_t id) const {
     return own.count(id) != 0       ? Origin::OWN

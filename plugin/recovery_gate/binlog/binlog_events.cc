@@ -152,6 +152,12 @@ std::string to_string(EventType type) {
       return "Xid";
     case EventType::TABLE_MAP:
       return "Table_map";
+    case EventType::WRITE_ROWS:
+      return "Write_rows_v1";
+    case EventType::UPDATE_ROWS:
+      return "Update_rows_v1";
+    case EventType::DELETE_ROWS:
+      return "Delete_rows_v1";
     case EventType::INCIDENT:
       return "Incident";
     case EventType::HEARTBEAT:
@@ -176,6 +182,12 @@ std::string to_string(EventType type) {
       return "Start_encryption";
     case EventType::QUERY_COMPRESSED:
       return "Query_compressed";
+    case EventType::WRITE_ROWS_COMPRESSED:
+      return "Write_rows_compressed_v1";
+    case EventType::UPDATE_ROWS_COMPRESSED:
+      return "Update_rows_compressed_v1";
+    case EventType::DELETE_ROWS_COMPRESSED:
+      return "Delete_rows_compressed_v1";
   }
   return fmt::format("type {}", static_cast<unsigned>(type));
 }

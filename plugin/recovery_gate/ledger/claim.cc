@@ -121,6 +121,8 @@ void add(const Finding &one, Finding *all) {
 Claim with_believers(Claim claim, const std::vector<Numbers> &all,
                      const History &history) {
   claim.written = history.earlier;
+  for (const auto &[gtid, content] : history.cut_off)
+    raise_to(&claim.written, {gtid.domain, gtid.server_id}, gtid.sequence);
   claim.believed_of = history.replica_ids;
   for (const Numbers &numbers : all) {
     claim.believed_of_all &= is_believed(history, numbers);
@@ -158,11 +160,13 @@ Claim claim_of(const Owed &owed, const GtidState &unsettled,
   claim.last = owed.gtids();
   std::vector<Numbers> all;
   for (const auto &[domain, of_domain] : owed.domains) {
-    if (!of_domain.broken.empty()) claim.uncertain = of_domain.broken;
+    if (!of_domain.broken_before_last.empty())
+      claim.uncertain = of_domain.broken_before_last;
     if (of_domain.first.sequence <= highest_in(history.passed_over, domain))
       claim.uncertain = "in domain " + std::to_string(domain) +
                         " this server has served replicas from behind it";
-    all.push_back({domain, of_domain.first.sequence, of_domain.last.sequence});
+    all.push_back({domain, of_domain.first.sequence, of_domain.last.sequence,
+                   of_domain.repeated});
   }
   return with_believers(std::move(claim), all, history);
 }

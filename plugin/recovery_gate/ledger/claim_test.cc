@@ -67,7 +67,7 @@ TEST(Claim, OfWhatWasAppliedAndNotLoggedOnlyTheLastIsKnown) {
 
 TEST(Claim, SaysNothingWhereTheSeriesIsBroken) {
   Owed owed = owed_in(0, 7, 8);
-  owed.domains[0].broken = "0-3-5 stands between them";
+  owed.domains[0].broken_before_last = "0-3-5 stands between them";
   const Claim claim = claim_of(owed, {}, History());
   const Finding finding = find_among({claim}, {server({{{0, self}, 8}})});
   EXPECT_EQ(finding.possession, Possession::NOT_SHOWN);

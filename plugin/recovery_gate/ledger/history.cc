@@ -25,13 +25,30 @@ void branch_off(const GtidState &common, const Ended &ended, History *history) {
   }
 }
 
+void cut_off(const Contents &transactions, History *history) {
+  for (const auto &[gtid, content] : transactions) {
+    const auto [known, is_new] = history->cut_off.emplace(gtid, content);
+    if (!is_new && known->second != content) known->second.reset();
+  }
+  if (history->cut_off.size() <= most_cut_off_kept) return;
+  for (const auto &[gtid, content] : history->cut_off)
+    raise_to(&history->earlier, {gtid.domain, gtid.server_id}, gtid.sequence);
+  history->cut_off.clear();
+}
+
+bool was_cut_off(const Gtid &gtid, const History &history) {
+  return history.cut_off.count(gtid) != 0;
+}
+
 bool is_in_question(const History &history) {
-  return !history.known || history.has_unseen || !history.earlier.empty();
+  return !history.known || history.has_unseen || !history.earlier.empty() ||
+         !history.cut_off.empty();
 }
 
 bool add_arrivals(const History &arrived, History *history) {
   for (const auto &[source, number] : arrived.earlier)
-    raise_to(&history->earlier, source, number);
+    if (!was_cut_off({source.domain, source.server_id, number}, *history))
+      raise_to(&history->earlier, source, number);
   ServerIds added;
   for (const std::uint32_t id : arrived.replica_ids)
     if (history->replica_ids.insert(id).second) added.insert(id);
@@ -60,13 +77,15 @@ std::uint64_t highest_in(const GtidState &state, std::uint32_t domain) {
 
 bool is_believed(const History &history, const Numbers &numbers,
                  std::optional<std::uint32_t> replica) {
-  if (history.known &&
-      numbers.last <= highest_in(history.common, numbers.domain))
-    return true;
   std::uint64_t earlier = std::numeric_limits<std::uint64_t>::max();
-  if (history.known)
-    earlier = std::max(highest_in(history.earlier, numbers.domain),
-                       history.has_unseen ? unseen_numbers : 0);
+  if (history.known) {
+    const bool is_common =
+        numbers.last <= highest_in(history.common, numbers.domain);
+    earlier = is_common ? 0
+                        : std::max(highest_in(history.earlier, numbers.domain),
+                                   history.has_unseen ? unseen_numbers : 0);
+    earlier = std::max(earlier, numbers.repeated);
+  }
   std::uint64_t above = earlier;
   if (replica && history.replica_ids.count(*replica) != 0) {
     const auto arrived = history.replicas.find({numbers.domain, *replica});

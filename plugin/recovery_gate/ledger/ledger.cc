@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 
 #include "recovery_gate/binlog/binlog_file.h"
@@ -74,6 +75,19 @@ bool is_still_there(const Obligation &owed, const std::vector<LogStart> &logs) {
          (!owed.identity ||
           binlog_identity(log->path, owed.recovered_end.offset) ==
               owed.identity);
+}
+
+/* What was settled is only gone since recovery has cut it off. */
+bool is_cut_off(const GtidState &settled, const Ledger::Inheritance &found) {
+  if (!found.cut || !found.is_same_series) return false;
+  bool is_one_cut = false, is_one_lost = false;
+  for (const auto &[source, number] : settled) {
+    const bool is_cut =
+        found.cut->count({source.domain, source.server_id, number}) != 0;
+    is_one_cut |= is_cut;
+    is_one_lost |= !is_cut && !covers(found.recovered, source, number);
+  }
+  return is_one_cut && !is_one_lost;
 }
 
 /* All from the settled position on, when it is in one of them: what became of
@@ -176,10 +190,16 @@ void Ledger::decided(const Obligation &owed, const BinlogSample &start,
   // Other logs than those that the server wrote before: log_bin was changed,
   // RESET MASTER was run without this plugin, a folder was restored. Or their
   // end is gone.
-  if (found.had_record && !settled_counts_ && record_.settled)
+  if (found.had_record && !settled_counts_ && record_.settled &&
+      !is_cut_off(record_.settled->gtids, found))
     begin_history(found.is_same_series ? found.recovered : GtidState(),
                   {record_.settled->gtids});
-  if (found.was_cut) begin_history(found.recovered, found.before_cut);
+  if (found.cut) {
+    if (record_.served) cut_off(*found.cut, &record_.history);
+    forget_arrivals();
+  } else if (found.was_cut) {
+    begin_history(found.recovered, found.before_cut);
+  }
   start_ = last_ = start;
   own_ids_ = {start.log.server_id};
   receives_ = start.receives;
@@ -370,7 +390,9 @@ void Ledger::note_replicas(BinlogProgress &progress, std::uint64_t resets) {
 void Ledger::note_other_history(const GtidState &named) {
   bool is_known = true;
   for (const auto &[source, number] : named)
-    is_known &= covers(record_.history.earlier, source, number);
+    is_known &=
+        covers(record_.history.earlier, source, number) ||
+        was_cut_off({source.domain, source.server_id, number}, record_.history);
   if (is_known) return;
   record_.served = true;
   begin_history({}, {named});
@@ -520,6 +542,7 @@ Writers Ledger::writers(const GtidState &gtids, bool receives) const {
   Writers writers;
   writers.own = record_.other_server_ids;
   writers.own.insert(own_ids_.begin(), own_ids_.end());
+  writers.cut_off = record_.history.cut_off;
   if (receives) return writers;
   for (const auto &[source, number] : gtids)
     if (writers.own.count(source.server_id) == 0)
@@ -621,6 +644,12 @@ void Ledger::begin_anew(const BinlogSample &sample) {
 void Ledger::begin_history(const GtidState &common, const Ended &ended) {
   History &history = record_.history;
   if (record_.served) branch_off(common, ended, &history);
+  forget_arrivals();
+}
+
+/* What is known of where replicas came in is of another history. */
+void Ledger::forget_arrivals() {
+  History &history = record_.history;
   history.replica_ids.clear();
   history.replicas.clear();
   history.behind.clear();
@@ -668,7 +697,19 @@ void Ledger::settle(const BinlogSample &sample) {
   record_.history.known = true;
   record_.history.behind.clear();
   record_.history.passed_over.clear();
+  forget_cut_off(sample.gtids);
   settled_in_this_run_ = sample;
+}
+
+/* What comes after these has higher numbers, or proves nothing. */
+void Ledger::forget_cut_off(const GtidState &settled) {
+  Contents &cut_off = record_.history.cut_off;
+  for (auto one = cut_off.begin(); one != cut_off.end();) {
+    const Gtid &gtid = one->first;
+    one = covers(settled, {gtid.domain, gtid.server_id}, gtid.sequence)
+              ? cut_off.erase(one)
+              : std::next(one);
+  }
 }
 
 void Ledger::discharge() {

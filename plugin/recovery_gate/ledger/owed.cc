@@ -108,7 +108,7 @@ class Reader {
     bool cancelled = false;
     const ScanResult result =
         scan(source, options, [&](const Transaction &transaction) {
-          if (transaction.gtid) add(transaction, facts.server_id, file);
+          if (transaction.gtid) add(transaction, facts.server_id, file, source);
           cancelled = ++seen % asks_every == 0 && search_.cancelled &&
                       search_.cancelled();
           return !cancelled;
@@ -124,11 +124,21 @@ class Reader {
   }
 
   void add(const Transaction &transaction, std::uint32_t log_writer,
-           const std::string &file) {
+           const std::string &file, ByteSource &source) {
     const std::uint32_t id = transaction.gtid->server_id;
     Origin origin = Origin::OWN;
     if (id != log_writer) read_.origins[id] = origin = search_.writers.of(id);
-    read_.collector.add(transaction, origin, file);
+    read_.collector.add(transaction, origin, file,
+                        repeats(transaction, source));
+  }
+
+  bool repeats(const Transaction &transaction, ByteSource &source) const {
+    const Contents &cut_off = search_.writers.cut_off;
+    const auto cut = cut_off.find(*transaction.gtid);
+    return cut != cut_off.end() &&
+           (!cut->second ||
+            cut->second != content_of(source, transaction.begin,
+                                      transaction.end, search_.decryptor));
   }
 
   const OwedSearch &search_;
@@ -155,7 +165,7 @@ GtidState Owed::gtids() const {
 }
 
 void OwedCollector::add(const Transaction &transaction, Origin origin,
-                        const std::string &file) {
+                        const std::string &file, bool repeats) {
   if (transaction.kind == TransactionKind::UNFINISHED) return;
   const bool is_own = origin != Origin::RECEIVED;
   const Gtid &gtid = *transaction.gtid;
@@ -216,6 +226,7 @@ void OwedCollector::add(const Transaction &transaction, Origin origin,
     if (is_own) {
       domain.last = gtid;
       domain.writers.insert(gtid.server_id);
+      if (repeats) domain.repeated = std::max(domain.repeated, gtid.sequence);
     }
     highest_of_source = std::max(highest_of_source, gtid.sequence);
     lowest->second = std::min(lowest->second, gtid.sequence);
@@ -225,6 +236,7 @@ void OwedCollector::add(const Transaction &transaction, Origin origin,
              " is marked with skip_replication, and need not have been sent "
              "to who has a later one");
     }
+    if (is_own) domain.broken_before_last = domain.broken;
   }
   last_of_source = gtid.sequence;
 }

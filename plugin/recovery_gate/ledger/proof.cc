@@ -544,14 +544,16 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
   // history it is only told by numbers that go up.
   const bool is_known_by_file = history.by_file.count(now.server_id) != 0 ||
                                 arrivals_.by_file.count(now.server_id) != 0;
-  const bool may_have_skipped = now.uses_gtid || !is_known_by_file ||
-                                !history.behind.empty() ||
-                                !history.earlier.empty();
+  const bool may_have_skipped =
+      now.uses_gtid || !is_known_by_file || !history.behind.empty() ||
+      !history.earlier.empty() || !history.cut_off.empty();
   if (!owed.broken.empty() && may_have_skipped)
     return lacks(shows_not(now, domain, owed) + ": " + owed.broken,
                  advice_to_compare(owed));
-  if (!is_believed(history, {domain, owed.first.sequence, owed.last.sequence},
-                   now.server_id))
+  if (!is_believed(
+          history,
+          {domain, owed.first.sequence, owed.last.sequence, owed.repeated},
+          now.server_id))
     return lacks(
         shows_not(now, domain, owed) +
             (history.known

@@ -2,6 +2,7 @@
 #include "recovery_gate/ledger/start.h"
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 #include <system_error>
 
@@ -34,6 +35,9 @@ std::uint64_t size_of(const std::string &path) {
 /* A start must not wait for more than this to be read. */
 constexpr std::uint64_t most_read_at_start = 256 * 1024 * 1024;
 
+/* What recovery cuts off is a few transactions, but for one that is torn. */
+constexpr std::uint64_t most_read_of_the_end = 4 * 1024 * 1024;
+
 /* Up to what was recovered. */
 Owed read_unsettled(const std::vector<std::string> &logs,
                     EventDecryptor *decryptor, StartFacts *facts) {
@@ -61,6 +65,20 @@ void add_doubt(const Failure &doubt, StartFacts *facts) {
   facts->doubt += (facts->doubt.empty() ? "" : "; ") + doubt.text();
 }
 
+/* Nothing when recovery has cut off more than was noted one by one. */
+std::optional<Contents> cut_off_in(const StartFacts &facts) {
+  const std::uint64_t end = facts.recovered_end.offset;
+  if (facts.may_be_cut.empty() || facts.may_be_cut.front().begin > end)
+    return std::nullopt;
+  Contents cut;
+  for (const StartFacts::MayBeCut &one : facts.may_be_cut) {
+    if (one.begin < end) continue;
+    const auto [known, is_new] = cut.emplace(one.gtid, one.content);
+    if (!is_new) known->second.reset();
+  }
+  return cut;
+}
+
 /* What the ledger knows of these logs, the last of which is opened at this
    start. */
 Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
@@ -75,6 +93,7 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
   found.was_cut = facts->was_cut;
   found.before_cut =
       facts->before_cut ? Ended{*facts->before_cut, 0} : Ended{start.gtids};
+  if (facts->was_cut) found.cut = cut_off_in(*facts);
   facts->carried_over = found.obligation;
   facts->left = found.recovered;
   facts->crashed |= found.obligation.debt == Debt::CRASH;
@@ -160,10 +179,18 @@ void Start::note_what_may_be_cut(EventDecryptor *decryptor) {
   ScanOptions options;
   options.decryptor = decryptor;
   GtidState written;
-  const auto add = [&written](const Transaction &transaction) {
+  std::deque<Transaction> last;
+  std::uint64_t size = 0;
+  const auto add = [&](const Transaction &transaction) {
     if (!transaction.gtid) return true;
     const Gtid &gtid = *transaction.gtid;
     raise_to(&written, {gtid.domain, gtid.server_id}, gtid.sequence);
+    last.push_back(transaction);
+    size += transaction.size();
+    while (size > most_read_of_the_end || last.size() > most_cut_off_kept) {
+      size -= last.front().size();
+      last.pop_front();
+    }
     return true;
   };
   const ScanResult log = scan(source, options, add);
@@ -172,6 +199,13 @@ void Start::note_what_may_be_cut(EventDecryptor *decryptor) {
   for (const auto &[source, number] : *log.gtids_before)
     raise_to(&written, source, number);
   facts_.before_cut = std::move(written);
+  for (const Transaction &transaction : last) {
+    StartFacts::MayBeCut one{*transaction.gtid, transaction.begin, {}};
+    if (transaction.kind != TransactionKind::UNFINISHED)
+      one.content =
+          content_of(source, transaction.begin, transaction.end, decryptor);
+    facts_.may_be_cut.push_back(one);
+  }
 }
 
 void Start::recovered(const std::string &gtid_position) {

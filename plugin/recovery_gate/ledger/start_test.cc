@@ -119,8 +119,8 @@ class CutTest : public StartTest {
     binlog.write_own();
     left = binlog.gtids();
     end = binlog.position().offset;
-    binlog.write_own();
-    binlog.write_own();
+    binlog.write_statement("second");
+    binlog.write_statement("third");
     begin();
   }
 
@@ -134,6 +134,28 @@ class CutTest : public StartTest {
     return ledger.record().history;
   }
 
+  /* The server crashes once more, and its own claims are asked for. */
+  std::vector<Claim> claims_after_crash() {
+    begin();
+    recover();
+    binlog.start(1);
+    open();
+    start->decided({}, false);
+    OwedSearch search;
+    search.logs = binlog.paths();
+    search.writers = start->demand().writers;
+    return start->claims(
+        read_owed(search, start->demand().stretch, start->demand().before));
+  }
+  /* What the replica says that has what was cut off. */
+  static ServerGtids promoted(std::uint64_t own) {
+    ServerGtids server;
+    server.server_id = 2;
+    server.name = "db2";
+    server.logged = {{{0, 1}, own}, {{0, 2}, own + 1}};
+    return server;
+  }
+
   GtidState left;
   std::uint64_t end = 0;
 };
@@ -141,13 +163,63 @@ class CutTest : public StartTest {
 TEST_F(CutTest, LeavesTheNumbersInQuestionThatWereThere) {
   start->note_what_may_be_cut(nullptr);
   const History history = history_after();
-  EXPECT_EQ(to_string(history.earlier), "0-1-3");
+  EXPECT_EQ(history.earlier, GtidState());
+  EXPECT_FALSE(history.has_unseen);
+  ASSERT_EQ(history.cut_off.size(), 2u);
+  EXPECT_EQ(to_string(history.cut_off.begin()->first), "0-1-2");
+  EXPECT_TRUE(history.cut_off.begin()->second);
+  EXPECT_NE(history.cut_off.at({0, 1, 2}), history.cut_off.at({0, 1, 3}));
+  EXPECT_TRUE(is_believed(history, {0, 1, 1}));
+  EXPECT_TRUE(is_believed(history, {0, 4, 4}));
+  EXPECT_FALSE(is_believed(history, {0, 2, 3, 3}));
+}
+
+/* A replica had what was cut off, and was promoted; from there it comes back.
+ */
+TEST_F(CutTest, LeavesNothingInQuestionOnceItHasComeBack) {
+  start->note_what_may_be_cut(nullptr);
+  binlog.truncate(end, left);
+  recover();
+  binlog.start(1);
+  open();
+  binlog.set_receives(true);
+  ledger.decided({}, binlog.now(), false, start->found());
+  binlog.write_statement("second");
+  binlog.write_statement("third");
+  binlog.write(2);
+  ledger.look(binlog, true);
+  EXPECT_EQ(find_among(claims_after_crash(), {promoted(3)}).possession,
+            Possession::HAS);
+}
+
+TEST_F(CutTest, LeavesInQuestionWhatHasTheNumberAndIsAnother) {
+  start->note_what_may_be_cut(nullptr);
+  binlog.truncate(end, left);
+  recover();
+  binlog.start(1);
+  open();
+  ledger.decided({}, binlog.now(), false, start->found());
+  binlog.write_statement("second");
+  binlog.write_statement("another third");
+  ledger.look(binlog, true);
+  const Finding finding = find_among(claims_after_crash(), {promoted(3)});
+  EXPECT_EQ(finding.possession, Possession::NOT_SHOWN);
+  EXPECT_THAT(finding.why, tells("0-1-3", "another transaction"));
+}
+
+TEST_F(CutTest, LeavesMoreInQuestionWhenItWasTooMuchToBeNoted) {
+  for (std::size_t i = 0; i < most_cut_off_kept; ++i) binlog.write_own();
+  begin();
+  start->note_what_may_be_cut(nullptr);
+  const History history = history_after();
+  EXPECT_EQ(history.cut_off, Contents());
+  EXPECT_EQ(to_string(history.earlier), "0-1-1003");
   EXPECT_EQ(to_string(history.common), "0-1-1");
   EXPECT_FALSE(history.has_unseen);
   EXPECT_TRUE(is_believed(history, {0, 1, 1}));
   EXPECT_FALSE(is_believed(history, {0, 2, 2}));
-  EXPECT_FALSE(is_believed(history, {0, 3, 5}));
-  EXPECT_TRUE(is_believed(history, {0, 4, 4}));
+  EXPECT_FALSE(is_believed(history, {0, 1003, 1005}));
+  EXPECT_TRUE(is_believed(history, {0, 1004, 1004}));
   EXPECT_TRUE(is_believed(history, {7, 1, 1}));
 }
 

@@ -20,11 +20,11 @@ namespace recovery_gate {
 namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
-constexpr char first_line[] = "recovery-gate-state 5\n";
+constexpr char first_line[] = "recovery-gate-state 6\n";
 constexpr std::size_t at_version = sizeof "recovery-gate-state " - 1;
 /* The oldest that is read had no history in it. */
-constexpr char first_with_files = '5', first_with_unseen = '4',
-               first_with_history = '3', oldest = '2';
+constexpr char first_with_cut_off = '6', first_with_files = '5',
+               first_with_unseen = '4', first_with_history = '3', oldest = '2';
 
 constexpr Debt debts[] = {Debt::NONE, Debt::CRASH, Debt::SHUTDOWN,
                           Debt::CARRIED_OVER};
@@ -133,6 +133,38 @@ ServerIds parse_ids(std::string_view text, Lines *lines) {
   return ids;
 }
 
+std::string contents_text(const Contents &contents) {
+  std::string text;
+  for (const auto &[gtid, content] : contents) {
+    text += (text.empty() ? "" : ",") + to_string(gtid) + "=";
+    if (content)
+      text += hexadecimal(static_cast<std::uint32_t>(*content >> 32)) +
+              hexadecimal(static_cast<std::uint32_t>(*content));
+  }
+  return text;
+}
+
+Contents parse_contents(std::string_view text, Lines *lines) {
+  Contents contents;
+  while (!text.empty()) {
+    const auto comma = std::min(text.find(','), text.size());
+    const std::string_view one = text.substr(0, comma);
+    const auto equals = std::min(one.find('='), one.size());
+    GtidState gtids;
+    lines->demand(parse(one.substr(0, equals), &gtids) && gtids.size() == 1 &&
+                  equals < one.size());
+    const std::string_view content =
+        one.substr(std::min(equals + 1, one.size()));
+    for (const auto &[source, number] : gtids) {
+      auto &of_one = contents[{source.domain, source.server_id, number}];
+      if (!content.empty())
+        of_one = lines->parse_number<std::uint64_t>(content, 16);
+    }
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return contents;
+}
+
 /* 0 for a file, and for what is none a NoFile. */
 int kind_of(mode_t mode) {
   switch (mode & S_IFMT) {
@@ -224,7 +256,8 @@ std::string encode(const Record &record) {
       ids_text(record.history.behind) + "\npassed-gtid " +
       to_string(record.history.passed_over) + "\nfile-ids " +
       ids_text(record.history.by_file) + "\nnewcomer-gtid " +
-      to_string(record.newcomers) + "\n";
+      to_string(record.newcomers) + "\ncut-off-gtid " +
+      contents_text(record.history.cut_off) + "\n";
   return content + checksum_line(content);
 }
 
@@ -290,6 +323,9 @@ Failure decode(const std::string &content, Record *record) {
       read.history.by_file = parse_ids(lines.value("file-ids"), &lines);
       read.newcomers = lines.gtids("newcomer-gtid");
     }
+    if (version >= first_with_cut_off)
+      read.history.cut_off =
+          parse_contents(lines.value("cut-off-gtid"), &lines);
   }
   lines.value("crc32");
   if (!lines.is_right() || !lines.is_at_end()) return "it is damaged";

@@ -156,6 +156,9 @@ TEST(StateFileBytes, AreReadAsTheyWereWritten) {
         record.history.passed_over = {{{0, 9}, 8}};
         record.history.by_file = {2, 4};
         record.newcomers = {{{7, 1}, 4}};
+        record.history.cut_off = {{{0, 1, 23}, 0x0123456789abcdef},
+                                  {{0, 1, 24}, std::nullopt},
+                                  {{7, 2, 9}, 1}};
       },
   };
   for (const auto &change : changes)
@@ -183,8 +186,10 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
   example.history.passed_over = {{{0, 9}, 8}};
   example.history.by_file = {2};
   example.newcomers = {{{7, 1}, 4}};
+  example.history.cut_off = {{{0, 1, 25}, 0x0123456789abcdef},
+                             {{0, 1, 26}, std::nullopt}};
   EXPECT_EQ(encode(example),
-            "recovery-gate-state 5\n"
+            "recovery-gate-state 6\n"
             "obligation carried-over\n"
             "provable yes\n"
             "file bin.000002\n"
@@ -214,11 +219,12 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
             "passed-gtid 0-9-8\n"
             "file-ids 2\n"
             "newcomer-gtid 7-1-4\n"
-            "crc32 565eb469\n");
+            "cut-off-gtid 0-1-25=0123456789abcdef,0-1-26=\n"
+            "crc32 cf828610\n");
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
-  EXPECT_EQ(encode(Record()), with_checksum("recovery-gate-state 5\n"
+  EXPECT_EQ(encode(Record()), with_checksum("recovery-gate-state 6\n"
                                             "obligation none\n"
                                             "provable yes\n"
                                             "file \n"
@@ -247,14 +253,15 @@ TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
                                             "behind-ids \n"
                                             "passed-gtid \n"
                                             "file-ids \n"
-                                            "newcomer-gtid \n"));
+                                            "newcomer-gtid \n"
+                                            "cut-off-gtid \n"));
 }
 
 /* What the version before did not say is in doubt. */
 TEST(StateFileBytes, OfTheVersionBeforeAreReadAndLeaveTheHistoryInDoubt) {
   std::string old = encode(full());
   old = old.substr(0, old.find("received "));
-  old[old.find('5')] = '2';
+  old[old.find('6')] = '2';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   Record expected = full();
@@ -270,7 +277,7 @@ TEST(StateFileBytes, OfVersion3DoNotSayWhetherAllWasSeen) {
     std::string old = encode(expected);
     old.erase(old.find("history-unseen"), sizeof "history-unseen no");
     old.erase(old.find("file-ids "));
-    old[old.find('5')] = '3';
+    old[old.find('6')] = '3';
     Record read;
     EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
     expected.history.has_unseen = had_another;
@@ -282,7 +289,17 @@ TEST(StateFileBytes, OfVersion3DoNotSayWhetherAllWasSeen) {
 TEST(StateFileBytes, OfVersion4DoNotSayWhoCameByFile) {
   std::string old = encode(full());
   old.erase(old.find("file-ids "));
-  old[old.find('5')] = '4';
+  old[old.find('6')] = '4';
+  Record read;
+  EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
+  EXPECT_EQ(read, full());
+}
+
+/* Then what recovery had cut off is among the earlier numbers. */
+TEST(StateFileBytes, OfVersion5DoNotSayWhatWasCutOff) {
+  std::string old = encode(full());
+  old.erase(old.find("cut-off-gtid "));
+  old[old.find('6')] = '5';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   EXPECT_EQ(read, full());
@@ -391,7 +408,7 @@ TEST(StateFileBytes, AreRefusedWhenALineIsNotWhatItShouldBe) {
 
 TEST(StateFileBytes, SayWhenTheyAreOfAnotherVersionOrNotOurs) {
   std::string later = encode(owing);
-  later.replace(later.find(" 5\n"), 3, " 6\n");
+  later.replace(later.find(" 6\n"), 3, " 7\n");
   EXPECT_THAT(refused(later), HasSubstr("another version"));
   EXPECT_THAT(refused(with_checksum("recovery-gate-state 1\nobligation open\n"
                                     "file bin.000002\noffset 662\n"

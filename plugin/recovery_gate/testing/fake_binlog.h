@@ -128,12 +128,23 @@ class FakeBinlog final : public BinlogProgress {
   void write_again(std::uint32_t server_id) {
     append_transaction(server_id, 0, gtids_.at({0, server_id}));
   }
+  /* The server's own, or what comes back of it: with the same time. */
+  void write_statement(const std::string &statement) {
+    statement_ = statement;
+    write_own();
+    statement_.clear();
+  }
   void append_transaction(std::uint32_t server_id, std::uint32_t domain,
                           std::uint64_t number) {
     append(binlog_bytes::with_checksum(
         {binlog_bytes::gtid_event, server_id, 0, ++time_},
         binlog_bytes::little_endian(number, 8) +
             binlog_bytes::little_endian(domain, 4) + std::string(7, '\0')));
+    if (!statement_.empty())
+      append(binlog_bytes::with_checksum({binlog_bytes::query_event, server_id},
+                                         std::string(8, '\0') + '\1' +
+                                             std::string(4, '\0') + "d" + '\0' +
+                                             statement_));
     append(binlog_bytes::with_checksum(
         {binlog_bytes::xid_event, server_id, 0, time_},
         binlog_bytes::little_endian(number, 8)));
@@ -331,6 +342,7 @@ class FakeBinlog final : public BinlogProgress {
   TestFolder folder_;
   std::string base_ = "bin";
   std::uint32_t server_id_, time_ = 1700000000;
+  std::string statement_;  // of the next transaction
   std::vector<Log> logs_;
   unsigned long next_ = 1;
   std::uint64_t log_number_ = 0;

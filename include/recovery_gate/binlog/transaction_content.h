@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+  What a transaction changes, as one number: the same in the binary log of the
+  server that wrote it first and in that of one which has applied it, where it
+  has other places, numbers of tables and XIDs.
+
+  Tells two transactions of the same GTID apart. No protection against somebody
+  who wants two to look the same.
+*/
+#ifndef RECOVERY_GATE_TRANSACTION_CONTENT_H
+#define RECOVERY_GATE_TRANSACTION_CONTENT_H
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "recovery_gate/binlog/binlog_events.h"
+#include "recovery_gate/binlog/binlog_reader.h"
+#include "recovery_gate/binlog/byte_source.h"
+
+namespace recovery_gate {
+
+/* Transactions, and what is in each; nothing where that is not known. */
+using Contents = std::map<Gtid, std::optional<std::uint64_t>>;
+
+/*
+  Of the transaction that begins and ends there. Nothing when it changes
+  nothing, when it cannot be read, or has something in it that is not known to
+  be the same in both logs. `decryptor` may be null; nothing is known of an
+  encrypted log then.
+*/
+std::optional<std::uint64_t> content_of(ByteSource &source, std::uint64_t begin,
+                                        std::uint64_t end,
+                                        EventDecryptor *decryptor);
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_TRANSACTION_CONTENT_H

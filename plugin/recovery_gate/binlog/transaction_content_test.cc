@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "recovery_gate/binlog/transaction_content.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "recovery_gate/binlog/transaction_scanner.h"
+#include "testing/test_log.h"
+
+namespace recovery_gate {
+namespace {
+
+std::optional<std::uint64_t> content(const TestLog &log) {
+  MemorySource source(log.bytes());
+  return content_of(source, log.offset(1), log.size(), nullptr);
+}
+
+/* Rows of the table that has this number for the moment. */
+TestLog rows(std::uint64_t table, const std::string &row,
+             EventType type = EventType::WRITE_ROWS, std::uint64_t xid = 1) {
+  const std::string number = little_endian(table, 6) + little_endian(1, 2);
+  TestLog log;
+  log.gtid(7)
+      .add(EventType::TABLE_MAP, number + "shop.orders")
+      .add(type, number + row)
+      .xid(xid);
+  return log;
+}
+
+TestLog statement(const std::string &text) {
+  TestLog log;
+  log.gtid(7).query("BEGIN").query(text).xid(1);
+  return log;
+}
+
+TEST(TransactionContent, IsTheSameWhereTheServerPutItOnceMore) {
+  ASSERT_TRUE(content(rows(18, "2, Bob")));
+  EXPECT_EQ(content(rows(18, "2, Bob")),
+            content(rows(23, "2, Bob", EventType::WRITE_ROWS, 99)));
+  TestLog elsewhere;
+  const std::string number = little_endian(5, 6) + little_endian(1, 2);
+  elsewhere.transaction(6)
+      .gtid(7)
+      .add(EventType::ANNOTATE_ROWS, "INSERT")
+      .add(EventType::TABLE_MAP, number + "shop.orders")
+      .add(EventType::WRITE_ROWS, number + "2, Bob")
+      .xid(3);
+  MemorySource source(elsewhere.bytes());
+  EXPECT_EQ(content_of(source, elsewhere.offset(4), elsewhere.size(), nullptr),
+            content(rows(18, "2, Bob")));
+}
+
+TEST(TransactionContent, DiffersWithWhatIsChanged) {
+  const auto bob = content(rows(18, "2, Bob"));
+  EXPECT_NE(bob, content(rows(18, "2, Bab")));
+  EXPECT_NE(bob, content(rows(18, "2, Bob", EventType::DELETE_ROWS)));
+  EXPECT_NE(content(statement("DELETE FROM t")),
+            content(statement("DELETE FROM u")));
+  EXPECT_EQ(content(statement("DELETE FROM t")),
+            content(statement("DELETE FROM t")));
+  TestLog rolled_back;
+  rolled_back.gtid(7).query("DELETE FROM t").query("ROLLBACK");
+  EXPECT_NE(content(rolled_back), content(statement("DELETE FROM t")));
+}
+
+TEST(TransactionContent, IsUnknownWhereNothingIsKnownOfIt) {
+  TestLog empty;
+  empty.gtid(7).xid(1);
+  EXPECT_FALSE(content(empty));
+  TestLog strange;
+  strange.gtid(7).add(EventType(200), "something").xid(1);
+  EXPECT_FALSE(content(strange));
+  TestLog large;
+  large.gtid(7).rows(BinlogReader::body_limit + 1).xid(1);
+  EXPECT_FALSE(content(large));
+  TestLog encrypted;
+  encrypted.encrypt().transaction(7);
+  MemorySource source(encrypted.bytes());
+  EXPECT_FALSE(
+      content_of(source, encrypted.offset(2), encrypted.size(), nullptr));
+  const TestLog log = rows(18, "2, Bob");
+  MemorySource torn(log.bytes());
+  EXPECT_FALSE(content_of(torn, log.offset(1), log.size() - 1, nullptr));
+  EXPECT_FALSE(content_of(torn, log.offset(1), log.size() + 1, nullptr));
+  EXPECT_FALSE(content_of(torn, log.offset(1) + 1, log.size(), nullptr));
+  std::string damaged = log.bytes();
+  damaged[log.offset(3) + 30] ^= 1;
+  MemorySource source_of_damaged(damaged);
+  EXPECT_FALSE(
+      content_of(source_of_damaged, log.offset(1), log.size(), nullptr));
+}
+
+/* Of what servers have written, each has one, and no two are the same, but for
+   the same statement in the same second. */
+TEST(TransactionContent, TellsTheTransactionsOfRealLogsApart) {
+  for (const std::string name :
+       {"row", "statement", "mixed", "ddl", "compressed", "no-checksums",
+        "savepoint", "replica"}) {
+    FileSource source;
+    ASSERT_FALSE(source.open(RECOVERY_GATE_SAMPLES "/" + name + ".binlog"));
+    std::map<std::uint64_t, Gtid> seen;
+    const ScanResult result = scan(source, [&](const Transaction &one) {
+      const auto content = content_of(source, one.begin, one.end, nullptr);
+      EXPECT_TRUE(content) << name << " " << to_string(one.gtid.value());
+      EXPECT_TRUE(seen.emplace(content.value_or(0), *one.gtid).second ||
+                  name == "ddl")
+          << name << " " << to_string(*one.gtid);
+      return true;
+    });
+    EXPECT_FALSE(result.error) << result.error.text();
+    EXPECT_FALSE(seen.empty()) << name;
+  }
+}
+
+}  // namespace
+}  // namespace recovery_gate
