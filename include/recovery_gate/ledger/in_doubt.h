@@ -19,6 +19,7 @@
 #include "recovery_gate/binlog/transaction_scanner.h"
 #include "recovery_gate/ledger/settlement.h"
 #include "recovery_gate/ledger/start_facts.h"
+#include "recovery_gate/ledger/writers.h"
 
 namespace recovery_gate {
 
@@ -37,6 +38,8 @@ struct InDoubtStretch {
   GtidState sources;
   /* Empty, or why these need not be all, or are more than there are. */
   std::string reservation;
+  /* What came back by replication is not among them. */
+  Writers writers = {};
 };
 
 /* Of the start that the facts are about, see start_facts.h. `settled` is the

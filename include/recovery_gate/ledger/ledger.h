@@ -226,7 +226,8 @@ class Ledger {
   void begin_anew(const BinlogSample &sample);
   Demand demand_for(const BinlogSample &sample) const;
   bool nothing_own_since_settled(BinlogProgress &progress,
-                                 const BinlogSample &sample) const;
+                                 const BinlogSample &sample);
+  bool may_have_returned(const GtidState &own) const;
   ServerIds ids_of_sessions() const;
   void settle(const BinlogSample &sample);
   void discharge();
@@ -262,6 +263,9 @@ class Ledger {
   /* Waits for an acknowledgement. */
   std::optional<BinlogSample> pending_;
   bool knows_passed_over_ = false;
+  /* The last of its own that have the numbers of what recovery cut off, and are
+     not that: so that the log is not read again and again. */
+  GtidState not_returned_;
   BinlogPosition refused_, refused_for_;  // what did not reach far enough last
   bool receives_ = false;                 // at the last look
   bool worth_writing_ = false;

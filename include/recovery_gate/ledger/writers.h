@@ -15,6 +15,7 @@
 
 #include "recovery_gate/binlog/gtid_state.h"
 #include "recovery_gate/binlog/transaction_content.h"
+#include "recovery_gate/binlog/transaction_scanner.h"
 
 namespace recovery_gate {
 
@@ -31,7 +32,8 @@ struct Writers {
   /* Other ids in a log of a server that is not known to receive: sessions took
      them on, or it has begun to receive since it was looked at last. */
   ServerIds assumed;
-  Contents cut_off;  // as History has it
+  Contents cut_off;       // as History has it
+  bool receives = false;  // or may have, since the settled position
 
   Origin of(std::uint32_t id) const {
     return own.count(id) != 0       ? Origin::OWN
@@ -45,6 +47,22 @@ struct Writers {
     return ids;
   }
 };
+
+/* What a transaction is to those that recovery has cut off. */
+enum class Return {
+  /* None of them had its GTID. */
+  NONE,
+  /* One had, and was another one, or nobody knows. */
+  ANOTHER,
+  SAME,
+  /* The same, and it came back by replication: who sent it has it. */
+  RECEIVED,
+};
+
+/* `log` is the one that the transaction is in; `decryptor` may be null. Reads
+   the transaction when its GTID was cut off. */
+Return returned(const Writers &writers, const Transaction &transaction,
+                ByteSource &log, EventDecryptor *decryptor);
 
 }  // namespace recovery_gate
 

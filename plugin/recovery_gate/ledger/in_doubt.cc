@@ -69,7 +69,7 @@ class Search {
     const std::string file = without_folder(path);
     const ScanResult result =
         scan(source, options, [&](const Transaction &transaction) {
-          take(transaction, file);
+          take(transaction, file, source);
           stopped_ = cancelled_ && cancelled_();
           return !stopped_;
         });
@@ -86,9 +86,12 @@ class Search {
                             item.transaction.end, decryptor_));
   }
 
-  void take(const Transaction &transaction, const std::string &file) {
+  void take(const Transaction &transaction, const std::string &file,
+            ByteSource &log) {
     const std::optional<Gtid> &gtid = transaction.gtid;
-    if (!gtid || stretch_.sources.count({gtid->domain, gtid->server_id}) == 0)
+    if (!gtid || stretch_.sources.count({gtid->domain, gtid->server_id}) == 0 ||
+        returned(stretch_.writers, transaction, log, decryptor_) ==
+            Return::RECEIVED)
       return;
     ++found_.count;
     found_.bytes += transaction.size();
@@ -118,6 +121,7 @@ InDoubtStretch find_stretch(const StartFacts &facts,
   const std::string &first_log = facts.first_unsettled_log;
   InDoubtStretch stretch;
   stretch.sources = facts.unsettled;
+  stretch.writers = facts.writers;
   stretch.to = facts.recovered_end.offset;
   stretch.identity = facts.recovered_identity;
   // Else it has expired, and what is left comes after it.

@@ -543,6 +543,7 @@ Writers Ledger::writers(const GtidState &gtids, bool receives) const {
   writers.own = record_.other_server_ids;
   writers.own.insert(own_ids_.begin(), own_ids_.end());
   writers.cut_off = record_.history.cut_off;
+  writers.receives = receives;
   if (receives) return writers;
   for (const auto &[source, number] : gtids)
     if (writers.own.count(source.server_id) == 0)
@@ -657,7 +658,7 @@ void Ledger::forget_arrivals() {
 }
 
 bool Ledger::nothing_own_since_settled(BinlogProgress &progress,
-                                       const BinlogSample &sample) const {
+                                       const BinlogSample &sample) {
   if (!settled_in_this_run_) return false;
   // A GTID can be written once more.
   const BinlogSample &settled = *settled_in_this_run_;
@@ -668,14 +669,30 @@ bool Ledger::nothing_own_since_settled(BinlogProgress &progress,
     return since.is_whole && since.writers.empty();
   }
   const Demand demand = demand_for(sample);
-  if (!written_since(settled.gtids, sample.gtids, demand.writers.all()).empty())
+  const GtidState own =
+      written_since(settled.gtids, sample.gtids, demand.writers.all());
+  if (!own.empty()) {
+    if (own == not_returned_ || !may_have_returned(own)) return false;
+    if (progress.read_owed(demand).empty()) return true;
+    not_returned_ = own;
     return false;
+  }
   // Or it stands in a log whose headers say nothing, or that has ended since,
   // or among what was received.
   const bool may_be_there = sample.gtids == settled.gtids
                                 ? sample.end != settled.end
                                 : record_.received;
   return !may_be_there || progress.read_owed(demand).empty();
+}
+
+/* Has recovery cut off all that has these numbers? */
+bool Ledger::may_have_returned(const GtidState &own) const {
+  const Contents &cut_off = record_.history.cut_off;
+  return record_.received &&
+         std::all_of(own.begin(), own.end(), [&](const auto &last) {
+           const auto &[source, number] = last;
+           return cut_off.count({source.domain, source.server_id, number}) != 0;
+         });
 }
 
 /* All that the server had, once it was given another: a session keeps the one

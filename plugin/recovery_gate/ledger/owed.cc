@@ -128,17 +128,10 @@ class Reader {
     const std::uint32_t id = transaction.gtid->server_id;
     Origin origin = Origin::OWN;
     if (id != log_writer) read_.origins[id] = origin = search_.writers.of(id);
-    read_.collector.add(transaction, origin, file,
-                        repeats(transaction, source));
-  }
-
-  bool repeats(const Transaction &transaction, ByteSource &source) const {
-    const Contents &cut_off = search_.writers.cut_off;
-    const auto cut = cut_off.find(*transaction.gtid);
-    return cut != cut_off.end() &&
-           (!cut->second ||
-            cut->second != content_of(source, transaction.begin,
-                                      transaction.end, search_.decryptor));
+    const Return back =
+        returned(search_.writers, transaction, source, search_.decryptor);
+    if (back == Return::RECEIVED) origin = Origin::RECEIVED;
+    read_.collector.add(transaction, origin, file, back == Return::ANOTHER);
   }
 
   const OwedSearch &search_;

@@ -143,8 +143,12 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
     const Owed owed = read_unsettled(logs, decryptor, facts);
     // The lists at the start of logs count what recovery discarded: the server
     // reads its GTID, and the transaction has no end. What is there as a whole
-    // the log itself says; when it cannot be read, the lists have to do.
-    if (may_be_less && owed.unknown.empty()) facts->unsettled = owed.gtids();
+    // the log itself says; when it cannot be read, the lists have to
+    // do. Nor do they show what was cut off and has come back.
+    const bool may_have_returned =
+        found.writers.receives && !found.writers.cut_off.empty();
+    if ((may_be_less || may_have_returned) && owed.unknown.empty())
+      facts->unsettled = owed.gtids();
     if (may_be_less) found.settled = facts->unsettled.empty();
   }
   found.settled &= facts->unguarded.empty() && facts->doubt.empty();

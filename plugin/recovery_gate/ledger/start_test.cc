@@ -134,6 +134,19 @@ class CutTest : public StartTest {
     return ledger.record().history;
   }
 
+  void cut_and_start(bool settled = false) {
+    start->note_what_may_be_cut(nullptr);
+    binlog.truncate(end, left);
+    recover();
+    binlog.start(1);
+    open();
+    ledger.decided({}, binlog.now(), settled, start->found());
+  }
+  void come_back() {
+    binlog.write_statement("second");
+    binlog.write_statement("third");
+    binlog.write(2);
+  }
   /* The server crashes once more, and its own claims are asked for. */
   std::vector<Claim> claims_after_crash() {
     begin();
@@ -174,34 +187,71 @@ TEST_F(CutTest, LeavesTheNumbersInQuestionThatWereThere) {
   EXPECT_FALSE(is_believed(history, {0, 2, 3, 3}));
 }
 
-/* A replica had what was cut off, and was promoted; from there it comes back.
- */
-TEST_F(CutTest, LeavesNothingInQuestionOnceItHasComeBack) {
-  start->note_what_may_be_cut(nullptr);
-  binlog.truncate(end, left);
-  recover();
-  binlog.start(1);
-  open();
+// A replica had what was cut off, and was promoted; from there it comes back.
+
+TEST_F(CutTest, LeavesNothingInDoubtOfWhatHasComeBack) {
+  cut_and_start(true);
   binlog.set_receives(true);
-  ledger.decided({}, binlog.now(), false, start->found());
+  ledger.look(binlog, true);
+  come_back();
+  EXPECT_THAT(claims_after_crash(), IsEmpty());
+  EXPECT_TRUE(is_settled());
+}
+
+/* Then what it writes as the primary is not behind something in doubt. */
+TEST_F(CutTest, LeavesOnlyInDoubtWhatIsNewBehindWhatHasComeBack) {
+  cut_and_start(true);
+  binlog.set_receives(true);
+  ledger.look(binlog, true);
+  come_back();
+  binlog.set_receives(false);
+  binlog.write_own();
+  const auto claims = claims_after_crash();
+  ASSERT_THAT(claims, SizeIs(1));
+  EXPECT_EQ(to_string(claims.front().last), "0-1-5");
+  EXPECT_THAT(claims.front().uncertain, IsEmpty());
+}
+
+/* Nobody has looked since the server began to receive. */
+TEST_F(CutTest, LeavesNothingInQuestionOfWhatHasComeBackUnseen) {
+  cut_and_start();
   binlog.write_statement("second");
   binlog.write_statement("third");
-  binlog.write(2);
+  const auto claims = claims_after_crash();
+  ASSERT_THAT(claims, SizeIs(1));
+  EXPECT_EQ(to_string(claims.front().last), "0-1-3");
+  EXPECT_EQ(find_among(claims, {promoted(3)}).possession, Possession::HAS);
+}
+
+/* An open gate's ledger goes on behind it. */
+TEST_F(CutTest, SettlesWhatHasComeBack) {
+  cut_and_start(true);
+  binlog.set_receives(true);
   ledger.look(binlog, true);
-  EXPECT_EQ(find_among(claims_after_crash(), {promoted(3)}).possession,
-            Possession::HAS);
+  come_back();
+  ledger.look(binlog, true);
+  EXPECT_EQ(ledger.record().settled->position, binlog.position());
+  EXPECT_EQ(ledger.record().history.cut_off, Contents());
+}
+
+TEST_F(CutTest, DoesNotSettleAnotherOneOfItsNumber) {
+  cut_and_start(true);
+  const BinlogPosition settled = ledger.record().settled->position;
+  binlog.set_receives(true);
+  ledger.look(binlog, true);
+  binlog.write_statement("another second");
+  Owed owed;
+  owed.domains[0].first = {0, 1, 2};
+  binlog.set_owed(owed);
+  ledger.look(binlog, true);
+  EXPECT_EQ(ledger.record().settled->position, settled);
 }
 
 TEST_F(CutTest, LeavesInQuestionWhatHasTheNumberAndIsAnother) {
-  start->note_what_may_be_cut(nullptr);
-  binlog.truncate(end, left);
-  recover();
-  binlog.start(1);
-  open();
-  ledger.decided({}, binlog.now(), false, start->found());
+  cut_and_start();
   binlog.write_statement("second");
   binlog.write_statement("another third");
-  ledger.look(binlog, true);
+  ledger.look(binlog, false);
   const Finding finding = find_among(claims_after_crash(), {promoted(3)});
   EXPECT_EQ(finding.possession, Possession::NOT_SHOWN);
   EXPECT_THAT(finding.why, tells("0-1-3", "another transaction"));
