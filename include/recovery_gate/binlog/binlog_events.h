@@ -232,6 +232,9 @@ struct QueryEvent {
   /* Into the body: valid as long as that is. The first bytes of the statement
      when the body is not there as a whole; compressed ones as they are. */
   std::string_view database, statement;
+  /* What it depends on in its session, as it stands there: sql_mode, character
+     sets, time zone, microseconds. */
+  std::string_view context;
 };
 
 /*

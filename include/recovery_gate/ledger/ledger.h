@@ -117,6 +117,13 @@ class Ledger {
      closes it. Fails when it cannot be known. */
   Failure load(bool crashed, const BinlogPosition &newest_log);
 
+  /* Before recovery. Is the settled position inside this log? */
+  bool has_settled_in(const std::string &log_path) const;
+  /* It was, and recovery has cut off the end of the log, which ends here now,
+     with these as the last transactions: what is left of it was settled. */
+  void cut_back(const BinlogPosition &end, std::uint32_t identity,
+                const GtidState &gtids);
+
   struct Inheritance {
     Obligation obligation;
     Unsettled unsettled;
@@ -222,7 +229,6 @@ class Ledger {
   void note_vanished(const BinlogSample &sample);
   void begin_history(const GtidState &common, const Ended &ended);
   void forget_arrivals();
-  void forget_cut_off(const GtidState &settled);
   void begin_anew(const BinlogSample &sample);
   Demand demand_for(const BinlogSample &sample) const;
   bool nothing_own_since_settled(BinlogProgress &progress,
@@ -262,6 +268,8 @@ class Ledger {
   std::optional<BinlogSample> last_;
   /* Waits for an acknowledgement. */
   std::optional<BinlogSample> pending_;
+  /* What was settled of the server's own and recovery has cut off. */
+  GtidState lost_;
   bool knows_passed_over_ = false;
   /* The last of its own that have the numbers of what recovery cut off, and are
      not that: so that the log is not read again and again. */

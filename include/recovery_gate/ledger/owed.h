@@ -53,9 +53,6 @@ struct OwedDomain {
      server's own. Else why having a later one does not show that a replica has
      all before it. */
   std::string broken;
-  /* The same of the part up to the last owed one: what comes after that hides
-     nothing from who is known to have that very one. */
-  std::string broken_before_last;
   /* The highest number of those that are owed under which recovery once cut off
      another transaction; 0: there is none. */
   std::uint64_t repeated = 0;

@@ -111,8 +111,10 @@ class Start {
   Ledger &ledger_;
   StartFacts facts_;
   Ledger::Inheritance found_;
-  std::string newest_log_;  // before recovery
-  Failure unknown_;         // why it is not known what earlier starts owe
+  std::string newest_log_;    // before recovery
+  bool may_be_cut_ = false;   // the end of it, or of one before
+  bool had_settled_ = false;  // the settled position was in it then
+  Failure unknown_;           // why it is not known what earlier starts owe
   /* As the logs were before those that had expired were deleted. */
   struct Inherited {
     std::vector<std::string> logs;

@@ -64,7 +64,8 @@ struct StartFacts {
   /* Each of those at the end, in the order of the log. */
   struct MayBeCut {
     Gtid gtid;
-    std::uint64_t begin = 0;  // in the newest log
+    std::uint64_t previous = 0;  // the last of the same source; 0: none
+    std::uint64_t begin = 0;     // in the newest log
     std::optional<std::uint64_t> content;
   };
   std::vector<MayBeCut> may_be_cut;

@@ -350,7 +350,7 @@ Failure decode(const EventHeader &header, ByteRange body,
   const std::size_t before_statement = 13 + variables_size + database_size + 1;
   if (before_statement > whole_size) return too_short();
   if (before_statement > body.size) return {};
-  cursor.take_text(variables_size);
+  event->context = cursor.take_text(variables_size);
   event->database = cursor.take_text(database_size);
   cursor.take_8();  // the zero byte behind the name
   event->statement = cursor.take_text(cursor.left());

@@ -93,6 +93,7 @@ class Content {
     if (query.kind == QueryKind::COMMIT || query.kind == QueryKind::ROLLBACK)
       return end(query.kind);
     add_head(event);
+    sum_.add_all(query.context);
     sum_.add_all(query.database);
     sum_.add_all(query.statement);
     return true;

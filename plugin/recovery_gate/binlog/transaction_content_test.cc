@@ -59,6 +59,12 @@ TEST(TransactionContent, DiffersWithWhatIsChanged) {
             content(statement("DELETE FROM u")));
   EXPECT_EQ(content(statement("DELETE FROM t")),
             content(statement("DELETE FROM t")));
+  TestLog a_moment_later;
+  a_moment_later.gtid(7)
+      .add(EventType::QUERY,
+           TestLog::query_body("DELETE FROM t", "\x01\x02\x04"))
+      .xid(1);
+  EXPECT_NE(content(a_moment_later), content(statement("DELETE FROM t")));
   TestLog rolled_back;
   rolled_back.gtid(7).query("DELETE FROM t").query("ROLLBACK");
   EXPECT_NE(content(rolled_back), content(statement("DELETE FROM t")));

@@ -28,7 +28,7 @@ std::uint64_t last_of(const GtidSource &source, const GtidState &gtids) {
    is owed: a clause. */
 std::string ambiguity(const Claim &claim, const GtidSource &source,
                       const ServerGtids &server, const GtidState &now,
-                      const GtidState &written) {
+                      const GtidState &in_doubt) {
   const std::uint64_t number = claim.last.at(source);
   const bool is_believed = claim.believed_of_all ||
                            (claim.believed_of.count(server.server_id) != 0 &&
@@ -40,20 +40,21 @@ std::string ambiguity(const Claim &claim, const GtidSource &source,
     return server.name + " names " + text_of({{source, number}}) +
            ", which may be another transaction with the same number "
            "(RESET MASTER, server_id, a tail that recovery cut off)";
+  // What it has written since may stand behind something else in its log.
   const std::uint64_t most =
-      std::max(last_of(source, claim.written), last_of(source, written));
+      std::max(last_of(source, claim.written), last_of(source, in_doubt));
   if (covers(server.logged, source, most + 1) ||
       covers(server.applied, source, most + 1))
     return server.name + " names later GTIDs than " +
            text_of({{source, most}}) +
-           ", the last that this server has written: the data directory of one of "
-           "the two was put back to an older state";
+           ", the last in doubt: this server has written something since, or the "
+           "data directory of one of the two was put back to an older state";
   return {};
 }
 
-/* `now` is in this server's log, `written` what it has had there besides. */
+/* `now` is in this server's log, `in_doubt` the last of all claims. */
 Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers,
-                 const GtidState &now, const GtidState &written) {
+                 const GtidState &now, const GtidState &in_doubt) {
   Finding finding;
   GtidState unclear;
   std::string ambiguous;
@@ -66,7 +67,7 @@ Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers,
       may_have |= one != Possession::LACKS || server.is_being_sent;
       is_being_sent |= one == Possession::LACKS && server.is_being_sent;
       if (one != Possession::HAS) continue;
-      const std::string doubt = ambiguity(claim, source, server, now, written);
+      const std::string doubt = ambiguity(claim, source, server, now, in_doubt);
       has |= doubt.empty();
       if (!doubt.empty()) why = doubt;
     }
@@ -160,8 +161,7 @@ Claim claim_of(const Owed &owed, const GtidState &unsettled,
   claim.last = owed.gtids();
   std::vector<Numbers> all;
   for (const auto &[domain, of_domain] : owed.domains) {
-    if (!of_domain.broken_before_last.empty())
-      claim.uncertain = of_domain.broken_before_last;
+    if (!of_domain.broken.empty()) claim.uncertain = of_domain.broken;
     if (of_domain.first.sequence <= highest_in(history.passed_over, domain))
       claim.uncertain = "in domain " + std::to_string(domain) +
                         " this server has served replicas from behind it";
@@ -175,8 +175,15 @@ Claim claim_of(const GtidState &gtids, const History &history) {
   Claim claim;
   claim.last = gtids;
   std::vector<Numbers> all;
-  for (const auto &[source, number] : gtids)
-    all.push_back({source.domain, number, number});
+  for (const auto &[source, number] : gtids) {
+    // Another one with a number from there on may have been cut off before.
+    const auto cut =
+        history.cut_off.lower_bound({source.domain, source.server_id, number});
+    const bool repeats = cut != history.cut_off.end() &&
+                         cut->first.domain == source.domain &&
+                         cut->first.server_id == source.server_id;
+    all.push_back({source.domain, number, number, repeats ? number : 0});
+  }
   return with_believers(std::move(claim), all, history);
 }
 
@@ -202,14 +209,15 @@ Finding find_among(const std::vector<Claim> &claims,
                    const GtidState &written) {
   Finding finding;
   if (servers.empty()) return finding;
-  GtidState all = written;
+  GtidState in_doubt;
   for (const Claim &claim : claims)
     for (const auto &[source, number] : claim.last)
-      raise_to(&all, source, number);
+      raise_to(&in_doubt, source, number);
   finding.possession = Possession::HAS;
   for (const Claim &claim : claims)
-    if (!claim.empty()) add(find_one(claim, servers, written, all), &finding);
-  if (finding.why.empty()) finding = find_one({}, servers, written, all);
+    if (!claim.empty())
+      add(find_one(claim, servers, written, in_doubt), &finding);
+  if (finding.why.empty()) finding = find_one({}, servers, written, in_doubt);
   return finding;
 }
 

@@ -67,7 +67,7 @@ TEST(Claim, OfWhatWasAppliedAndNotLoggedOnlyTheLastIsKnown) {
 
 TEST(Claim, SaysNothingWhereTheSeriesIsBroken) {
   Owed owed = owed_in(0, 7, 8);
-  owed.domains[0].broken_before_last = "0-3-5 stands between them";
+  owed.domains[0].broken = "0-3-5 stands between them";
   const Claim claim = claim_of(owed, {}, History());
   const Finding finding = find_among({claim}, {server({{{0, self}, 8}})});
   EXPECT_EQ(finding.possession, Possession::NOT_SHOWN);
@@ -122,13 +122,27 @@ TEST(Claim, IsNotMadeGoodByWhoHasMoreThanWasEverWritten) {
   EXPECT_EQ(finding.possession, Possession::NOT_SHOWN);
   EXPECT_THAT(finding.why, HasSubstr("later GTIDs than GTID 0-1-8"));
   EXPECT_EQ(of(claim, server({}, {{{0, self}, 9}})), Possession::NOT_SHOWN);
-  // An administrator has written that since.
+  // Nor when an administrator has written that since: it may stand behind
+  // something that this server received.
   EXPECT_EQ(find_among({claim}, {more}, {{{0, self}, 9}}).possession,
-            Possession::HAS);
+            Possession::NOT_SHOWN);
   // Recovery cut that off, and what is owed comes before.
   History history;
   branch_off({{{0, self}, 8}}, {{{{0, self}, 9}}, 0}, &history);
   EXPECT_EQ(of(claim_of(owed_in(0, 7, 8), {}, history), more), Possession::HAS);
+}
+
+/* It was cut off, too, under a number that had been cut off before. */
+TEST(Claim, OfWhatIsNoLongerInTheLogIsNotThatOfAnEarlierCut) {
+  History history;
+  cut_off({{{0, self, 7}, 1}, {{0, self, 9}, 2}}, &history);
+  const ServerGtids promoted = server({{{0, self}, 9}});
+  for (const std::uint64_t lost : {7, 8, 9})
+    EXPECT_EQ(of(claim_of({{{0, self}, lost}}, history), promoted),
+              Possession::NOT_SHOWN)
+        << lost;
+  EXPECT_EQ(of(claim_of({{{0, self}, 10}}, history), server({{{0, self}, 10}})),
+            Possession::HAS);
 }
 
 TEST(Claim, OfWhatIsNoLongerInTheLogEndsWhenTheLogGoesOn) {

@@ -34,6 +34,8 @@ void cut_off(const Contents &transactions, History *history) {
   for (const auto &[gtid, content] : history->cut_off)
     raise_to(&history->earlier, {gtid.domain, gtid.server_id}, gtid.sequence);
   history->cut_off.clear();
+  // Where they had gone back, they are not up to there the same.
+  history->common.clear();
 }
 
 bool was_cut_off(const Gtid &gtid, const History &history) {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
 #include <filesystem>
-#include <iterator>
 #include <system_error>
 
 #include "recovery_gate/binlog/binlog_file.h"
@@ -77,19 +76,6 @@ bool is_still_there(const Obligation &owed, const std::vector<LogStart> &logs) {
               owed.identity);
 }
 
-/* What was settled is only gone since recovery has cut it off. */
-bool is_cut_off(const GtidState &settled, const Ledger::Inheritance &found) {
-  if (!found.cut || !found.is_same_series) return false;
-  bool is_one_cut = false, is_one_lost = false;
-  for (const auto &[source, number] : settled) {
-    const bool is_cut =
-        found.cut->count({source.domain, source.server_id, number}) != 0;
-    is_one_cut |= is_cut;
-    is_one_lost |= !is_cut && !covers(found.recovered, source, number);
-  }
-  return is_one_cut && !is_one_lost;
-}
-
 /* All from the settled position on, when it is in one of them: what became of
    older ones does not matter. */
 std::vector<std::string> relevant(const std::optional<Settled> &settled,
@@ -124,6 +110,22 @@ Failure Ledger::load(bool crashed, const BinlogPosition &newest_log) {
     owed = {Debt::CRASH, true, newest_log, std::nullopt, ""};
   if (owed.open()) save();
   return unknown;
+}
+
+bool Ledger::has_settled_in(const std::string &log_path) const {
+  Lock lock(mutex_);
+  return record_.settled && is_inside(*record_.settled, log_path);
+}
+
+void Ledger::cut_back(const BinlogPosition &end, std::uint32_t identity,
+                      const GtidState &gtids) {
+  Lock lock(mutex_);
+  Settled &settled = *record_.settled;
+  if (has_reached(end, settled.position)) return;
+  lost_ = lacking(settled, own_of(settled), gtids);
+  settled.position = end;
+  settled.identity = identity;
+  settled.gtids = gtids;
 }
 
 std::vector<std::string> Ledger::relevant_logs(
@@ -169,10 +171,12 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
       !gone.empty() && found.obligation.debt != Debt::CARRIED_OVER)
     found.obligation = {Debt::CARRIED_OVER, false, record_.settled->position,
                         std::nullopt, to_string(gone)};
-  if (record_.settled && found.unclean && !found.unsettled.since_settled &&
-      found.lost_track.empty() && found.obligation.provable)
+  if (record_.settled && found.unclean && found.lost_track.empty() &&
+      found.obligation.provable)
     found.cut_off =
-        lacking(*record_.settled, own_of(*record_.settled), start.gtids);
+        found.unsettled.since_settled
+            ? lost_
+            : lacking(*record_.settled, own_of(*record_.settled), start.gtids);
   if (found.unclean && found.unsettled.empty() && found.unsettled.since_settled)
     found.unsettled = find_written(record_.settled, ids, logs, start.gtids);
   found.settled =
@@ -190,15 +194,19 @@ void Ledger::decided(const Obligation &owed, const BinlogSample &start,
   // Other logs than those that the server wrote before: log_bin was changed,
   // RESET MASTER was run without this plugin, a folder was restored. Or their
   // end is gone.
-  if (found.had_record && !settled_counts_ && record_.settled &&
-      !is_cut_off(record_.settled->gtids, found))
+  if (found.had_record && !settled_counts_ && record_.settled)
     begin_history(found.is_same_series ? found.recovered : GtidState(),
                   {record_.settled->gtids});
-  if (found.cut) {
-    if (record_.served) cut_off(*found.cut, &record_.history);
-    forget_arrivals();
-  } else if (found.was_cut) {
-    begin_history(found.recovered, found.before_cut);
+  if (found.was_cut) {
+    // That nobody was sent it is only known from the last look before the
+    // crash.
+    record_.served = true;
+    if (found.cut) {
+      cut_off(*found.cut, &record_.history);
+      forget_arrivals();
+    } else {
+      begin_history({}, found.before_cut);
+    }
   }
   start_ = last_ = start;
   own_ids_ = {start.log.server_id};
@@ -714,19 +722,7 @@ void Ledger::settle(const BinlogSample &sample) {
   record_.history.known = true;
   record_.history.behind.clear();
   record_.history.passed_over.clear();
-  forget_cut_off(sample.gtids);
   settled_in_this_run_ = sample;
-}
-
-/* What comes after these has higher numbers, or proves nothing. */
-void Ledger::forget_cut_off(const GtidState &settled) {
-  Contents &cut_off = record_.history.cut_off;
-  for (auto one = cut_off.begin(); one != cut_off.end();) {
-    const Gtid &gtid = one->first;
-    one = covers(settled, {gtid.domain, gtid.server_id}, gtid.sequence)
-              ? cut_off.erase(one)
-              : std::next(one);
-  }
 }
 
 void Ledger::discharge() {

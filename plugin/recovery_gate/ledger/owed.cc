@@ -229,7 +229,6 @@ void OwedCollector::add(const Transaction &transaction, Origin origin,
              " is marked with skip_replication, and need not have been sent "
              "to who has a later one");
     }
-    if (is_own) domain.broken_before_last = domain.broken;
   }
   last_of_source = gtid.sequence;
 }

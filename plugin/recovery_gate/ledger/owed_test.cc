@@ -64,18 +64,6 @@ TEST_F(OwedCollectorTest, SaysThatAReceivedOneHidesWhatComesBefore) {
               testing::AllOf(HasSubstr("0-2-6"), HasSubstr("0-1-5")));
 }
 
-TEST_F(OwedCollectorTest, TellsWhatHidesOwnOnesFromWhatComesAfterThem) {
-  add({0, 1, 5}, Origin::OWN);
-  add({0, 1, 6}, Origin::OWN);
-  add({0, 2, 7}, Origin::RECEIVED);
-  OwedCollector go_on = collector;
-  EXPECT_THAT(collector.take().domains.at(0).broken_before_last, IsEmpty());
-  collector = go_on;
-  add({0, 1, 8}, Origin::OWN);
-  EXPECT_THAT(collector.take().domains.at(0).broken_before_last,
-              HasSubstr("0-2-7"));
-}
-
 TEST_F(OwedCollectorTest, KeepsDomainsApart) {
   add({0, 1, 5}, Origin::OWN);
   add({7, 2, 6}, Origin::RECEIVED);

@@ -65,11 +65,30 @@ void add_doubt(const Failure &doubt, StartFacts *facts) {
   facts->doubt += (facts->doubt.empty() ? "" : "; ") + doubt.text();
 }
 
-/* Nothing when recovery has cut off more than was noted one by one. */
+/* Is it known what recovery has cut off, one by one? */
+bool knows_cut_off(const StartFacts &facts) {
+  return facts.was_cut && !facts.may_be_cut.empty() &&
+         facts.may_be_cut.front().begin <= facts.recovered_end.offset;
+}
+
+/* What it has left. */
+GtidState left_by_cut(const StartFacts &facts) {
+  GtidState left = facts.before_cut.value_or(GtidState());
+  for (auto one = facts.may_be_cut.rbegin(); one != facts.may_be_cut.rend();
+       ++one) {
+    if (one->begin < facts.recovered_end.offset) break;
+    const GtidSource source{one->gtid.domain, one->gtid.server_id};
+    if (one->previous == 0)
+      left.erase(source);
+    else
+      left[source] = one->previous;
+  }
+  return left;
+}
+
 std::optional<Contents> cut_off_in(const StartFacts &facts) {
+  if (!knows_cut_off(facts)) return std::nullopt;
   const std::uint64_t end = facts.recovered_end.offset;
-  if (facts.may_be_cut.empty() || facts.may_be_cut.front().begin > end)
-    return std::nullopt;
   Contents cut;
   for (const StartFacts::MayBeCut &one : facts.may_be_cut) {
     if (one.begin < end) continue;
@@ -93,7 +112,7 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
   found.was_cut = facts->was_cut;
   found.before_cut =
       facts->before_cut ? Ended{*facts->before_cut, 0} : Ended{start.gtids};
-  if (facts->was_cut) found.cut = cut_off_in(*facts);
+  found.cut = cut_off_in(*facts);
   facts->carried_over = found.obligation;
   facts->left = found.recovered;
   facts->crashed |= found.obligation.debt == Debt::CRASH;
@@ -126,6 +145,13 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
     facts->unsettled = found.unsettled.gtids;
   if (found.unsettled.since_settled)
     facts->first_unsettled_log = found.unsettled.first_log;
+  // What recovery itself has written since has their numbers.
+  if (found.cut) {
+    History history;
+    history.cut_off = std::move(found.writers.cut_off);
+    cut_off(*found.cut, &history);
+    found.writers.cut_off = std::move(history.cut_off);
+  }
   facts->writers = found.writers;
   if (found.since) {
     facts->settled_place = found.since->position;
@@ -177,22 +203,30 @@ void Start::begin_unguarded(const std::string &why) {
 }
 
 void Start::note_what_may_be_cut(EventDecryptor *decryptor) {
+  may_be_cut_ = true;
+  had_settled_ = ledger_.has_settled_in(newest_log_);
   FileSource source;
   if (source.open(newest_log_) || size_of(newest_log_) > most_read_at_start)
     return;
   ScanOptions options;
   options.decryptor = decryptor;
   GtidState written;
-  std::deque<Transaction> last;
+  struct Noted {
+    Transaction transaction;
+    std::uint64_t previous;  // in this log
+  };
+  std::deque<Noted> last;
   std::uint64_t size = 0;
   const auto add = [&](const Transaction &transaction) {
     if (!transaction.gtid) return true;
     const Gtid &gtid = *transaction.gtid;
-    raise_to(&written, {gtid.domain, gtid.server_id}, gtid.sequence);
-    last.push_back(transaction);
+    const GtidSource source_of{gtid.domain, gtid.server_id};
+    const auto before = written.find(source_of);
+    last.push_back({transaction, before == written.end() ? 0 : before->second});
+    raise_to(&written, source_of, gtid.sequence);
     size += transaction.size();
     while (size > most_read_of_the_end || last.size() > most_cut_off_kept) {
-      size -= last.front().size();
+      size -= last.front().transaction.size();
       last.pop_front();
     }
     return true;
@@ -200,11 +234,15 @@ void Start::note_what_may_be_cut(EventDecryptor *decryptor) {
   const ScanResult log = scan(source, options, add);
   if (log.error || log.tail == Tail::DAMAGED || !log.gtids_before) return;
   if (log.unfinished) add(*log.unfinished);
-  for (const auto &[source, number] : *log.gtids_before)
-    raise_to(&written, source, number);
+  for (const auto &[source_of, number] : *log.gtids_before)
+    raise_to(&written, source_of, number);
   facts_.before_cut = std::move(written);
-  for (const Transaction &transaction : last) {
-    StartFacts::MayBeCut one{*transaction.gtid, transaction.begin, {}};
+  for (const auto &[transaction, previous] : last) {
+    const Gtid &gtid = *transaction.gtid;
+    StartFacts::MayBeCut one{gtid, previous, transaction.begin, {}};
+    const auto before = log.gtids_before->find({gtid.domain, gtid.server_id});
+    if (previous == 0 && before != log.gtids_before->end())
+      one.previous = before->second;
     if (transaction.kind != TransactionKind::UNFINISHED)
       one.content =
           content_of(source, transaction.begin, transaction.end, decryptor);
@@ -218,12 +256,21 @@ void Start::recovered(const std::string &gtid_position) {
   const BinlogFileFacts log = read_binlog_end(newest_log_);
   if (log.error) {
     if (facts_.doubt.empty()) doubt(log.error);
+    // It was cut in a log before this one, which is deleted then.
+    if (may_be_cut_) {
+      facts_.was_cut = true;
+      facts_.before_cut.reset();
+      facts_.may_be_cut.clear();
+    }
     return;
   }
   facts_.was_cut = size_of(newest_log_) < facts_.size_before_recovery;
   facts_.recovered_path = newest_log_;
   facts_.recovered_end = {without_folder(newest_log_), log.end_of_events};
   facts_.recovered_identity = binlog_identity(newest_log_, log.end_of_events);
+  if (had_settled_ && knows_cut_off(facts_) && facts_.recovered_identity)
+    ledger_.cut_back(facts_.recovered_end, *facts_.recovered_identity,
+                     left_by_cut(facts_));
 }
 
 void Start::inherit(const std::vector<std::string> &logs,

@@ -112,6 +112,7 @@ class CutTest : public StartTest {
  protected:
   CutTest() {
     binlog.set_serves(true);
+    binlog.set_receives(false);
     for (int i = 0; i < 5; ++i) {  // until it is on disk
       ledger.look(binlog, true);
       clock.advance(Ledger::look_interval);
@@ -187,6 +188,56 @@ TEST_F(CutTest, LeavesTheNumbersInQuestionThatWereThere) {
   EXPECT_FALSE(is_believed(history, {0, 2, 3, 3}));
 }
 
+/* What a replica receives is settled as it comes; recovery cuts it off all the
+   same when the engine has not synced it. */
+TEST_F(CutTest, LeavesSettledWhatIsLeftBeforeTheSettledPosition) {
+  recover();
+  binlog.start(1);
+  open();
+  ledger.decided({}, binlog.now(), true, start->found());
+  binlog.set_receives(true);
+  binlog.write(2);
+  ledger.look(binlog, true);
+  const GtidState here = binlog.gtids();
+  const std::uint64_t offset = binlog.position().offset;
+  binlog.write(2);
+  binlog.acknowledge_all();  // which is put on disk
+  for (int i = 0; i < 5; ++i) {
+    ledger.look(binlog, true);
+    clock.advance(Ledger::look_interval);
+  }
+  ASSERT_EQ(ledger.record().settled->position, binlog.position());
+  begin();
+  start->note_what_may_be_cut(nullptr);
+  binlog.truncate(offset, here);
+  recover();
+  EXPECT_EQ(ledger.record().settled->position, facts().recovered_end);
+  EXPECT_EQ(ledger.record().settled->gtids, here);
+  binlog.start(1);
+  open();
+  EXPECT_EQ(facts().unsettled, GtidState());
+  EXPECT_EQ(facts().cut_off, GtidState());
+  EXPECT_TRUE(is_settled());
+}
+
+/* Of its own it must not come back as the primary. */
+TEST_F(CutTest, TellsWhatWasSettledOfTheServersOwnAndIsCutOff) {
+  binlog.acknowledge_all();
+  for (int i = 0; i < 5; ++i) {
+    ledger.look(binlog, true);
+    clock.advance(Ledger::look_interval);
+  }
+  ASSERT_EQ(ledger.record().settled->position, binlog.position());
+  begin();
+  start->note_what_may_be_cut(nullptr);
+  binlog.truncate(end, left);
+  recover();
+  binlog.start(1);
+  open();
+  EXPECT_EQ(to_string(facts().cut_off), "0-1-3");
+  EXPECT_FALSE(is_settled());
+}
+
 // A replica had what was cut off, and was promoted; from there it comes back.
 
 TEST_F(CutTest, LeavesNothingInDoubtOfWhatHasComeBack) {
@@ -220,7 +271,8 @@ TEST_F(CutTest, LeavesNothingInQuestionOfWhatHasComeBackUnseen) {
   const auto claims = claims_after_crash();
   ASSERT_THAT(claims, SizeIs(1));
   EXPECT_EQ(to_string(claims.front().last), "0-1-3");
-  EXPECT_EQ(find_among(claims, {promoted(3)}).possession, Possession::HAS);
+  const Finding finding = find_among(claims, {promoted(3)});
+  EXPECT_EQ(finding.possession, Possession::HAS) << finding.why;
 }
 
 /* An open gate's ledger goes on behind it. */
@@ -231,7 +283,6 @@ TEST_F(CutTest, SettlesWhatHasComeBack) {
   come_back();
   ledger.look(binlog, true);
   EXPECT_EQ(ledger.record().settled->position, binlog.position());
-  EXPECT_EQ(ledger.record().history.cut_off, Contents());
 }
 
 TEST_F(CutTest, DoesNotSettleAnotherOneOfItsNumber) {
@@ -264,13 +315,55 @@ TEST_F(CutTest, LeavesMoreInQuestionWhenItWasTooMuchToBeNoted) {
   const History history = history_after();
   EXPECT_EQ(history.cut_off, Contents());
   EXPECT_EQ(to_string(history.earlier), "0-1-1003");
-  EXPECT_EQ(to_string(history.common), "0-1-1");
+  EXPECT_EQ(history.common, GtidState());
   EXPECT_FALSE(history.has_unseen);
-  EXPECT_TRUE(is_believed(history, {0, 1, 1}));
   EXPECT_FALSE(is_believed(history, {0, 2, 2}));
   EXPECT_FALSE(is_believed(history, {0, 1003, 1005}));
   EXPECT_TRUE(is_believed(history, {0, 1004, 1004}));
   EXPECT_TRUE(is_believed(history, {7, 1, 1}));
+}
+
+/* The log before is cut then, and this one deleted. */
+TEST_F(CutTest, LeavesMoreInQuestionWhenTheNewestLogIsGone) {
+  start->note_what_may_be_cut(nullptr);
+  std::filesystem::remove(binlog.paths().back());
+  recover();
+  EXPECT_TRUE(facts().was_cut);
+  EXPECT_THAT(facts().doubt, tells("cannot open"));
+  binlog.start(1);
+  open();
+  ledger.decided({}, binlog.now(), false, start->found());
+  EXPECT_TRUE(ledger.record().history.has_unseen);
+  EXPECT_FALSE(is_believed(ledger.record().history, {0, 2, 2}));
+}
+
+/* A replica may have come just before the crash. */
+TEST_F(CutTest, DoesNotBelieveThatNobodyWasServed) {
+  binlog.set_serves(false);
+  Record nobody = ledger.record();
+  nobody.served = false;
+  ASSERT_FALSE(file.save(nobody));
+  begin();
+  cut_and_start();
+  EXPECT_TRUE(ledger.record().served);
+  EXPECT_EQ(ledger.record().history.cut_off.size(), 2u);
+}
+
+/* It takes the numbers that have just been cut off. */
+TEST_F(CutTest, LeavesInQuestionWhatRecoveryHasWritten) {
+  start->note_what_may_be_cut(nullptr);
+  binlog.truncate(end, left);
+  recover();
+  binlog.start(1);
+  binlog.write_statement("DROP TABLE");
+  open();
+  EXPECT_EQ(start->demand().writers.cut_off.count({0, 1, 2}), 1u);
+  OwedSearch search;
+  search.logs = binlog.paths();
+  search.writers = start->demand().writers;
+  const Owed owed =
+      read_owed(search, start->demand().stretch, start->demand().before);
+  EXPECT_EQ(owed.domains.at(0).repeated, 2u);
 }
 
 TEST_F(CutTest, LeavesWhatWasTornInQuestionToo) {
