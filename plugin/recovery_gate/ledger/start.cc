@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <deque>
 #include <filesystem>
+#include <iterator>
+#include <map>
 #include <system_error>
 
 #include "recovery_gate/binlog/binlog_file.h"
@@ -84,6 +86,20 @@ GtidState left_by_cut(const StartFacts &facts) {
       left[source] = one->previous;
   }
   return left;
+}
+
+/* The last of each source, where one source alone has written in a domain. */
+GtidState without_mixed_domains(const Contents &contents) {
+  GtidState last;
+  std::map<std::uint32_t, ServerIds> writers;
+  for (const auto &[gtid, content] : contents) {
+    raise_to(&last, {gtid.domain, gtid.server_id}, gtid.sequence);
+    writers[gtid.domain].insert(gtid.server_id);
+  }
+  for (auto one = last.begin(); one != last.end();)
+    one = writers.at(one->first.domain).size() > 1 ? last.erase(one)
+                                                   : std::next(one);
+  return last;
 }
 
 std::optional<Contents> cut_off_in(const StartFacts &facts) {
@@ -387,6 +403,13 @@ std::vector<Claim> Start::claims(const Owed &owed) const {
                         " was not found in the binary log";
   }
   if (!claim.empty()) claims.push_back(std::move(claim));
+  if (found_.cut) {
+    // They came right behind what is in doubt.
+    const GtidState cut = without_mixed_domains(*found_.cut);
+    for (Claim &one : claims)
+      for (const auto &[source, number] : cut)
+        raise_to(&one.written, source, number);
+  }
   return claims;
 }
 

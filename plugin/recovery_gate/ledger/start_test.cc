@@ -155,6 +155,9 @@ class CutTest : public StartTest {
     binlog.start(1);
     open();
     start->decided({}, false);
+    return read_claims();
+  }
+  std::vector<Claim> read_claims() {
     OwedSearch search;
     search.logs = binlog.paths();
     search.writers = start->demand().writers;
@@ -347,6 +350,22 @@ TEST_F(CutTest, DoesNotBelieveThatNobodyWasServed) {
   cut_and_start();
   EXPECT_TRUE(ledger.record().served);
   EXPECT_EQ(ledger.record().history.cut_off.size(), 2u);
+}
+
+/* Who has what was cut off has what came before it. */
+TEST_F(CutTest, IsFollowedByWhoHasWhatWasCutOff) {
+  start->note_what_may_be_cut(nullptr);
+  binlog.truncate(end, left);
+  recover();
+  binlog.start(1);
+  open();
+  start->decided({}, false);
+  const auto claims = read_claims();
+  ASSERT_THAT(claims, SizeIs(1));
+  EXPECT_EQ(to_string(claims.front().last), "0-1-1");
+  EXPECT_EQ(find_among(claims, {promoted(3)}).possession, Possession::HAS);
+  EXPECT_EQ(find_among(claims, {promoted(4)}).possession,
+            Possession::NOT_SHOWN);
 }
 
 /* It takes the numbers that have just been cut off. */
