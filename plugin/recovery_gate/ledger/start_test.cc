@@ -113,10 +113,7 @@ class CutTest : public StartTest {
   CutTest() {
     binlog.set_serves(true);
     binlog.set_receives(false);
-    for (int i = 0; i < 5; ++i) {  // until it is on disk
-      ledger.look(binlog, true);
-      clock.advance(Ledger::look_interval);
-    }
+    look_until_it_is_on_disk();
     binlog.write_own();
     left = binlog.gtids();
     end = binlog.position().offset;
@@ -135,6 +132,12 @@ class CutTest : public StartTest {
     return ledger.record().history;
   }
 
+  void look_until_it_is_on_disk() {
+    for (int i = 0; i < 5; ++i) {
+      ledger.look(binlog, true);
+      clock.advance(Ledger::look_interval);
+    }
+  }
   void cut_and_start(bool settled = false) {
     start->note_what_may_be_cut(nullptr);
     binlog.truncate(end, left);
@@ -205,10 +208,7 @@ TEST_F(CutTest, LeavesSettledWhatIsLeftBeforeTheSettledPosition) {
   const std::uint64_t offset = binlog.position().offset;
   binlog.write(2);
   binlog.acknowledge_all();  // which is put on disk
-  for (int i = 0; i < 5; ++i) {
-    ledger.look(binlog, true);
-    clock.advance(Ledger::look_interval);
-  }
+  look_until_it_is_on_disk();
   ASSERT_EQ(ledger.record().settled->position, binlog.position());
   begin();
   start->note_what_may_be_cut(nullptr);
@@ -226,10 +226,7 @@ TEST_F(CutTest, LeavesSettledWhatIsLeftBeforeTheSettledPosition) {
 /* Of its own it must not come back as the primary. */
 TEST_F(CutTest, TellsWhatWasSettledOfTheServersOwnAndIsCutOff) {
   binlog.acknowledge_all();
-  for (int i = 0; i < 5; ++i) {
-    ledger.look(binlog, true);
-    clock.advance(Ledger::look_interval);
-  }
+  look_until_it_is_on_disk();
   ASSERT_EQ(ledger.record().settled->position, binlog.position());
   begin();
   start->note_what_may_be_cut(nullptr);
