@@ -29,6 +29,7 @@
 #ifndef RECOVERY_GATE_START_H
 #define RECOVERY_GATE_START_H
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,8 +56,10 @@ class Start {
   /* After begin(). Recovery is going to cut off what was not acknowledged
      (init_rpl_role=SLAVE): notes what there is. `decryptor` may be null.
      Nothing is noted when the newest log cannot be read to its end; then more
-     than there was may have been cut off. */
-  void note_what_may_be_cut(EventDecryptor *decryptor);
+     than there was may have been cut off. `now` is in seconds since 1970, as in
+     events: of what was written in this second, the content tells nothing,
+     since somebody may write the same once more before it is over. */
+  void note_what_may_be_cut(EventDecryptor *decryptor, std::uint32_t now);
 
   /* Notes where the newest log ends that was there before recovery, and the
      binary log's GTID position there. */

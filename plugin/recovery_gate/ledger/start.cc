@@ -218,7 +218,7 @@ void Start::begin_unguarded(const std::string &why) {
   unknown_ = ledger_.load(false, {});
 }
 
-void Start::note_what_may_be_cut(EventDecryptor *decryptor) {
+void Start::note_what_may_be_cut(EventDecryptor *decryptor, std::uint32_t now) {
   may_be_cut_ = true;
   had_settled_ = ledger_.has_settled_in(newest_log_);
   FileSource source;
@@ -259,7 +259,8 @@ void Start::note_what_may_be_cut(EventDecryptor *decryptor) {
     const auto before = log.gtids_before->find({gtid.domain, gtid.server_id});
     if (previous == 0 && before != log.gtids_before->end())
       one.previous = before->second;
-    if (transaction.kind != TransactionKind::UNFINISHED)
+    if (transaction.kind != TransactionKind::UNFINISHED &&
+        transaction.timestamp < now)
       one.content =
           content_of(source, transaction.begin, transaction.end, decryptor);
     facts_.may_be_cut.push_back(one);

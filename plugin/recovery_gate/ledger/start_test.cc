@@ -139,7 +139,7 @@ class CutTest : public StartTest {
     }
   }
   void cut_and_start(bool settled = false) {
-    start->note_what_may_be_cut(nullptr);
+    start->note_what_may_be_cut(nullptr, later);
     binlog.truncate(end, left);
     recover();
     binlog.start(1);
@@ -178,10 +178,11 @@ class CutTest : public StartTest {
 
   GtidState left;
   std::uint64_t end = 0;
+  static constexpr std::uint32_t later = 1800000000;  // than what was written
 };
 
 TEST_F(CutTest, LeavesTheNumbersInQuestionThatWereThere) {
-  start->note_what_may_be_cut(nullptr);
+  start->note_what_may_be_cut(nullptr, later);
   const History history = history_after();
   EXPECT_EQ(history.earlier, GtidState());
   EXPECT_FALSE(history.has_unseen);
@@ -211,7 +212,7 @@ TEST_F(CutTest, LeavesSettledWhatIsLeftBeforeTheSettledPosition) {
   look_until_it_is_on_disk();
   ASSERT_EQ(ledger.record().settled->position, binlog.position());
   begin();
-  start->note_what_may_be_cut(nullptr);
+  start->note_what_may_be_cut(nullptr, later);
   binlog.truncate(offset, here);
   recover();
   EXPECT_EQ(ledger.record().settled->position, facts().recovered_end);
@@ -229,7 +230,7 @@ TEST_F(CutTest, TellsWhatWasSettledOfTheServersOwnAndIsCutOff) {
   look_until_it_is_on_disk();
   ASSERT_EQ(ledger.record().settled->position, binlog.position());
   begin();
-  start->note_what_may_be_cut(nullptr);
+  start->note_what_may_be_cut(nullptr, later);
   binlog.truncate(end, left);
   recover();
   binlog.start(1);
@@ -311,7 +312,7 @@ TEST_F(CutTest, LeavesInQuestionWhatHasTheNumberAndIsAnother) {
 TEST_F(CutTest, LeavesMoreInQuestionWhenItWasTooMuchToBeNoted) {
   for (std::size_t i = 0; i < most_cut_off_kept; ++i) binlog.write_own();
   begin();
-  start->note_what_may_be_cut(nullptr);
+  start->note_what_may_be_cut(nullptr, later);
   const History history = history_after();
   EXPECT_EQ(history.cut_off, Contents());
   EXPECT_EQ(to_string(history.earlier), "0-1-1003");
@@ -325,7 +326,7 @@ TEST_F(CutTest, LeavesMoreInQuestionWhenItWasTooMuchToBeNoted) {
 
 /* The log before is cut then, and this one deleted. */
 TEST_F(CutTest, LeavesMoreInQuestionWhenTheNewestLogIsGone) {
-  start->note_what_may_be_cut(nullptr);
+  start->note_what_may_be_cut(nullptr, later);
   std::filesystem::remove(binlog.paths().back());
   recover();
   EXPECT_TRUE(facts().was_cut);
@@ -351,7 +352,7 @@ TEST_F(CutTest, DoesNotBelieveThatNobodyWasServed) {
 
 /* Who has what was cut off has what came before it. */
 TEST_F(CutTest, IsFollowedByWhoHasWhatWasCutOff) {
-  start->note_what_may_be_cut(nullptr);
+  start->note_what_may_be_cut(nullptr, later);
   binlog.truncate(end, left);
   recover();
   binlog.start(1);
@@ -367,7 +368,7 @@ TEST_F(CutTest, IsFollowedByWhoHasWhatWasCutOff) {
 
 /* It takes the numbers that have just been cut off. */
 TEST_F(CutTest, LeavesInQuestionWhatRecoveryHasWritten) {
-  start->note_what_may_be_cut(nullptr);
+  start->note_what_may_be_cut(nullptr, later);
   binlog.truncate(end, left);
   recover();
   binlog.start(1);
@@ -382,10 +383,19 @@ TEST_F(CutTest, LeavesInQuestionWhatRecoveryHasWritten) {
   EXPECT_EQ(owed.domains.at(0).repeated, 2u);
 }
 
+/* A client that tries again may write the same in that second. */
+TEST_F(CutTest, DoesNotTellWhatWasWrittenInTheSecondOfTheStart) {
+  start->note_what_may_be_cut(nullptr, 1700000000);
+  const History history = history_after();
+  ASSERT_EQ(history.cut_off.size(), 2u);
+  for (const auto &[gtid, content] : history.cut_off)
+    EXPECT_FALSE(content) << to_string(gtid);
+}
+
 TEST_F(CutTest, LeavesWhatWasTornInQuestionToo) {
   const std::string log = binlog.paths().back();
   std::filesystem::resize_file(log, std::filesystem::file_size(log) - 1);
-  start->note_what_may_be_cut(nullptr);
+  start->note_what_may_be_cut(nullptr, later);
   EXPECT_EQ(to_string(facts().before_cut.value()), "0-1-3")
       << "its GTID is there, its end is not";
 }
@@ -396,7 +406,7 @@ TEST_F(CutTest, LeavesMoreInQuestionWhenTheLogWasNotRead) {
   EXPECT_FALSE(is_believed(history, {0, 4, 4}));
   EXPECT_FALSE(is_believed(history, {7, 1, 1}));
   start.emplace(ledger).begin({"no-such-log"});
-  start->note_what_may_be_cut(nullptr);
+  start->note_what_may_be_cut(nullptr, later);
   EXPECT_EQ(facts().before_cut, std::nullopt);
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
+#include <ctime>
 
 #include "binlog_decryption.h"
 #include "connection_slots.h"
@@ -55,7 +56,8 @@ void GateService::begin_start() {
   start_.emplace(ledger_).begin(logs, index_failure);
   if (!start_->facts().crashed || !may_cut_logs()) return;
   ServerDecryptor decryptor;
-  start_->note_what_may_be_cut(&decryptor);
+  start_->note_what_may_be_cut(&decryptor,
+                               static_cast<std::uint32_t>(std::time(nullptr)));
 }
 
 void GateService::begin_start_unguarded(const std::string &why) {
