@@ -64,6 +64,10 @@ struct Ended {
    went on from there. */
 void branch_off(const GtidState &common, const Ended &ended, History *history);
 
+/* Adds these to what recovery has cut off before: under a GTID that has stood
+   for two transactions, nothing is known again. */
+void add_cut_off(const Contents &transactions, Contents *known);
+
 /* The same where recovery has cut these off, and all that is known of that. */
 void cut_off(const Contents &transactions, History *history);
 

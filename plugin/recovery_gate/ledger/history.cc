@@ -25,11 +25,15 @@ void branch_off(const GtidState &common, const Ended &ended, History *history) {
   }
 }
 
-void cut_off(const Contents &transactions, History *history) {
+void add_cut_off(const Contents &transactions, Contents *known) {
   for (const auto &[gtid, content] : transactions) {
-    const auto [known, is_new] = history->cut_off.emplace(gtid, content);
-    if (!is_new && known->second != content) known->second.reset();
+    const auto [before, is_new] = known->emplace(gtid, content);
+    if (!is_new && before->second != content) before->second.reset();
   }
+}
+
+void cut_off(const Contents &transactions, History *history) {
+  add_cut_off(transactions, &history->cut_off);
   if (history->cut_off.size() <= most_cut_off_kept) return;
   for (const auto &[gtid, content] : history->cut_off)
     raise_to(&history->earlier, {gtid.domain, gtid.server_id}, gtid.sequence);

@@ -162,12 +162,7 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
   if (found.unsettled.since_settled)
     facts->first_unsettled_log = found.unsettled.first_log;
   // What recovery itself has written since has their numbers.
-  if (found.cut) {
-    History history;
-    history.cut_off = std::move(found.writers.cut_off);
-    cut_off(*found.cut, &history);
-    found.writers.cut_off = std::move(history.cut_off);
-  }
+  if (found.cut) add_cut_off(*found.cut, &found.writers.cut_off);
   facts->writers = found.writers;
   if (found.since) {
     facts->settled_place = found.since->position;
