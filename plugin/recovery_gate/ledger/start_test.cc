@@ -392,6 +392,20 @@ TEST_F(CutTest, DoesNotTellWhatWasWrittenInTheSecondOfTheStart) {
     EXPECT_FALSE(content) << to_string(gtid);
 }
 
+TEST_F(CutTest, IsComparedAlsoWhenItIsTooMuchToBeKept) {
+  Record before = ledger.record();
+  for (std::uint64_t i = 0; i < most_cut_off_kept; ++i)
+    before.history.cut_off[{7, 1, i + 1}] = i;
+  ASSERT_FALSE(file.save(before));
+  begin();
+  start->note_what_may_be_cut(nullptr, later);
+  binlog.truncate(end, left);
+  recover();
+  binlog.start(1);
+  open();
+  EXPECT_EQ(start->demand().writers.cut_off.size(), most_cut_off_kept + 2);
+}
+
 TEST_F(CutTest, LeavesWhatWasTornInQuestionToo) {
   const std::string log = binlog.paths().back();
   std::filesystem::resize_file(log, std::filesystem::file_size(log) - 1);
