@@ -11,8 +11,9 @@
 #define RECOVERY_GATE_TRANSACTION_CONTENT_H
 
 #include <cstdint>
-#include <map>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "recovery_gate/binlog/binlog_events.h"
 #include "recovery_gate/binlog/binlog_reader.h"
@@ -20,8 +21,9 @@
 
 namespace recovery_gate {
 
-/* Transactions, and what is in each; nothing where that is not known. */
-using Contents = std::map<Gtid, std::optional<std::uint64_t>>;
+/* Transactions, and what is in each; nothing where that is not known. A GTID
+   may have stood for several. */
+using Contents = std::set<std::pair<Gtid, std::optional<std::uint64_t>>>;
 
 /*
   Of the transaction that begins and ends there. Nothing when it changes

@@ -64,11 +64,7 @@ struct Ended {
    went on from there. */
 void branch_off(const GtidState &common, const Ended &ended, History *history);
 
-/* Adds these to what recovery has cut off before: under a GTID that has stood
-   for two transactions, nothing is known again. */
-void add_cut_off(const Contents &transactions, Contents *known);
-
-/* The same where recovery has cut these off, and all that is known of that. */
+/* Recovery has cut these off. */
 void cut_off(const Contents &transactions, History *history);
 
 bool was_cut_off(const Gtid &gtid, const History &history);
@@ -98,7 +94,8 @@ struct Numbers {
 /* Whoever names the last of these numbers, or a later one, has it from this
    history: they come after all that an earlier one may have used, or up to
    where all histories are the same. A replica with that id is also believed
-   above where it came in. */
+   above where it came in, but not what has the number of what was cut off:
+   others may still have that, and may have given it that since. */
 bool is_believed(const History &history, const Numbers &numbers,
                  std::optional<std::uint32_t> replica = std::nullopt);
 

@@ -57,6 +57,8 @@ struct BinlogSample {
   /* What replication applies is written here, so that it may come from
      elsewhere. */
   bool receives = false;
+  /* As in Writers. */
+  DomainNumbers applied;
   /* How often the binary log was begun anew since the server started. */
   std::uint64_t resets = 0;
 };
@@ -123,6 +125,13 @@ class Ledger {
      with these as the last transactions: what is left of it was settled. */
   void cut_back(const BinlogPosition &end, std::uint32_t identity,
                 const GtidState &gtids);
+
+  /* Before recovery, which may cut this off: on record until decided(). When it
+     fails, recovery must not begin. */
+  Failure may_be_cut(const CuttableEnd &end);
+  /* The same of an earlier start, which has not got there; `log_size` is what
+     is left of the log now, 0 if it is gone. */
+  void may_have_been_cut(std::uint64_t log_size);
 
   struct Inheritance {
     Obligation obligation;
@@ -219,12 +228,13 @@ class Ledger {
   bool is_proof(const BinlogPosition &acknowledged,
                 const BinlogSample &sample) const;
   ServerIds own_of(const Settled &settled) const;
-  Writers writers(const GtidState &gtids, bool receives) const;
+  Writers writers(const BinlogSample &sample, bool receives) const;
   void note_newcomers(const BinlogSample &sample);
   GtidState vanished(const std::vector<LogStart> &logs,
                      const GtidState &gtids) const;
   void note_passed_over(BinlogProgress &progress);
   void give_up_if_told(BinlogProgress &progress);
+  void was_cut(const std::optional<Contents> &known, const Ended &before);
   bool take(const BinlogSample &sample);
   void note_vanished(const BinlogSample &sample);
   void begin_history(const GtidState &common, const Ended &ended);
@@ -239,7 +249,8 @@ class Ledger {
   void discharge();
   ServerIds files_to_be_saved();
   void write_without_delay();
-  bool save();
+  Failure write();
+  void save();
   void save_if_due();
 
   const Clock &clock_;

@@ -84,14 +84,14 @@ class OwedCollector {
      server itself at least. */
   explicit OwedCollector(GtidState before) : before_(std::move(before)) {}
 
-  /* `repeats`: the GTID is that of another transaction, which recovery has cut
-     off. */
+  /* `back`: what it is to what recovery has cut off. */
   void add(const Transaction &transaction, Origin origin,
-           const std::string &file, bool repeats = false);
+           const std::string &file, Return back = Return::NONE);
   Owed take() { return std::move(owed_); }
 
  private:
   GtidState before_;
+  std::map<std::uint32_t, Gtid> returned_;  // the last in each domain
   Owed owed_;
 };
 
@@ -122,6 +122,10 @@ class OwedReader {
 /* How much of the binary log is read at most while the server is starting, or
    running with an open gate: what is never more than a moment then. */
 inline constexpr std::uint64_t longest_owed_stretch = 1024ULL * 1024 * 1024;
+
+/* In bytes: before recovery, and while nothing but the start waits, no more is
+   read. */
+inline constexpr std::uint64_t most_read_at_start = 256 * 1024 * 1024;
 
 struct OwedSearch {
   /* Of the binary log index, oldest first. */

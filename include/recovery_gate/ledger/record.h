@@ -10,6 +10,7 @@
 #include <string>
 
 #include "recovery_gate/binlog/binlog_position.h"
+#include "recovery_gate/ledger/cuttable_end.h"
 #include "recovery_gate/ledger/history.h"
 #include "recovery_gate/ledger/settlement.h"
 
@@ -71,6 +72,8 @@ struct Record {
   /* In this history of the binary log some server was sent it. */
   bool served = true;
   History history;
+  /* Recovery was going to cut this, and the start has not got to its end. */
+  std::optional<CuttableEnd> cuttable;
 };
 
 bool operator==(const Record &a, const Record &b);

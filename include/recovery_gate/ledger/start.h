@@ -47,19 +47,22 @@ class Start {
   explicit Start(Ledger &ledger) : ledger_(ledger) {}
 
   /* Loads the ledger, and notes whether the newest of these logs was closed
-     properly; nothing when there are none. */
+     properly; nothing when there are none. Compares the logs with what an
+     earlier start, which did not get to its end, was going to cut off. */
   void begin(const std::vector<std::string> &logs,
              const Failure &index_failure = {});
   /* Loads the ledger. This start is not guarded, and here is why. */
   void begin_unguarded(const std::string &why);
 
   /* After begin(). Recovery is going to cut off what was not acknowledged
-     (init_rpl_role=SLAVE): notes what there is. `decryptor` may be null.
-     Nothing is noted when the newest log cannot be read to its end; then more
-     than there was may have been cut off. `now` is in seconds since 1970, as in
-     events: of what was written in this second, the content tells nothing,
-     since somebody may write the same once more before it is over. */
-  void note_what_may_be_cut(EventDecryptor *decryptor, std::uint32_t now);
+     (init_rpl_role=SLAVE): puts on record what there is. `decryptor` may be
+     null. When the newest log cannot be read to its end, more than there was
+     may have been cut off. `now` is in seconds since 1970, as in events: of
+     what was written in this second, the content tells nothing, since somebody
+     may write the same once more before it is over. When it fails, recovery
+     must not begin: nobody would know what it has cut off, should this start be
+     given up then. */
+  Failure note_what_may_be_cut(EventDecryptor *decryptor, std::uint32_t now);
 
   /* Notes where the newest log ends that was there before recovery, and the
      binary log's GTID position there. */
@@ -108,6 +111,7 @@ class Start {
   std::vector<Claim> claims(const Owed &owed) const;
 
  private:
+  bool may_have_returned(const std::vector<std::string> &logs) const;
   std::string follow_up(const Failure &index_failure);
   bool has_expired(const std::string &file) const;
 
@@ -115,13 +119,14 @@ class Start {
   StartFacts facts_;
   Ledger::Inheritance found_;
   std::string newest_log_;    // before recovery
-  bool may_be_cut_ = false;   // the end of it, or of one before
   bool had_settled_ = false;  // the settled position was in it then
   Failure unknown_;           // why it is not known what earlier starts owe
-  /* As the logs were before those that had expired were deleted. */
+  /* As the logs were before those that had expired were deleted, and what was
+     known before they were read. */
   struct Inherited {
     std::vector<std::string> logs;
     GtidState gtids;
+    StartFacts facts;
   };
   std::optional<Inherited> inherited_;
   std::vector<std::string> logs_;  // that there are when its own is open

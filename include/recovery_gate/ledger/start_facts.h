@@ -13,6 +13,7 @@
 
 #include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/binlog/gtid_state.h"
+#include "recovery_gate/ledger/cuttable_end.h"
 #include "recovery_gate/ledger/owed.h"
 #include "recovery_gate/ledger/record.h"
 
@@ -58,17 +59,8 @@ struct StartFacts {
    */
   std::uint64_t size_before_recovery = 0;
   bool was_cut = false;
-  /* The last transactions before recovery, of which it may have cut some off;
-     empty when that was not read. */
-  std::optional<GtidState> before_cut;
-  /* Each of those at the end, in the order of the log. */
-  struct MayBeCut {
-    Gtid gtid;
-    std::uint64_t previous = 0;  // the last of the same source; 0: none
-    std::uint64_t begin = 0;     // in the newest log
-    std::optional<std::uint64_t> content;
-  };
-  std::vector<MayBeCut> may_be_cut;
+  /* The end of that log before recovery, if it may cut some off. */
+  std::optional<CuttableEnd> cuttable;
   std::optional<std::uint32_t> recovered_identity;  // see binlog_identity()
   std::string recovered_gtid;
   /* The end of the log that was opened at this start: a semi-sync replica

@@ -6,7 +6,10 @@
   server has written is on record, and so is whether it receives: but the latter
   only from when somebody has looked, and a crash may come before. What recovery
   cut off may come back by replication, with this server's id in its GTID, which
-  may also be that of a new transaction: its content tells.
+  may also be that of a new transaction: its content tells, and that the number
+  is one that replication has reached (gtid_slave_pos, which the engine commits
+  with the transaction). A client may write the same once more, with SET
+  TIMESTAMP, but under a number that is not reached yet.
 */
 #ifndef RECOVERY_GATE_WRITERS_H
 #define RECOVERY_GATE_WRITERS_H
@@ -34,6 +37,9 @@ struct Writers {
   ServerIds assumed;
   Contents cut_off;       // as History has it
   bool receives = false;  // or may have, since the settled position
+  /* What it had applied as a replica when the log came to where it is read to,
+     or before that. */
+  DomainNumbers applied;
 
   Origin of(std::uint32_t id) const {
     return own.count(id) != 0       ? Origin::OWN
@@ -55,7 +61,8 @@ enum class Return {
   /* One had, and was another one, or nobody knows. */
   ANOTHER,
   SAME,
-  /* The same, and it came back by replication: who sent it has it. */
+  /* The same, and it came back by replication: who sent it has it; if no number
+     up to its own comes behind it in its domain. */
   RECEIVED,
 };
 

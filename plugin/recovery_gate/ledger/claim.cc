@@ -177,8 +177,8 @@ Claim claim_of(const GtidState &gtids, const History &history) {
   std::vector<Numbers> all;
   for (const auto &[source, number] : gtids) {
     // Another one with a number from there on may have been cut off before.
-    const auto cut =
-        history.cut_off.lower_bound({source.domain, source.server_id, number});
+    const auto cut = history.cut_off.lower_bound(
+        {{source.domain, source.server_id, number}, std::nullopt});
     const bool repeats = cut != history.cut_off.end() &&
                          cut->first.domain == source.domain &&
                          cut->first.server_id == source.server_id;

@@ -145,6 +145,18 @@ TEST(Claim, OfWhatIsNoLongerInTheLogIsNotThatOfAnEarlierCut) {
             Possession::HAS);
 }
 
+/* Another server may have given it what was cut off since it came. */
+TEST(Claim, OfANumberThatWasCutOffIsNotBelievedOfAReplicaThatCameBeforeIt) {
+  History history;
+  history.replica_ids = {2, 3};
+  history.replicas = {{{0, 2}, 5}};
+  for (const std::uint32_t replica : {2, 3}) {
+    EXPECT_TRUE(is_believed(history, {0, 6, 8}, replica));
+    EXPECT_FALSE(is_believed(history, {0, 6, 8, 6}, replica));
+    EXPECT_TRUE(is_believed(history, {0, 7, 8, 6}, replica));
+  }
+}
+
 TEST(Claim, OfWhatIsNoLongerInTheLogEndsWhenTheLogGoesOn) {
   Claim claim = claim_of({{{0, self}, 8}}, History());
   claim.left = {{{0, self}, 6}};

@@ -25,15 +25,8 @@ void branch_off(const GtidState &common, const Ended &ended, History *history) {
   }
 }
 
-void add_cut_off(const Contents &transactions, Contents *known) {
-  for (const auto &[gtid, content] : transactions) {
-    const auto [before, is_new] = known->emplace(gtid, content);
-    if (!is_new && before->second != content) before->second.reset();
-  }
-}
-
 void cut_off(const Contents &transactions, History *history) {
-  add_cut_off(transactions, &history->cut_off);
+  history->cut_off.insert(transactions.begin(), transactions.end());
   if (history->cut_off.size() <= most_cut_off_kept) return;
   for (const auto &[gtid, content] : history->cut_off)
     raise_to(&history->earlier, {gtid.domain, gtid.server_id}, gtid.sequence);
@@ -43,7 +36,8 @@ void cut_off(const Contents &transactions, History *history) {
 }
 
 bool was_cut_off(const Gtid &gtid, const History &history) {
-  return history.cut_off.count(gtid) != 0;
+  const auto cut = history.cut_off.lower_bound({gtid, std::nullopt});
+  return cut != history.cut_off.end() && cut->first == gtid;
 }
 
 bool is_in_question(const History &history) {
@@ -90,7 +84,6 @@ bool is_believed(const History &history, const Numbers &numbers,
     earlier = is_common ? 0
                         : std::max(highest_in(history.earlier, numbers.domain),
                                    history.has_unseen ? unseen_numbers : 0);
-    earlier = std::max(earlier, numbers.repeated);
   }
   std::uint64_t above = earlier;
   if (replica && history.replica_ids.count(*replica) != 0) {
@@ -99,7 +92,9 @@ bool is_believed(const History &history, const Numbers &numbers,
                 ? 0
                 : std::min(earlier, arrived->second);
   }
-  return numbers.first > above;
+  // Others still have what was cut off, and may have given it to the replica
+  // since it arrived.
+  return numbers.first > std::max(above, numbers.repeated);
 }
 
 }  // namespace recovery_gate

@@ -128,6 +128,34 @@ void Ledger::cut_back(const BinlogPosition &end, std::uint32_t identity,
   settled.gtids = gtids;
 }
 
+Failure Ledger::may_be_cut(const CuttableEnd &end) {
+  Lock lock(mutex_);
+  record_.cuttable = end;
+  return write();
+}
+
+void Ledger::may_have_been_cut(std::uint64_t log_size) {
+  Lock lock(mutex_);
+  const CuttableEnd before = *record_.cuttable;
+  record_.cuttable.reset();
+  if (log_size >= before.end.offset) return;
+  const auto cut = cut_off_from(before, log_size);
+  was_cut(cut ? std::optional(cut->transactions) : std::nullopt,
+          before.last ? Ended{*before.last, 0} : Ended());
+}
+
+void Ledger::was_cut(const std::optional<Contents> &known,
+                     const Ended &before) {
+  // That nobody was sent it is only known from the last look before the crash.
+  record_.served = true;
+  if (known) {
+    cut_off(*known, &record_.history);
+    forget_arrivals();
+  } else {
+    begin_history({}, before);
+  }
+}
+
 std::vector<std::string> Ledger::relevant_logs(
     const std::vector<std::string> &paths) const {
   Lock lock(mutex_);
@@ -162,8 +190,7 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
         " and later) is not in the binary log index any more: log_bin was "
         "changed, or logs were deleted or replaced";
   found.recovered = start.gtids;
-  found.writers =
-      writers(start.gtids, may_have_received(on_disk_, start.receives));
+  found.writers = writers(start, may_have_received(on_disk_, start.receives));
   const ServerIds ids = found.writers.all();
   found.unsettled = find_unsettled(record_.settled, ids, logs, start.gtids);
   if (found.unsettled.since_settled) found.since = record_.settled;
@@ -197,17 +224,8 @@ void Ledger::decided(const Obligation &owed, const BinlogSample &start,
   if (found.had_record && !settled_counts_ && record_.settled)
     begin_history(found.is_same_series ? found.recovered : GtidState(),
                   {record_.settled->gtids});
-  if (found.was_cut) {
-    // That nobody was sent it is only known from the last look before the
-    // crash.
-    record_.served = true;
-    if (found.cut) {
-      cut_off(*found.cut, &record_.history);
-      forget_arrivals();
-    } else {
-      begin_history({}, found.before_cut);
-    }
-  }
+  if (found.was_cut) was_cut(found.cut, found.before_cut);
+  record_.cuttable.reset();
   start_ = last_ = start;
   own_ids_ = {start.log.server_id};
   receives_ = start.receives;
@@ -333,8 +351,7 @@ void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
     const std::vector<LogStart> logs =
         read_log_starts(relevant(record_.settled, log_paths), &unreadable);
     Unsettled unsettled = find_unsettled(
-        record_.settled, writers(end.gtids, record_.received).all(), logs,
-        end.gtids);
+        record_.settled, writers(end, record_.received).all(), logs, end.gtids);
     // A GTID was written once more: the lists do not show it.
     if (gate_is_open && unsettled.empty() && settled_in_this_run_ &&
         settled_in_this_run_->end != end.end)
@@ -491,7 +508,7 @@ Demand Ledger::demand_for(const BinlogSample &sample) const {
     demand.stretch.from = record_.settled->position;
     demand.before = record_.settled->gtids;
   }
-  demand.writers = writers(sample.gtids, record_.received);
+  demand.writers = writers(sample, record_.received);
   demand.written =
       written_since(demand.before, sample.gtids, demand.writers.all());
   // The same numbers once more.
@@ -546,14 +563,15 @@ ServerIds Ledger::own_of(const Settled &settled) const {
 
 /* A server that is no replica has nothing from elsewhere, whatever id a session
    took on; but it may have become one a moment ago. */
-Writers Ledger::writers(const GtidState &gtids, bool receives) const {
+Writers Ledger::writers(const BinlogSample &sample, bool receives) const {
   Writers writers;
   writers.own = record_.other_server_ids;
   writers.own.insert(own_ids_.begin(), own_ids_.end());
   writers.cut_off = record_.history.cut_off;
   writers.receives = receives;
+  writers.applied = sample.applied;
   if (receives) return writers;
-  for (const auto &[source, number] : gtids)
+  for (const auto &[source, number] : sample.gtids)
     if (writers.own.count(source.server_id) == 0)
       writers.assumed.insert(source.server_id);
   return writers;
@@ -578,8 +596,8 @@ bool Ledger::take(const BinlogSample &sample) {
 void Ledger::note_vanished(const BinlogSample &sample) {
   if (!last_) return;
   GtidState vanished;
-  for (const auto &[source, number] : from_servers(
-           last_->gtids, writers(last_->gtids, record_.received).all())) {
+  for (const auto &[source, number] :
+       from_servers(last_->gtids, writers(*last_, record_.received).all())) {
     if (sample.gtids.count(source) != 0) continue;
     const GtidState &settled =
         record_.settled ? record_.settled->gtids : GtidState();
@@ -603,8 +621,8 @@ void Ledger::note_vanished(const BinlogSample &sample) {
 /* So that it is known, should their domain be deleted and their logs purged
    between two looks. */
 void Ledger::note_newcomers(const BinlogSample &sample) {
-  for (const auto &[source, number] : from_servers(
-           sample.gtids, writers(sample.gtids, record_.received).all())) {
+  for (const auto &[source, number] :
+       from_servers(sample.gtids, writers(sample, record_.received).all())) {
     if ((record_.settled && record_.settled->gtids.count(source) != 0) ||
         record_.newcomers.size() == most_gtids_kept ||
         !record_.newcomers.emplace(source, number).second)
@@ -695,11 +713,11 @@ bool Ledger::nothing_own_since_settled(BinlogProgress &progress,
 
 /* Has recovery cut off all that has these numbers? */
 bool Ledger::may_have_returned(const GtidState &own) const {
-  const Contents &cut_off = record_.history.cut_off;
   return record_.received &&
          std::all_of(own.begin(), own.end(), [&](const auto &last) {
            const auto &[source, number] = last;
-           return cut_off.count({source.domain, source.server_id, number}) != 0;
+           return was_cut_off({source.domain, source.server_id, number},
+                              record_.history);
          });
 }
 
@@ -731,23 +749,31 @@ void Ledger::discharge() {
   worth_writing_ = true;
 }
 
-bool Ledger::save() {
+Failure Ledger::write() {
+  Record record = record_;
+  record.history.by_file = files_to_be_saved();
+  if (on_disk_ && *on_disk_ == record) return {};
+  Failure failure = file_.save(record);
+  if (failure) {
+    on_disk_.reset();
+  } else {
+    on_disk_ = record;
+    may_have_files_on_disk_ = !record.history.by_file.empty();
+  }
+  return failure;
+}
+
+void Ledger::save() {
   owes_ = record_.obligation.open();
   wants_arrivals_ = is_in_question(record_.history);
   worth_writing_ = false;
   write_not_before_ = clock_.now() + write_interval;
-  Record record = record_;
-  record.history.by_file = files_to_be_saved();
-  if (on_disk_ && *on_disk_ == record) return true;
-  const Failure failure = file_.save(record);
+  const Failure failure = write();
   if (!failure) {
-    on_disk_ = record;
-    may_have_files_on_disk_ = !record.history.by_file.empty();
     if (cannot_write_) journal_.note("recovery_gate.state is written again");
     cannot_write_ = false;
-    return true;
+    return;
   }
-  on_disk_.reset();
   worth_writing_ = true;
   write_not_before_ = clock_.now() + retry_interval;
   if (!cannot_write_)
@@ -756,7 +782,6 @@ bool Ledger::save() {
                    "has to remember beyond a restart is not on disk: "
                    "free some disk space, or fix the file permissions");
   cannot_write_ = true;
-  return false;
 }
 
 /* Who came by file may have come with GTIDs since, if anybody has come. */

@@ -131,7 +131,7 @@ class Reader {
     const Return back =
         returned(search_.writers, transaction, source, search_.decryptor);
     if (back == Return::RECEIVED) origin = Origin::RECEIVED;
-    read_.collector.add(transaction, origin, file, back == Return::ANOTHER);
+    read_.collector.add(transaction, origin, file, back);
   }
 
   const OwedSearch &search_;
@@ -158,10 +158,19 @@ GtidState Owed::gtids() const {
 }
 
 void OwedCollector::add(const Transaction &transaction, Origin origin,
-                        const std::string &file, bool repeats) {
+                        const std::string &file, Return back) {
   if (transaction.kind == TransactionKind::UNFINISHED) return;
   const bool is_own = origin != Origin::RECEIVED;
   const Gtid &gtid = *transaction.gtid;
+  // Who sent the one then came by its number without having the other.
+  const auto returned = returned_.find(gtid.domain);
+  if (returned != returned_.end() &&
+      gtid.sequence <= returned->second.sequence && owed_.unknown.empty())
+    owed_.unknown = "GTID " + to_string(gtid) + " comes after GTID " +
+                    to_string(returned->second) +
+                    ", which recovery had cut off, so it is not known whether "
+                    "that was received, or written here once more";
+  if (back == Return::RECEIVED) returned_[gtid.domain] = gtid;
   std::uint64_t highest = 0;
   for (auto before = before_.lower_bound({gtid.domain, 0});
        before != before_.end() && before->first.domain == gtid.domain; ++before)
@@ -219,7 +228,8 @@ void OwedCollector::add(const Transaction &transaction, Origin origin,
     if (is_own) {
       domain.last = gtid;
       domain.writers.insert(gtid.server_id);
-      if (repeats) domain.repeated = std::max(domain.repeated, gtid.sequence);
+      if (back == Return::ANOTHER)
+        domain.repeated = std::max(domain.repeated, gtid.sequence);
     }
     highest_of_source = std::max(highest_of_source, gtid.sequence);
     lowest->second = std::min(lowest->second, gtid.sequence);

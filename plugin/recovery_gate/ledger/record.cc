@@ -29,7 +29,8 @@ bool operator==(const Record &a, const Record &b) {
          a.acknowledged == b.acknowledged && a.settled == b.settled &&
          a.newcomers == b.newcomers &&
          a.other_server_ids == b.other_server_ids && a.received == b.received &&
-         a.served == b.served && a.history == b.history;
+         a.served == b.served && a.history == b.history &&
+         a.cuttable == b.cuttable;
 }
 
 }  // namespace recovery_gate

@@ -2,15 +2,12 @@
 #include "recovery_gate/ledger/start.h"
 
 #include <algorithm>
-#include <deque>
 #include <filesystem>
 #include <iterator>
 #include <map>
 #include <system_error>
 
 #include "recovery_gate/binlog/binlog_file.h"
-#include "recovery_gate/binlog/byte_source.h"
-#include "recovery_gate/binlog/transaction_scanner.h"
 #include "recovery_gate/ledger/owed.h"
 
 namespace recovery_gate {
@@ -34,12 +31,6 @@ std::uint64_t size_of(const std::string &path) {
   return unknown ? 0 : size;
 }
 
-/* A start must not wait for more than this to be read. */
-constexpr std::uint64_t most_read_at_start = 256 * 1024 * 1024;
-
-/* What recovery cuts off is a few transactions, but for one that is torn. */
-constexpr std::uint64_t most_read_of_the_end = 4 * 1024 * 1024;
-
 /* Up to what was recovered. */
 Owed read_unsettled(const std::vector<std::string> &logs,
                     EventDecryptor *decryptor, StartFacts *facts) {
@@ -56,10 +47,15 @@ Owed read_unsettled(const std::vector<std::string> &logs,
                    &facts->read_owed);
 }
 
-bool is_among(const std::string &file, const std::vector<std::string> &paths) {
-  return std::any_of(paths.begin(), paths.end(), [&](const std::string &path) {
+std::vector<std::string>::const_iterator find_file(
+    const std::string &file, const std::vector<std::string> &paths) {
+  return std::find_if(paths.begin(), paths.end(), [&](const std::string &path) {
     return without_folder(path) == file;
   });
+}
+
+bool is_among(const std::string &file, const std::vector<std::string> &paths) {
+  return find_file(file, paths) != paths.end();
 }
 
 void add_doubt(const Failure &doubt, StartFacts *facts) {
@@ -67,25 +63,10 @@ void add_doubt(const Failure &doubt, StartFacts *facts) {
   facts->doubt += (facts->doubt.empty() ? "" : "; ") + doubt.text();
 }
 
-/* Is it known what recovery has cut off, one by one? */
-bool knows_cut_off(const StartFacts &facts) {
-  return facts.was_cut && !facts.may_be_cut.empty() &&
-         facts.may_be_cut.front().begin <= facts.recovered_end.offset;
-}
-
-/* What it has left. */
-GtidState left_by_cut(const StartFacts &facts) {
-  GtidState left = facts.before_cut.value_or(GtidState());
-  for (auto one = facts.may_be_cut.rbegin(); one != facts.may_be_cut.rend();
-       ++one) {
-    if (one->begin < facts.recovered_end.offset) break;
-    const GtidSource source{one->gtid.domain, one->gtid.server_id};
-    if (one->previous == 0)
-      left.erase(source);
-    else
-      left[source] = one->previous;
-  }
-  return left;
+/* Nothing: recovery has cut off nothing, or it is not known what. */
+std::optional<CutOff> cut_off_at(const StartFacts &facts) {
+  if (!facts.was_cut || !facts.cuttable) return std::nullopt;
+  return cut_off_from(*facts.cuttable, facts.recovered_end.offset);
 }
 
 /* The last of each source, where one source alone has written in a domain. */
@@ -102,18 +83,6 @@ GtidState without_mixed_domains(const Contents &contents) {
   return last;
 }
 
-std::optional<Contents> cut_off_in(const StartFacts &facts) {
-  if (!knows_cut_off(facts)) return std::nullopt;
-  const std::uint64_t end = facts.recovered_end.offset;
-  Contents cut;
-  for (const StartFacts::MayBeCut &one : facts.may_be_cut) {
-    if (one.begin < end) continue;
-    const auto [known, is_new] = cut.emplace(one.gtid, one.content);
-    if (!is_new) known->second.reset();
-  }
-  return cut;
-}
-
 /* What the ledger knows of these logs, the last of which is opened at this
    start. */
 Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
@@ -126,9 +95,10 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
       starts_of(ledger.relevant_logs(logs), start, &doubt);
   Ledger::Inheritance found = ledger.recovered(starts, start, facts->crashed);
   found.was_cut = facts->was_cut;
+  const bool knows_last = facts->cuttable && facts->cuttable->last;
   found.before_cut =
-      facts->before_cut ? Ended{*facts->before_cut, 0} : Ended{start.gtids};
-  found.cut = cut_off_in(*facts);
+      knows_last ? Ended{*facts->cuttable->last, 0} : Ended{start.gtids};
+  if (auto cut = cut_off_at(*facts)) found.cut = std::move(cut->transactions);
   facts->carried_over = found.obligation;
   facts->left = found.recovered;
   facts->crashed |= found.obligation.debt == Debt::CRASH;
@@ -162,7 +132,8 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
   if (found.unsettled.since_settled)
     facts->first_unsettled_log = found.unsettled.first_log;
   // What recovery itself has written since has their numbers.
-  if (found.cut) add_cut_off(*found.cut, &found.writers.cut_off);
+  if (found.cut)
+    found.writers.cut_off.insert(found.cut->begin(), found.cut->end());
   facts->writers = found.writers;
   if (found.since) {
     facts->settled_place = found.since->position;
@@ -184,9 +155,9 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
     // do. Nor do they show what was cut off and has come back.
     const bool may_have_returned =
         found.writers.receives && !found.writers.cut_off.empty();
-    if ((may_be_less || may_have_returned) && owed.unknown.empty())
-      facts->unsettled = owed.gtids();
-    if (may_be_less) found.settled = facts->unsettled.empty();
+    const bool shows_more = may_be_less || may_have_returned;
+    if (shows_more && owed.unknown.empty()) facts->unsettled = owed.gtids();
+    if (shows_more) found.settled = facts->unsettled.empty();
   }
   found.settled &= facts->unguarded.empty() && facts->doubt.empty();
   return found;
@@ -206,60 +177,23 @@ void Start::begin(const std::vector<std::string> &logs,
   }
   unknown_ = ledger_.load(facts_.crashed || !facts_.doubt.empty(),
                           {without_folder(newest_log_), 0});
+  if (const auto cuttable = ledger_.record().cuttable) {
+    const auto log = find_file(cuttable->end.file, logs);
+    ledger_.may_have_been_cut(log == logs.end() ? 0 : size_of(*log));
+  }
 }
 
 void Start::begin_unguarded(const std::string &why) {
   facts_.unguarded = why;
   unknown_ = ledger_.load(false, {});
+  if (ledger_.record().cuttable) ledger_.may_have_been_cut(0);
 }
 
-void Start::note_what_may_be_cut(EventDecryptor *decryptor, std::uint32_t now) {
-  may_be_cut_ = true;
+Failure Start::note_what_may_be_cut(EventDecryptor *decryptor,
+                                    std::uint32_t now) {
   had_settled_ = ledger_.has_settled_in(newest_log_);
-  FileSource source;
-  if (source.open(newest_log_) || size_of(newest_log_) > most_read_at_start)
-    return;
-  ScanOptions options;
-  options.decryptor = decryptor;
-  GtidState written;
-  struct Noted {
-    Transaction transaction;
-    std::uint64_t previous;  // in this log
-  };
-  std::deque<Noted> last;
-  std::uint64_t size = 0;
-  const auto add = [&](const Transaction &transaction) {
-    if (!transaction.gtid) return true;
-    const Gtid &gtid = *transaction.gtid;
-    const GtidSource source_of{gtid.domain, gtid.server_id};
-    const auto before = written.find(source_of);
-    last.push_back({transaction, before == written.end() ? 0 : before->second});
-    raise_to(&written, source_of, gtid.sequence);
-    size += transaction.size();
-    while (size > most_read_of_the_end || last.size() > most_cut_off_kept) {
-      size -= last.front().transaction.size();
-      last.pop_front();
-    }
-    return true;
-  };
-  const ScanResult log = scan(source, options, add);
-  if (log.error || log.tail == Tail::DAMAGED || !log.gtids_before) return;
-  if (log.unfinished) add(*log.unfinished);
-  for (const auto &[source_of, number] : *log.gtids_before)
-    raise_to(&written, source_of, number);
-  facts_.before_cut = std::move(written);
-  for (const auto &[transaction, previous] : last) {
-    const Gtid &gtid = *transaction.gtid;
-    StartFacts::MayBeCut one{gtid, previous, transaction.begin, {}};
-    const auto before = log.gtids_before->find({gtid.domain, gtid.server_id});
-    if (previous == 0 && before != log.gtids_before->end())
-      one.previous = before->second;
-    if (transaction.kind != TransactionKind::UNFINISHED &&
-        transaction.timestamp < now)
-      one.content =
-          content_of(source, transaction.begin, transaction.end, decryptor);
-    facts_.may_be_cut.push_back(one);
-  }
+  facts_.cuttable = read_cuttable_end(newest_log_, decryptor, now);
+  return ledger_.may_be_cut(*facts_.cuttable);
 }
 
 void Start::recovered(const std::string &gtid_position) {
@@ -269,10 +203,9 @@ void Start::recovered(const std::string &gtid_position) {
   if (log.error) {
     if (facts_.doubt.empty()) doubt(log.error);
     // It was cut in a log before this one, which is deleted then.
-    if (may_be_cut_) {
+    if (facts_.cuttable) {
       facts_.was_cut = true;
-      facts_.before_cut.reset();
-      facts_.may_be_cut.clear();
+      facts_.cuttable = CuttableEnd();
     }
     return;
   }
@@ -280,9 +213,10 @@ void Start::recovered(const std::string &gtid_position) {
   facts_.recovered_path = newest_log_;
   facts_.recovered_end = {without_folder(newest_log_), log.end_of_events};
   facts_.recovered_identity = binlog_identity(newest_log_, log.end_of_events);
-  if (had_settled_ && knows_cut_off(facts_) && facts_.recovered_identity)
+  const auto cut = cut_off_at(facts_);
+  if (had_settled_ && cut && facts_.recovered_identity)
     ledger_.cut_back(facts_.recovered_end, *facts_.recovered_identity,
-                     left_by_cut(facts_));
+                     cut->left);
 }
 
 void Start::inherit(const std::vector<std::string> &logs,
@@ -294,7 +228,7 @@ void Start::inherit(const std::vector<std::string> &logs,
   Ledger::Inheritance found = take_stock(
       ledger_, unknown_, with_next, index_failure, next, decryptor, &facts);
   facts.awaited = next.end;
-  inherited_ = Inherited{logs, next.gtids};
+  inherited_ = Inherited{logs, next.gtids, facts_};
   found_ = std::move(found);
   facts_ = std::move(facts);
 }
@@ -305,9 +239,12 @@ std::string Start::opened(const std::vector<std::string> &logs,
                           EventDecryptor *decryptor) {
   logs_ = logs;
   sample_ = sample;
-  facts_.awaited = sample.end;
   recorded_ = ledger_.record().history;
-  if (inherited_) return follow_up(index_failure);
+  if (inherited_ && may_have_returned(logs))
+    facts_ = inherited_->facts;
+  else if (inherited_)
+    return follow_up(index_failure);
+  facts_.awaited = sample.end;
   found_ = take_stock(ledger_, unknown_, logs, index_failure, sample, decryptor,
                       &facts_);
   return {};
@@ -322,7 +259,10 @@ void Start::decided(const Obligation &owed, bool gate_is_open) {
       found_.unsettled.since_settled ? recorded_ : ledger_.record().history;
 }
 
-void Start::doubt(const Failure &why) { add_doubt(why, &facts_); }
+void Start::doubt(const Failure &why) {
+  add_doubt(why, &facts_);
+  if (inherited_) add_doubt(why, &inherited_->facts);
+}
 
 std::vector<std::string> Start::needed_logs() const {
   std::vector<std::string> needed{sample_.log.path};
@@ -346,7 +286,18 @@ Demand Start::demand() const {
   return demand;
 }
 
+/* May something in these logs, which are all still there, turn out to be what
+   recovery once cut off, now that it is known what the server has applied? */
+bool Start::may_have_returned(const std::vector<std::string> &logs) const {
+  return found_.writers.receives && !found_.writers.cut_off.empty() &&
+         std::all_of(inherited_->logs.begin(), inherited_->logs.end(),
+                     [&](const std::string &log) {
+                       return is_among(without_folder(log), logs);
+                     });
+}
+
 std::string Start::follow_up(const Failure &index_failure) {
+  facts_.awaited = sample_.end;
   doubt(index_failure);
   ServerIds own = found_.writers.all();
   own.insert(sample_.log.server_id);

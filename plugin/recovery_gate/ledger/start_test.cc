@@ -139,17 +139,19 @@ class CutTest : public StartTest {
     }
   }
   void cut_and_start(bool settled = false) {
-    start->note_what_may_be_cut(nullptr, later);
+    EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
     binlog.truncate(end, left);
     recover();
     binlog.start(1);
     open();
     ledger.decided({}, binlog.now(), settled, start->found());
   }
+  /* By replication. */
   void come_back() {
     binlog.write_statement("second");
     binlog.write_statement("third");
     binlog.write(2);
+    binlog.set_applied({{0, 4}});
   }
   /* The server crashes once more, and its own claims are asked for. */
   std::vector<Claim> claims_after_crash() {
@@ -182,14 +184,14 @@ class CutTest : public StartTest {
 };
 
 TEST_F(CutTest, LeavesTheNumbersInQuestionThatWereThere) {
-  start->note_what_may_be_cut(nullptr, later);
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
   const History history = history_after();
   EXPECT_EQ(history.earlier, GtidState());
   EXPECT_FALSE(history.has_unseen);
   ASSERT_EQ(history.cut_off.size(), 2u);
   EXPECT_EQ(to_string(history.cut_off.begin()->first), "0-1-2");
   EXPECT_TRUE(history.cut_off.begin()->second);
-  EXPECT_NE(history.cut_off.at({0, 1, 2}), history.cut_off.at({0, 1, 3}));
+  EXPECT_NE(history.cut_off.begin()->second, history.cut_off.rbegin()->second);
   EXPECT_TRUE(is_believed(history, {0, 1, 1}));
   EXPECT_TRUE(is_believed(history, {0, 4, 4}));
   EXPECT_FALSE(is_believed(history, {0, 2, 3, 3}));
@@ -212,7 +214,7 @@ TEST_F(CutTest, LeavesSettledWhatIsLeftBeforeTheSettledPosition) {
   look_until_it_is_on_disk();
   ASSERT_EQ(ledger.record().settled->position, binlog.position());
   begin();
-  start->note_what_may_be_cut(nullptr, later);
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
   binlog.truncate(offset, here);
   recover();
   EXPECT_EQ(ledger.record().settled->position, facts().recovered_end);
@@ -230,7 +232,7 @@ TEST_F(CutTest, TellsWhatWasSettledOfTheServersOwnAndIsCutOff) {
   look_until_it_is_on_disk();
   ASSERT_EQ(ledger.record().settled->position, binlog.position());
   begin();
-  start->note_what_may_be_cut(nullptr, later);
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
   binlog.truncate(end, left);
   recover();
   binlog.start(1);
@@ -286,6 +288,20 @@ TEST_F(CutTest, SettlesWhatHasComeBack) {
   EXPECT_EQ(ledger.record().settled->position, binlog.position());
 }
 
+TEST_F(CutTest, SettlesItAlsoWhenAnotherOneOfItsNumberWasCutOffBefore) {
+  Record before = ledger.record();
+  before.history.cut_off = {{{0, 1, 2}, 7}, {{0, 1, 3}, std::nullopt}};
+  ASSERT_FALSE(file.save(before));
+  begin();
+  cut_and_start(true);
+  EXPECT_EQ(ledger.record().history.cut_off.size(), 4u);
+  binlog.set_receives(true);
+  ledger.look(binlog, true);
+  come_back();
+  ledger.look(binlog, true);
+  EXPECT_EQ(ledger.record().settled->position, binlog.position());
+}
+
 TEST_F(CutTest, DoesNotSettleAnotherOneOfItsNumber) {
   cut_and_start(true);
   const BinlogPosition settled = ledger.record().settled->position;
@@ -297,6 +313,103 @@ TEST_F(CutTest, DoesNotSettleAnotherOneOfItsNumber) {
   binlog.set_owed(owed);
   ledger.look(binlog, true);
   EXPECT_EQ(ledger.record().settled->position, settled);
+}
+
+/* A client runs the same once more, with SET TIMESTAMP. */
+TEST_F(CutTest, IsInDoubtWhenItWasWrittenOnceMore) {
+  cut_and_start();
+  binlog.set_receives(true);
+  ledger.look(binlog, false);
+  binlog.set_applied({{0, 1}});
+  binlog.write_statement("second");
+  const auto claims = claims_after_crash();
+  ASSERT_THAT(claims, SizeIs(1));
+  EXPECT_EQ(to_string(claims.front().last), "0-1-2");
+}
+
+/* What comes from another server afterwards has a number that it did not skip.
+ */
+TEST_F(CutTest, IsInDoubtWhenAnotherOneComesUnderItsNumber) {
+  cut_and_start();
+  binlog.set_receives(true);
+  ledger.look(binlog, false);
+  binlog.write_statement("second");
+  binlog.write_with_number(2, 2);
+  binlog.write_with_number(2, 3);
+  binlog.set_applied({{0, 3}});
+  const auto claims = claims_after_crash();
+  ASSERT_THAT(claims, SizeIs(1));
+  EXPECT_TRUE(claims.front().is_unread);
+  EXPECT_THAT(claims.front().uncertain, tells("0-2-2", "0-1-2", "cut off"));
+}
+
+/* Before the server's own log is open, nobody knows what it has applied. */
+TEST_F(CutTest, KnowsWhatHasComeBackOnceItKnowsWhatWasApplied) {
+  cut_and_start(true);
+  binlog.set_receives(true);
+  ledger.look(binlog, true);
+  come_back();
+  begin();
+  recover();
+  inherit();
+  EXPECT_FALSE(is_settled());
+  EXPECT_EQ(to_string(facts().unsettled), "0-1-3");
+  start->doubt("a doubt");
+  binlog.start(1);
+  EXPECT_EQ(open(), "");
+  EXPECT_EQ(facts().unsettled, GtidState());
+  EXPECT_EQ(facts().doubt, "a doubt");
+}
+
+/* Afterwards it is as if it had been cut off by the start that comes next. */
+TEST_F(CutTest, IsKnownWhenTheStartThatCutItOffWasGivenUp) {
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  binlog.truncate(end, left);
+  recover();
+  start_again();
+  start->decided({}, false);
+  const History history = ledger.record().history;
+  ASSERT_EQ(history.cut_off.size(), 2u);
+  EXPECT_EQ(to_string(history.cut_off.begin()->first), "0-1-2");
+  EXPECT_EQ(ledger.record().cuttable, std::nullopt);
+}
+
+TEST_F(CutTest, IsNotKnownWhenTheStartWasGivenUpBefore) {
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  start_again();
+  start->decided({}, false);
+  EXPECT_EQ(ledger.record().history.cut_off, Contents());
+  EXPECT_EQ(ledger.record().cuttable, std::nullopt);
+}
+
+TEST_F(CutTest, IsKnownUpToItsLastNumberWhenItsLogIsGone) {
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  start.emplace(ledger).begin({});
+  EXPECT_EQ(to_string(ledger.record().history.earlier), "0-1-3");
+}
+
+TEST_F(CutTest, IsKnownInAServerThatRuns) {
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  start.emplace(ledger).begin_unguarded("there are clients already");
+  EXPECT_EQ(to_string(ledger.record().history.earlier), "0-1-3");
+}
+
+/* Two starts in a row are given up, and each has cut off something. */
+TEST_F(CutTest, IsKnownOfEachStartThatWasGivenUp) {
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  const std::string log = binlog.paths().back();
+  std::filesystem::resize_file(log, std::filesystem::file_size(log) - 1);
+  begin();
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  binlog.truncate(end, left);
+  begin();
+  const History history = ledger.record().history;
+  EXPECT_EQ(history.cut_off.size(), 2u);
+}
+
+TEST_F(CutTest, MustNotBeginWhenItCannotBePutOnRecord) {
+  files.write_error = ENOSPC;
+  EXPECT_TRUE(start->note_what_may_be_cut(nullptr, later));
 }
 
 TEST_F(CutTest, LeavesInQuestionWhatHasTheNumberAndIsAnother) {
@@ -312,7 +425,7 @@ TEST_F(CutTest, LeavesInQuestionWhatHasTheNumberAndIsAnother) {
 TEST_F(CutTest, LeavesMoreInQuestionWhenItWasTooMuchToBeNoted) {
   for (std::size_t i = 0; i < most_cut_off_kept; ++i) binlog.write_own();
   begin();
-  start->note_what_may_be_cut(nullptr, later);
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
   const History history = history_after();
   EXPECT_EQ(history.cut_off, Contents());
   EXPECT_EQ(to_string(history.earlier), "0-1-1003");
@@ -326,7 +439,7 @@ TEST_F(CutTest, LeavesMoreInQuestionWhenItWasTooMuchToBeNoted) {
 
 /* The log before is cut then, and this one deleted. */
 TEST_F(CutTest, LeavesMoreInQuestionWhenTheNewestLogIsGone) {
-  start->note_what_may_be_cut(nullptr, later);
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
   std::filesystem::remove(binlog.paths().back());
   recover();
   EXPECT_TRUE(facts().was_cut);
@@ -352,7 +465,7 @@ TEST_F(CutTest, DoesNotBelieveThatNobodyWasServed) {
 
 /* Who has what was cut off has what came before it. */
 TEST_F(CutTest, IsFollowedByWhoHasWhatWasCutOff) {
-  start->note_what_may_be_cut(nullptr, later);
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
   binlog.truncate(end, left);
   recover();
   binlog.start(1);
@@ -368,13 +481,13 @@ TEST_F(CutTest, IsFollowedByWhoHasWhatWasCutOff) {
 
 /* It takes the numbers that have just been cut off. */
 TEST_F(CutTest, LeavesInQuestionWhatRecoveryHasWritten) {
-  start->note_what_may_be_cut(nullptr, later);
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
   binlog.truncate(end, left);
   recover();
   binlog.start(1);
   binlog.write_statement("DROP TABLE");
   open();
-  EXPECT_EQ(start->demand().writers.cut_off.count({0, 1, 2}), 1u);
+  EXPECT_EQ(to_string(start->demand().writers.cut_off.begin()->first), "0-1-2");
   OwedSearch search;
   search.logs = binlog.paths();
   search.writers = start->demand().writers;
@@ -385,7 +498,7 @@ TEST_F(CutTest, LeavesInQuestionWhatRecoveryHasWritten) {
 
 /* A client that tries again may write the same in that second. */
 TEST_F(CutTest, DoesNotTellWhatWasWrittenInTheSecondOfTheStart) {
-  start->note_what_may_be_cut(nullptr, 1700000000);
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, 1700000000));
   const History history = history_after();
   ASSERT_EQ(history.cut_off.size(), 2u);
   for (const auto &[gtid, content] : history.cut_off)
@@ -395,10 +508,10 @@ TEST_F(CutTest, DoesNotTellWhatWasWrittenInTheSecondOfTheStart) {
 TEST_F(CutTest, IsComparedAlsoWhenItIsTooMuchToBeKept) {
   Record before = ledger.record();
   for (std::uint64_t i = 0; i < most_cut_off_kept; ++i)
-    before.history.cut_off[{7, 1, i + 1}] = i;
+    before.history.cut_off.insert({{7, 1, i + 1}, i});
   ASSERT_FALSE(file.save(before));
   begin();
-  start->note_what_may_be_cut(nullptr, later);
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
   binlog.truncate(end, left);
   recover();
   binlog.start(1);
@@ -409,8 +522,8 @@ TEST_F(CutTest, IsComparedAlsoWhenItIsTooMuchToBeKept) {
 TEST_F(CutTest, LeavesWhatWasTornInQuestionToo) {
   const std::string log = binlog.paths().back();
   std::filesystem::resize_file(log, std::filesystem::file_size(log) - 1);
-  start->note_what_may_be_cut(nullptr, later);
-  EXPECT_EQ(to_string(facts().before_cut.value()), "0-1-3")
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_EQ(to_string(facts().cuttable->last.value()), "0-1-3")
       << "its GTID is there, its end is not";
 }
 
@@ -420,8 +533,8 @@ TEST_F(CutTest, LeavesMoreInQuestionWhenTheLogWasNotRead) {
   EXPECT_FALSE(is_believed(history, {0, 4, 4}));
   EXPECT_FALSE(is_believed(history, {7, 1, 1}));
   start.emplace(ledger).begin({"no-such-log"});
-  start->note_what_may_be_cut(nullptr, later);
-  EXPECT_EQ(facts().before_cut, std::nullopt);
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_EQ(facts().cuttable->last, std::nullopt);
 }
 
 TEST_F(StartTest, IsNotGuardedInAServerThatRuns) {

@@ -20,11 +20,12 @@ namespace recovery_gate {
 namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
-constexpr char first_line[] = "recovery-gate-state 6\n";
+constexpr char first_line[] = "recovery-gate-state 7\n";
 constexpr std::size_t at_version = sizeof "recovery-gate-state " - 1;
 /* The oldest that is read had no history in it. */
-constexpr char first_with_cut_off = '6', first_with_files = '5',
-               first_with_unseen = '4', first_with_history = '3', oldest = '2';
+constexpr char first_with_cuttable = '7', first_with_cut_off = '6',
+               first_with_files = '5', first_with_unseen = '4',
+               first_with_history = '3', oldest = '2';
 
 constexpr Debt debts[] = {Debt::NONE, Debt::CRASH, Debt::SHUTDOWN,
                           Debt::CARRIED_OVER};
@@ -133,36 +134,79 @@ ServerIds parse_ids(std::string_view text, Lines *lines) {
   return ids;
 }
 
+std::string content_text(const std::optional<std::uint64_t> &content) {
+  if (!content) return "=";
+  return "=" + hexadecimal(static_cast<std::uint32_t>(*content >> 32)) +
+         hexadecimal(static_cast<std::uint32_t>(*content));
+}
+
 std::string contents_text(const Contents &contents) {
   std::string text;
-  for (const auto &[gtid, content] : contents) {
-    text += (text.empty() ? "" : ",") + to_string(gtid) + "=";
-    if (content)
-      text += hexadecimal(static_cast<std::uint32_t>(*content >> 32)) +
-              hexadecimal(static_cast<std::uint32_t>(*content));
-  }
+  for (const auto &[gtid, content] : contents)
+    text += (text.empty() ? "" : ",") + to_string(gtid) + content_text(content);
   return text;
+}
+
+std::string items_text(const std::vector<CuttableEnd::Item> &items) {
+  std::string text;
+  for (const CuttableEnd::Item &item : items)
+    text += (text.empty() ? "" : ",") + to_string(item.gtid) + "/" +
+            std::to_string(item.previous) + "@" + std::to_string(item.begin) +
+            content_text(item.content);
+  return text;
+}
+
+/* Takes off what comes before a character, which has to be there. */
+std::string_view take_to(char end, std::string_view *text, Lines *lines) {
+  const auto at = text->find(end);
+  lines->demand(at != std::string_view::npos);
+  const std::string_view taken = text->substr(0, at);
+  text->remove_prefix(std::min(taken.size() + 1, text->size()));
+  return taken;
+}
+
+Gtid parse_gtid(std::string_view text, Lines *lines) {
+  GtidState gtids;
+  lines->demand(parse(text, &gtids) && gtids.size() == 1);
+  if (gtids.empty()) return {};
+  const auto &[source, number] = *gtids.begin();
+  return {source.domain, source.server_id, number};
+}
+
+std::optional<std::uint64_t> parse_content(std::string_view text,
+                                           Lines *lines) {
+  if (text.empty()) return std::nullopt;
+  return lines->parse_number<std::uint64_t>(text, 16);
 }
 
 Contents parse_contents(std::string_view text, Lines *lines) {
   Contents contents;
-  while (!text.empty()) {
+  while (!text.empty() && lines->is_right()) {
     const auto comma = std::min(text.find(','), text.size());
-    const std::string_view one = text.substr(0, comma);
-    const auto equals = std::min(one.find('='), one.size());
-    GtidState gtids;
-    lines->demand(parse(one.substr(0, equals), &gtids) && gtids.size() == 1 &&
-                  equals < one.size());
-    const std::string_view content =
-        one.substr(std::min(equals + 1, one.size()));
-    for (const auto &[source, number] : gtids) {
-      auto &of_one = contents[{source.domain, source.server_id, number}];
-      if (!content.empty())
-        of_one = lines->parse_number<std::uint64_t>(content, 16);
-    }
+    std::string_view one = text.substr(0, comma);
+    const Gtid gtid = parse_gtid(take_to('=', &one, lines), lines);
+    contents.emplace(gtid, parse_content(one, lines));
     text.remove_prefix(std::min(comma + 1, text.size()));
   }
   return contents;
+}
+
+std::vector<CuttableEnd::Item> parse_items(std::string_view text,
+                                           Lines *lines) {
+  std::vector<CuttableEnd::Item> items;
+  while (!text.empty() && lines->is_right()) {
+    const auto comma = std::min(text.find(','), text.size());
+    std::string_view one = text.substr(0, comma);
+    CuttableEnd::Item item;
+    item.gtid = parse_gtid(take_to('/', &one, lines), lines);
+    item.previous =
+        lines->parse_number<std::uint64_t>(take_to('@', &one, lines));
+    item.begin = lines->parse_number<std::uint64_t>(take_to('=', &one, lines));
+    item.content = parse_content(one, lines);
+    items.push_back(item);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return items;
 }
 
 /* 0 for a file, and for what is none a NoFile. */
@@ -232,6 +276,7 @@ int write_all(int fd, const std::string &content) {
 std::string encode(const Record &record) {
   const Obligation &owed = record.obligation;
   const Settled settled = record.settled.value_or(Settled());
+  const CuttableEnd cuttable = record.cuttable.value_or(CuttableEnd());
   const std::string content =
       std::string(first_line) + "obligation " + to_string(owed.debt) +
       "\nprovable " + yes_or_no(owed.provable) + "\n" +
@@ -257,7 +302,10 @@ std::string encode(const Record &record) {
       to_string(record.history.passed_over) + "\nfile-ids " +
       ids_text(record.history.by_file) + "\nnewcomer-gtid " +
       to_string(record.newcomers) + "\ncut-off-gtid " +
-      contents_text(record.history.cut_off) + "\n";
+      contents_text(record.history.cut_off) + "\n" +
+      position_lines("cuttable-", cuttable.end) + "cuttable-gtid " +
+      to_string(cuttable.last.value_or(GtidState())) +
+      "\ncuttable-transactions " + items_text(cuttable.items) + "\n";
   return content + checksum_line(content);
 }
 
@@ -326,6 +374,15 @@ Failure decode(const std::string &content, Record *record) {
     if (version >= first_with_cut_off)
       read.history.cut_off =
           parse_contents(lines.value("cut-off-gtid"), &lines);
+    if (version >= first_with_cuttable) {
+      CuttableEnd cuttable;
+      cuttable.end = lines.position("cuttable-");
+      GtidState last = lines.gtids("cuttable-gtid");
+      if (!last.empty()) cuttable.last = std::move(last);
+      cuttable.items =
+          parse_items(lines.value("cuttable-transactions"), &lines);
+      if (!cuttable.end.empty()) read.cuttable = std::move(cuttable);
+    }
   }
   lines.value("crc32");
   if (!lines.is_right() || !lines.is_at_end()) return "it is damaged";

@@ -160,6 +160,11 @@ TEST(StateFileBytes, AreReadAsTheyWereWritten) {
                                   {{0, 1, 24}, std::nullopt},
                                   {{7, 2, 9}, 1}};
       },
+      [](Record &record) {
+        record.cuttable = CuttableEnd{{"bin.000007", 900},
+                                      GtidState{{{0, 1}, 25}},
+                                      {{{0, 1, 25}, 24, 800, {}}}};
+      },
   };
   for (const auto &change : changes)
     for (const Debt debt : all_debts)
@@ -187,44 +192,55 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
   example.history.by_file = {2};
   example.newcomers = {{{7, 1}, 4}};
   example.history.cut_off = {{{0, 1, 25}, 0x0123456789abcdef},
-                             {{0, 1, 26}, std::nullopt}};
-  EXPECT_EQ(encode(example),
-            "recovery-gate-state 6\n"
-            "obligation carried-over\n"
-            "provable yes\n"
-            "file bin.000002\n"
-            "offset 662\n"
-            "identity 44cae1ed\n"
-            "gtid 0-1-24\n"
-            "running-file bin.000003\n"
-            "running-offset 367\n"
-            "running-identity 9b0f6e2c\n"
-            "acknowledged-file bin.000001\n"
-            "acknowledged-offset 3824\n"
-            "settled-file bin.000002\n"
-            "settled-offset 336\n"
-            "settled-identity a07e887d\n"
-            "settled-server-id 1\n"
-            "settled-gtid 0-1-22\n"
-            "other-server-ids 7\n"
-            "received no\n"
-            "served yes\n"
-            "history-known yes\n"
-            "history-unseen yes\n"
-            "earlier-gtid 0-1-100057\n"
-            "common-gtid 0-1-4\n"
-            "replica-ids 2,3\n"
-            "replica-gtid 0-3-11\n"
-            "behind-ids 3\n"
-            "passed-gtid 0-9-8\n"
-            "file-ids 2\n"
-            "newcomer-gtid 7-1-4\n"
-            "cut-off-gtid 0-1-25=0123456789abcdef,0-1-26=\n"
-            "crc32 cf828610\n");
+                             {{0, 1, 26}, std::nullopt},
+                             {{0, 1, 26}, 10}};
+  example.cuttable = CuttableEnd{
+      {"bin.000003", 1284},
+      GtidState{{{0, 1}, 26}},
+      {{{0, 1, 25}, 24, 495, 10}, {{0, 1, 26}, 25, 790, std::nullopt}}};
+  EXPECT_EQ(
+      encode(example),
+      "recovery-gate-state 7\n"
+      "obligation carried-over\n"
+      "provable yes\n"
+      "file bin.000002\n"
+      "offset 662\n"
+      "identity 44cae1ed\n"
+      "gtid 0-1-24\n"
+      "running-file bin.000003\n"
+      "running-offset 367\n"
+      "running-identity 9b0f6e2c\n"
+      "acknowledged-file bin.000001\n"
+      "acknowledged-offset 3824\n"
+      "settled-file bin.000002\n"
+      "settled-offset 336\n"
+      "settled-identity a07e887d\n"
+      "settled-server-id 1\n"
+      "settled-gtid 0-1-22\n"
+      "other-server-ids 7\n"
+      "received no\n"
+      "served yes\n"
+      "history-known yes\n"
+      "history-unseen yes\n"
+      "earlier-gtid 0-1-100057\n"
+      "common-gtid 0-1-4\n"
+      "replica-ids 2,3\n"
+      "replica-gtid 0-3-11\n"
+      "behind-ids 3\n"
+      "passed-gtid 0-9-8\n"
+      "file-ids 2\n"
+      "newcomer-gtid 7-1-4\n"
+      "cut-off-gtid 0-1-25=0123456789abcdef,0-1-26=,0-1-26=000000000000000a\n"
+      "cuttable-file bin.000003\n"
+      "cuttable-offset 1284\n"
+      "cuttable-gtid 0-1-26\n"
+      "cuttable-transactions "
+      "0-1-25/24@495=000000000000000a,0-1-26/25@790=\n"
+      "crc32 319c6e5c\n");
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
-  EXPECT_EQ(encode(Record()), with_checksum("recovery-gate-state 6\n"
+  EXPECT_EQ(encode(Record()), with_checksum("recovery-gate-state 7\n"
                                             "obligation none\n"
                                             "provable yes\n"
                                             "file \n"
@@ -254,14 +270,18 @@ TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
                                             "passed-gtid \n"
                                             "file-ids \n"
                                             "newcomer-gtid \n"
-                                            "cut-off-gtid \n"));
+                                            "cut-off-gtid \n"
+                                            "cuttable-file \n"
+                                            "cuttable-offset 0\n"
+                                            "cuttable-gtid \n"
+                                            "cuttable-transactions \n"));
 }
 
 /* What the version before did not say is in doubt. */
 TEST(StateFileBytes, OfTheVersionBeforeAreReadAndLeaveTheHistoryInDoubt) {
   std::string old = encode(full());
   old = old.substr(0, old.find("received "));
-  old[old.find('6')] = '2';
+  old[old.find('7')] = '2';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   Record expected = full();
@@ -277,7 +297,7 @@ TEST(StateFileBytes, OfVersion3DoNotSayWhetherAllWasSeen) {
     std::string old = encode(expected);
     old.erase(old.find("history-unseen"), sizeof "history-unseen no");
     old.erase(old.find("file-ids "));
-    old[old.find('6')] = '3';
+    old[old.find('7')] = '3';
     Record read;
     EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
     expected.history.has_unseen = had_another;
@@ -289,7 +309,7 @@ TEST(StateFileBytes, OfVersion3DoNotSayWhetherAllWasSeen) {
 TEST(StateFileBytes, OfVersion4DoNotSayWhoCameByFile) {
   std::string old = encode(full());
   old.erase(old.find("file-ids "));
-  old[old.find('6')] = '4';
+  old[old.find('7')] = '4';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   EXPECT_EQ(read, full());
@@ -299,10 +319,33 @@ TEST(StateFileBytes, OfVersion4DoNotSayWhoCameByFile) {
 TEST(StateFileBytes, OfVersion5DoNotSayWhatWasCutOff) {
   std::string old = encode(full());
   old.erase(old.find("cut-off-gtid "));
-  old[old.find('6')] = '5';
+  old[old.find('7')] = '5';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   EXPECT_EQ(read, full());
+}
+
+/* Then no start was going to cut anything off that has not got to its end. */
+TEST(StateFileBytes, OfVersion6DoNotSayWhatMayHaveBeenCut) {
+  std::string old = encode(full());
+  old.erase(old.find("cuttable-file "));
+  old[old.find('7')] = '6';
+  Record read;
+  EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
+  EXPECT_EQ(read, full());
+}
+
+TEST(StateFileBytes, AreRefusedWhenATransactionIsNotWhole) {
+  for (const char *wrong :
+       {"0-1-25", "0-1-25/24@495", "0-1-25/24=", "0-1-25@495=", "x/24@495=",
+        "0-1-25/@495=", "0-1-25/24@=", "0-1-25,0-2-3/24@495=", "/24@495=",
+        "0-1-25/24@495=x", ",", "=", "@", "/"}) {
+    std::string bytes = encode(full());
+    bytes.erase(bytes.find("cuttable-transactions "));
+    bytes += std::string("cuttable-transactions ") + wrong + "\n";
+    Record read;
+    EXPECT_TRUE(decode(with_checksum(bytes), &read)) << wrong;
+  }
 }
 
 TEST(StateFileBytes, SayWhatIsOwedInTheWordsOfTheDocument) {
@@ -408,7 +451,7 @@ TEST(StateFileBytes, AreRefusedWhenALineIsNotWhatItShouldBe) {
 
 TEST(StateFileBytes, SayWhenTheyAreOfAnotherVersionOrNotOurs) {
   std::string later = encode(owing);
-  later.replace(later.find(" 6\n"), 3, " 7\n");
+  later.replace(later.find(" 7\n"), 3, " 8\n");
   EXPECT_THAT(refused(later), HasSubstr("another version"));
   EXPECT_THAT(refused(with_checksum("recovery-gate-state 1\nobligation open\n"
                                     "file bin.000002\noffset 662\n"

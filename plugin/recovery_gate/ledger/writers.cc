@@ -6,12 +6,19 @@ namespace recovery_gate {
 Return returned(const Writers &writers, const Transaction &transaction,
                 ByteSource &log, EventDecryptor *decryptor) {
   if (!transaction.gtid) return Return::NONE;
-  const auto cut = writers.cut_off.find(*transaction.gtid);
-  if (cut == writers.cut_off.end()) return Return::NONE;
-  if (!cut->second || cut->second != content_of(log, transaction.begin,
-                                                transaction.end, decryptor))
+  const Gtid &gtid = *transaction.gtid;
+  const auto first = writers.cut_off.lower_bound({gtid, std::nullopt});
+  if (first == writers.cut_off.end() || !(first->first == gtid))
+    return Return::NONE;
+  const auto content =
+      content_of(log, transaction.begin, transaction.end, decryptor);
+  if (!content || writers.cut_off.count({gtid, content}) == 0)
     return Return::ANOTHER;
-  return writers.receives ? Return::RECEIVED : Return::SAME;
+  const auto applied = writers.applied.find(gtid.domain);
+  return writers.receives && applied != writers.applied.end() &&
+                 applied->second >= gtid.sequence
+             ? Return::RECEIVED
+             : Return::SAME;
 }
 
 }  // namespace recovery_gate

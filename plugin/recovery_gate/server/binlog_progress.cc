@@ -155,6 +155,11 @@ bool ServerBinlog::receives() {
 
 BinlogSample ServerBinlog::sample() {
   BinlogSample sample;
+  // Before it is known where the log ends: what is applied then is in it. In
+  // domains that were there the last time; of a new one it is known next time.
+  if (rpl_global_gtid_slave_state->loaded)
+    for (const auto &[domain, gtid] : applied_in(gtids_))
+      sample.applied[domain] = gtid.sequence;
   LOG_INFO current;
   String gtids;
   bool failed;
@@ -167,7 +172,7 @@ BinlogSample ServerBinlog::sample() {
     failed = mysql_bin_log.append_state(&gtids);
     sample.resets = mysql_bin_log.get_reset_master_count();
   }
-  sample.gtids = parsed(gtids, failed);
+  sample.gtids = gtids_ = parsed(gtids, failed);
   sample.end = {without_folder(current.log_file_name), current.pos};
   sample.log_number = log_number_;
   sample.identity = binlog_identity(file_, current.pos).value_or(0);
@@ -185,7 +190,7 @@ BinlogSample ServerBinlog::next_sample() {
   BinlogSample next;
   String gtids;
   const bool failed = mysql_bin_log.append_state(&gtids);
-  next.gtids = parsed(gtids, failed);
+  next.gtids = gtids_ = parsed(gtids, failed);
   next.log = {"", server_id(), next.gtids};
   next.receives = receives();
   return next;

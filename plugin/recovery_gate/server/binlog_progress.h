@@ -54,6 +54,7 @@ class ServerBinlog final : public BinlogProgress {
   std::uint64_t log_number_ = 0;
   LogStart log_;
   std::uint64_t log_read_for_ = 0;
+  GtidState gtids_;  // at the last sample
 
   bool receives_ = false;
   std::map<std::string, unsigned long> runs_seen_;  // of each link's SQL thread

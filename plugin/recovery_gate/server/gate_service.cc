@@ -50,14 +50,14 @@ void GateService::stop() noexcept {
   guarding_ = false;
 }
 
-void GateService::begin_start() {
+Failure GateService::begin_start() {
   std::vector<std::string> logs;
   const Failure index_failure = binlogs(&logs);
   start_.emplace(ledger_).begin(logs, index_failure);
-  if (!start_->facts().crashed || !may_cut_logs()) return;
+  if (!start_->facts().crashed || !may_cut_logs()) return {};
   ServerDecryptor decryptor;
-  start_->note_what_may_be_cut(&decryptor,
-                               static_cast<std::uint32_t>(std::time(nullptr)));
+  return start_->note_what_may_be_cut(
+      &decryptor, static_cast<std::uint32_t>(std::time(nullptr)));
 }
 
 void GateService::begin_start_unguarded(const std::string &why) {

@@ -50,8 +50,8 @@ class GateService final : public Host, private Kept {
   bool lets_everybody_in() const { return !guarding_ || gate.is_open(); }
 
   /* Before recovery: reads what earlier starts owe, and when this one follows a
-     crash, puts that on record. */
-  void begin_start();
+     crash, puts that on record. When it fails, recovery must not begin. */
+  Failure begin_start();
   void begin_start_unguarded(const std::string &why);
   /* Recovery is over, and this start's log is not open yet; when it is, the
      server deletes the logs that have expired. */

@@ -243,8 +243,13 @@ int init_recovery_hooks(void *server_handlerton) try {
       GateService::instance().begin_start_unguarded(
           "the plugin was installed into a running server, which has clients "
           "already; the next start is the first that it guards");
-    else
-      GateService::instance().begin_start();
+    else if (const Failure unrecorded = GateService::instance().begin_start())
+      return refuse(
+          "recovery is going to cut off what no replica has acknowledged "
+          "(init_rpl_role=SLAVE), and what that is cannot be put on record: " +
+          unrecorded.text() +
+          ". Nothing was cut off. Free some disk space, or fix the file "
+          "permissions, and start the server again");
   }
 
   own_handlerton = static_cast<handlerton *>(server_handlerton);

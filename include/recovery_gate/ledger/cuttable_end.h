@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+  The end of the newest binary log before crash recovery, which may cut off any
+  part of it (init_rpl_role=SLAVE).
+*/
+#ifndef RECOVERY_GATE_CUTTABLE_END_H
+#define RECOVERY_GATE_CUTTABLE_END_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recovery_gate/binlog/binlog_events.h"
+#include "recovery_gate/binlog/binlog_position.h"
+#include "recovery_gate/binlog/gtid_state.h"
+#include "recovery_gate/binlog/transaction_content.h"
+
+namespace recovery_gate {
+
+struct CuttableEnd {
+  struct Item {
+    Gtid gtid;
+    std::uint64_t previous = 0;  // the last of the same source; 0: none
+    std::uint64_t begin = 0;     // in the log
+    std::optional<std::uint64_t> content;
+  };
+
+  /* The log's size, in bytes. */
+  BinlogPosition end;
+  /* The last transactions; nothing when the log was not read. */
+  std::optional<GtidState> last;
+  /* Those at the end, in the order of the log. */
+  std::vector<Item> items;
+};
+
+bool operator==(const CuttableEnd::Item &a, const CuttableEnd::Item &b);
+bool operator==(const CuttableEnd &a, const CuttableEnd &b);
+
+/* `decryptor` may be null. Without `last` and `items` when the log cannot be
+   read to its end, or is too long for a start to wait for that. `now` is in
+   seconds since 1970: what was written in this second, or later, is without its
+   content. */
+CuttableEnd read_cuttable_end(const std::string &log_path,
+                              EventDecryptor *decryptor, std::uint32_t now);
+
+/* What was cut off when the log ends here, and what was left as the last
+   transactions; nothing where that is not known one by one. */
+struct CutOff {
+  Contents transactions;
+  GtidState left;
+};
+std::optional<CutOff> cut_off_from(const CuttableEnd &before,
+                                   std::uint64_t log_size);
+
+}  // namespace recovery_gate
+
+#endif  // RECOVERY_GATE_CUTTABLE_END_H

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "recovery_gate/ledger/cuttable_end.h"
+
+#include <deque>
+#include <filesystem>
+#include <system_error>
+
+#include "recovery_gate/binlog/byte_source.h"
+#include "recovery_gate/binlog/transaction_scanner.h"
+#include "recovery_gate/ledger/history.h"
+#include "recovery_gate/ledger/owed.h"
+
+namespace recovery_gate {
+namespace {
+
+/* What recovery cuts off is a few transactions, but for one that is torn. */
+constexpr std::uint64_t most_read_of_the_end = 4 * 1024 * 1024;
+
+}  // namespace
+
+bool operator==(const CuttableEnd::Item &a, const CuttableEnd::Item &b) {
+  return a.gtid == b.gtid && a.previous == b.previous && a.begin == b.begin &&
+         a.content == b.content;
+}
+
+bool operator==(const CuttableEnd &a, const CuttableEnd &b) {
+  return a.end == b.end && a.last == b.last && a.items == b.items;
+}
+
+CuttableEnd read_cuttable_end(const std::string &log_path,
+                              EventDecryptor *decryptor, std::uint32_t now) {
+  CuttableEnd found;
+  std::error_code unknown;
+  const auto log_size = std::filesystem::file_size(log_path, unknown);
+  found.end = {without_folder(log_path), unknown ? 0 : log_size};
+  FileSource source;
+  if (source.open(log_path) || log_size > most_read_at_start) return found;
+  ScanOptions options;
+  options.decryptor = decryptor;
+  struct Noted {
+    Transaction transaction;
+    std::uint64_t previous;  // in this log
+  };
+  std::deque<Noted> last;
+  GtidState written;
+  std::uint64_t size = 0;
+  const auto add = [&](const Transaction &transaction) {
+    if (!transaction.gtid) return true;
+    const Gtid &gtid = *transaction.gtid;
+    const GtidSource source_of{gtid.domain, gtid.server_id};
+    const auto before = written.find(source_of);
+    last.push_back({transaction, before == written.end() ? 0 : before->second});
+    raise_to(&written, source_of, gtid.sequence);
+    size += transaction.size();
+    while (size > most_read_of_the_end || last.size() > most_cut_off_kept) {
+      size -= last.front().transaction.size();
+      last.pop_front();
+    }
+    return true;
+  };
+  const ScanResult log = scan(source, options, add);
+  if (log.error || log.tail == Tail::DAMAGED || !log.gtids_before) return found;
+  if (log.unfinished) add(*log.unfinished);
+  for (const auto &[source_of, number] : *log.gtids_before)
+    raise_to(&written, source_of, number);
+  found.last = std::move(written);
+  for (const auto &[transaction, previous] : last) {
+    const Gtid &gtid = *transaction.gtid;
+    CuttableEnd::Item one{gtid, previous, transaction.begin, {}};
+    const auto before = log.gtids_before->find({gtid.domain, gtid.server_id});
+    if (previous == 0 && before != log.gtids_before->end())
+      one.previous = before->second;
+    if (transaction.kind != TransactionKind::UNFINISHED &&
+        transaction.timestamp < now)
+      one.content =
+          content_of(source, transaction.begin, transaction.end, decryptor);
+    found.items.push_back(one);
+  }
+  return found;
+}
+
+std::optional<CutOff> cut_off_from(const CuttableEnd &before,
+                                   std::uint64_t log_size) {
+  if (!before.last || before.items.empty() ||
+      before.items.front().begin > log_size)
+    return std::nullopt;
+  CutOff cut;
+  cut.left = *before.last;
+  for (auto one = before.items.rbegin(); one != before.items.rend(); ++one) {
+    if (one->begin < log_size) break;
+    cut.transactions.emplace(one->gtid, one->content);
+    const GtidSource source{one->gtid.domain, one->gtid.server_id};
+    if (one->previous == 0)
+      cut.left.erase(source);
+    else
+      cut.left[source] = one->previous;
+  }
+  return cut;
+}
+
+}  // namespace recovery_gate
