@@ -31,9 +31,6 @@ inline bool operator==(const GtidSource &a, const GtidSource &b) {
 /* Source -> sequence number of its last transaction. */
 using GtidState = std::map<GtidSource, std::uint64_t>;
 
-/* Domain -> sequence number of the last transaction in it. */
-using DomainNumbers = std::map<std::uint32_t, std::uint64_t>;
-
 /* "0-1-58,0-2-7", as @@gtid_binlog_state shows it; "" when there is none. */
 std::string to_string(const GtidState &state);
 

@@ -7,12 +7,14 @@
   replica of the new one, and owes nothing any more once that one has what it
   owes. It says which GTIDs it has; no GTID proves more than in Proof: the
   domain has to be one unbroken ascending series of this server's own from the
-  first owed one on, in this history.
+  first owed one on, in this history. What this server received later hides
+  nothing from a server that names exactly the last owed one.
 */
 #ifndef RECOVERY_GATE_CLAIM_H
 #define RECOVERY_GATE_CLAIM_H
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,6 +43,9 @@ struct Claim {
   /* Empty: a server whose GTIDs are believed and that has them all, has
      everything. Else why that would not follow. */
   std::string uncertain;
+  /* Domain -> why it would not follow there from a later GTID of the source
+     than the last owed. */
+  std::map<std::uint32_t, std::string> followed;
   /* That is so because the binary log could not be read; it may be the next
    * time. */
   bool is_unread = false;

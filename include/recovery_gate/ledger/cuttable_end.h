@@ -28,6 +28,8 @@ struct CuttableEnd {
 
   /* The log's size, in bytes. */
   BinlogPosition end;
+  /* See binlog_identity(). */
+  std::optional<std::uint32_t> identity;
   /* The last transactions; nothing when the log was not read. */
   std::optional<GtidState> last;
   /* Those at the end, in the order of the log. */
@@ -52,6 +54,9 @@ struct CutOff {
 };
 std::optional<CutOff> cut_off_from(const CuttableEnd &before,
                                    std::uint64_t log_size);
+
+/* Is this the same log, and as long as it was? */
+bool is_uncut(const CuttableEnd &before, const std::string &log_path);
 
 }  // namespace recovery_gate
 

@@ -25,8 +25,11 @@ struct History {
   GtidState earlier, common;
   /* What recovery cut off: other transactions with these numbers may be on
      replicas, and no others may. What stands in the log again with the same
-     content is the same transaction: it came back by replication. */
+     content is the same transaction. */
   Contents cut_off;
+  /* Those of them that have stood in a relay log since: another server has
+     them, and sent them back. */
+  Contents returned;
   /* Part of an earlier history was not seen: in any domain it may have used
      these numbers too, up to `unseen_numbers`. */
   bool has_unseen = false;
@@ -67,9 +70,16 @@ void branch_off(const GtidState &common, const Ended &ended, History *history);
 /* Recovery has cut these off. */
 void cut_off(const Contents &transactions, History *history);
 
+/* Takes them out of what is known. */
+void forget(const Contents &transactions, Contents *known);
+
+/* What was cut off is not kept one by one any more: its numbers are as of an
+   earlier history. */
+void forget_cut_off(History *history);
+
 bool was_cut_off(const Gtid &gtid, const History &history);
 
-/* More are not kept one by one: their numbers are as of an earlier history. */
+/* More are not kept one by one. */
 inline constexpr std::size_t most_cut_off_kept = 1000;
 
 /* Do numbers that a replica names mean something only from where it came in? */
@@ -101,10 +111,10 @@ bool is_believed(const History &history, const Numbers &numbers,
 
 inline bool operator==(const History &a, const History &b) {
   return a.known == b.known && a.earlier == b.earlier && a.common == b.common &&
-         a.cut_off == b.cut_off && a.has_unseen == b.has_unseen &&
-         a.replica_ids == b.replica_ids && a.replicas == b.replicas &&
-         a.behind == b.behind && a.by_file == b.by_file &&
-         a.passed_over == b.passed_over;
+         a.cut_off == b.cut_off && a.returned == b.returned &&
+         a.has_unseen == b.has_unseen && a.replica_ids == b.replica_ids &&
+         a.replicas == b.replicas && a.behind == b.behind &&
+         a.by_file == b.by_file && a.passed_over == b.passed_over;
 }
 
 }  // namespace recovery_gate

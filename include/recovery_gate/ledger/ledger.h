@@ -26,6 +26,7 @@
 #include <boost/thread/mutex.hpp>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,8 +58,6 @@ struct BinlogSample {
   /* What replication applies is written here, so that it may come from
      elsewhere. */
   bool receives = false;
-  /* As in Writers. */
-  DomainNumbers applied;
   /* How often the binary log was begun anew since the server started. */
   std::uint64_t resets = 0;
 };
@@ -100,6 +99,9 @@ class BinlogProgress {
   /* The id under which the server writes now. */
   virtual std::uint32_t server_id() = 0;
   virtual bool receives() = 0;  // as in BinlogSample
+  /* Those of these transactions that stand in its relay logs, and what is in
+     each. */
+  virtual Contents relayed(const std::set<Gtid> &wanted) = 0;
   /* The last that the server has applied as a replica and not logged, in each
      domain; nothing until that is known. */
   virtual std::optional<GtidState> passed_over() = 0;
@@ -129,9 +131,10 @@ class Ledger {
   /* Before recovery, which may cut this off: on record until decided(). When it
      fails, recovery must not begin. */
   Failure may_be_cut(const CuttableEnd &end);
-  /* The same of an earlier start, which has not got there; `log_size` is what
-     is left of the log now, 0 if it is gone. */
-  void may_have_been_cut(std::uint64_t log_size);
+  /* The same of an earlier start, which has not got there, before anything is
+     written to a log: what has become of it. Empty when the log is gone, or it
+     is not known where it is. */
+  void may_have_been_cut(const std::string &log_path);
 
   struct Inheritance {
     Obligation obligation;
@@ -228,7 +231,7 @@ class Ledger {
   bool is_proof(const BinlogPosition &acknowledged,
                 const BinlogSample &sample) const;
   ServerIds own_of(const Settled &settled) const;
-  Writers writers(const BinlogSample &sample, bool receives) const;
+  Writers writers(const GtidState &gtids, bool receives) const;
   void note_newcomers(const BinlogSample &sample);
   GtidState vanished(const std::vector<LogStart> &logs,
                      const GtidState &gtids) const;
@@ -244,6 +247,7 @@ class Ledger {
   bool nothing_own_since_settled(BinlogProgress &progress,
                                  const BinlogSample &sample);
   bool may_have_returned(const GtidState &own) const;
+  void note_returned(BinlogProgress &progress, const GtidState &own);
   ServerIds ids_of_sessions() const;
   void settle(const BinlogSample &sample);
   void discharge();

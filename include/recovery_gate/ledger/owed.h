@@ -49,16 +49,22 @@ struct OwedDomain {
   std::map<std::uint32_t, std::uint64_t> before, lowest, highest;
   /* Who wrote those that are owed. */
   ServerIds writers;
-  /* Empty: from the first on the domain is one ascending series of this
-     server's own. Else why having a later one does not show that a replica has
-     all before it. */
+  /* Empty: from the first to the last the domain is one ascending series of
+     this server's own. Else why having a later one does not show that a replica
+     has all before it. */
   std::string broken;
+  /* Empty, or why having what comes behind the last does not show it. */
+  std::string followed;
   /* The highest number of those that are owed under which recovery once cut off
      another transaction; 0: there is none. */
   std::uint64_t repeated = 0;
   /* One is marked with @@skip_replication. */
   bool marked = false;
 
+  /* Of both. */
+  const std::string &hidden() const {
+    return broken.empty() ? followed : broken;
+  }
   /* Is one owed that another server id wrote? */
   bool has_other_writer(std::uint32_t id) const {
     return writers.size() > writers.count(id);
@@ -91,7 +97,6 @@ class OwedCollector {
 
  private:
   GtidState before_;
-  std::map<std::uint32_t, Gtid> returned_;  // the last in each domain
   Owed owed_;
 };
 

@@ -111,7 +111,6 @@ class Start {
   std::vector<Claim> claims(const Owed &owed) const;
 
  private:
-  bool may_have_returned(const std::vector<std::string> &logs) const;
   std::string follow_up(const Failure &index_failure);
   bool has_expired(const std::string &file) const;
 
@@ -121,12 +120,10 @@ class Start {
   std::string newest_log_;    // before recovery
   bool had_settled_ = false;  // the settled position was in it then
   Failure unknown_;           // why it is not known what earlier starts owe
-  /* As the logs were before those that had expired were deleted, and what was
-     known before they were read. */
+  /* As the logs were before those that had expired were deleted. */
   struct Inherited {
     std::vector<std::string> logs;
     GtidState gtids;
-    StartFacts facts;
   };
   std::optional<Inherited> inherited_;
   std::vector<std::string> logs_;  // that there are when its own is open

@@ -6,10 +6,9 @@
   server has written is on record, and so is whether it receives: but the latter
   only from when somebody has looked, and a crash may come before. What recovery
   cut off may come back by replication, with this server's id in its GTID, which
-  may also be that of a new transaction: its content tells, and that the number
-  is one that replication has reached (gtid_slave_pos, which the engine commits
-  with the transaction). A client may write the same once more, with SET
-  TIMESTAMP, but under a number that is not reached yet.
+  may also be that of a new transaction: its content tells. A client may write
+  the same once more (SET TIMESTAMP): that it came back is known of what has
+  stood in a relay log.
 */
 #ifndef RECOVERY_GATE_WRITERS_H
 #define RECOVERY_GATE_WRITERS_H
@@ -35,11 +34,7 @@ struct Writers {
   /* Other ids in a log of a server that is not known to receive: sessions took
      them on, or it has begun to receive since it was looked at last. */
   ServerIds assumed;
-  Contents cut_off;       // as History has it
-  bool receives = false;  // or may have, since the settled position
-  /* What it had applied as a replica when the log came to where it is read to,
-     or before that. */
-  DomainNumbers applied;
+  Contents cut_off, returned;  // as History has them
 
   Origin of(std::uint32_t id) const {
     return own.count(id) != 0       ? Origin::OWN
@@ -61,8 +56,7 @@ enum class Return {
   /* One had, and was another one, or nobody knows. */
   ANOTHER,
   SAME,
-  /* The same, and it came back by replication: who sent it has it; if no number
-     up to its own comes behind it in its domain. */
+  /* The same, and it came back by replication: who sent it has it. */
   RECEIVED,
 };
 

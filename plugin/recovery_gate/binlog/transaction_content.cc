@@ -136,4 +136,44 @@ std::optional<std::uint64_t> content_of(ByteSource &source, std::uint64_t begin,
   return content.value();
 }
 
+Contents contents_in_relay_log(ByteSource &source,
+                               const std::set<Gtid> &wanted) {
+  Contents found;
+  BinlogReader reader(source);
+  // Which refuses it, since its transactions are another server's.
+  if (!reader.open() || !reader.format().is_relay_log) return found;
+  // Events say where they end in that server's binary log.
+  reader.seek_by_lengths(binlog_magic.size());
+  Gtid gtid;
+  std::optional<Content> content;
+  const auto finish = [&] {
+    if (content)
+      if (const auto value = content->value()) found.emplace(gtid, value);
+    content.reset();
+  };
+  for (Event event; reader.next(&event);) {
+    switch (event.header.type) {
+      case EventType::GTID: {
+        finish();
+        ByteRange body;
+        GtidEvent begins;
+        if (reader.body(event, &body) || decode(event.header, body, &begins))
+          return found;
+        gtid = begins.gtid;
+        if (wanted.count(gtid) != 0) content.emplace(reader);
+        break;
+      }
+      case EventType::FORMAT_DESCRIPTION:
+      case EventType::GTID_LIST:
+      case EventType::ROTATE:
+        finish();
+        break;
+      default:
+        if (content && !content->add(event)) content.reset();
+    }
+  }
+  finish();
+  return found;
+}
+
 }  // namespace recovery_gate

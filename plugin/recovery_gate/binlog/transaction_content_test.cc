@@ -51,6 +51,35 @@ TEST(TransactionContent, IsTheSameWhereTheServerPutItOnceMore) {
             content(rows(18, "2, Bob")));
 }
 
+constexpr std::uint16_t relay_log = 0x40;
+
+/* Events in a relay log say where they end in another server's binary log. */
+TEST(TransactionContent, IsTheSameInARelayLog) {
+  const std::string number = little_endian(5, 6) + little_endian(1, 2);
+  TestLog log(true, relay_log);
+  const std::uint64_t from = log.size();
+  log.transaction(5).transaction(6);
+  const std::uint64_t to = log.size();
+  log.gtid(7)
+      .add(EventType::TABLE_MAP, number + "shop.orders")
+      .add(EventType::WRITE_ROWS, number + "2, Bob")
+      .xid(3)
+      .gtid(8)
+      .add(EventType::TABLE_MAP, number + "shop.orders")
+      .add(EventType::WRITE_ROWS, number + "3, Cid");
+  std::string bytes = log.bytes();
+  bytes.erase(from, to - from);
+  MemorySource source(bytes);
+  const Contents found =
+      contents_in_relay_log(source, {{0, 1, 6}, {0, 1, 7}, {0, 1, 8}});
+  ASSERT_EQ(found.count({{0, 1, 7}, content(rows(18, "2, Bob"))}), 1u);
+  // Its end is not there.
+  EXPECT_EQ(found.count({{0, 1, 8}, content(rows(18, "3, Cid"))}), 0u);
+  EXPECT_EQ(contents_in_relay_log(source, {{0, 1, 6}}), Contents());
+  MemorySource binlog(rows(18, "2, Bob").bytes());
+  EXPECT_EQ(contents_in_relay_log(binlog, {{0, 1, 7}}), Contents());
+}
+
 TEST(TransactionContent, DiffersWithWhatIsChanged) {
   const auto bob = content(rows(18, "2, Bob"));
   EXPECT_NE(bob, content(rows(18, "2, Bab")));

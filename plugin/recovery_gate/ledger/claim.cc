@@ -40,6 +40,13 @@ std::string ambiguity(const Claim &claim, const GtidSource &source,
     return server.name + " names " + text_of({{source, number}}) +
            ", which may be another transaction with the same number "
            "(RESET MASTER, server_id, a tail that recovery cut off)";
+  const auto followed = claim.followed.find(source.domain);
+  if (followed != claim.followed.end() &&
+      (covers(server.logged, source, number + 1) ||
+       covers(server.applied, source, number + 1)))
+    return server.name + " names a later GTID than " +
+           text_of({{source, number}}) +
+           ", the last in doubt: " + followed->second;
   // What it has written since may stand behind something else in its log.
   const std::uint64_t most =
       std::max(last_of(source, claim.written), last_of(source, in_doubt));
@@ -140,7 +147,8 @@ Claim with_believers(Claim claim, const std::vector<Numbers> &all,
 bool operator==(const Claim &a, const Claim &b) {
   return a.last == b.last && a.written == b.written && a.left == b.left &&
          a.is_unread == b.is_unread && a.believed_of_all == b.believed_of_all &&
-         a.believed_of == b.believed_of && a.uncertain == b.uncertain;
+         a.believed_of == b.believed_of && a.uncertain == b.uncertain &&
+         a.followed == b.followed;
 }
 
 bool operator==(const Finding &a, const Finding &b) {
@@ -161,7 +169,15 @@ Claim claim_of(const Owed &owed, const GtidState &unsettled,
   claim.last = owed.gtids();
   std::vector<Numbers> all;
   for (const auto &[domain, of_domain] : owed.domains) {
-    if (!of_domain.broken.empty()) claim.uncertain = of_domain.broken;
+    const bool ends_with_last =
+        of_domain.writers.size() == 1 &&
+        of_domain.highest.at(of_domain.last.server_id) ==
+            of_domain.last.sequence;
+    if (!of_domain.hidden().empty() &&
+        (!of_domain.broken.empty() || !ends_with_last))
+      claim.uncertain = of_domain.hidden();
+    else if (!of_domain.followed.empty())
+      claim.followed[domain] = of_domain.followed;
     if (of_domain.first.sequence <= highest_in(history.passed_over, domain))
       claim.uncertain = "in domain " + std::to_string(domain) +
                         " this server has served replicas from behind it";

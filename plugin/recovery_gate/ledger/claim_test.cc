@@ -76,6 +76,28 @@ TEST(Claim, SaysNothingWhereTheSeriesIsBroken) {
   EXPECT_EQ(of(claim, server({{{0, self}, 7}})), Possession::LACKS);
 }
 
+TEST(Claim, IsNotHiddenByWhatCameLaterFromWhoNamesItsVeryLast) {
+  Owed owed = owed_in(0, 7, 8);
+  owed.domains[0].followed = "0-3-9 comes after it";
+  const Claim claim = claim_of(owed, {}, History());
+  EXPECT_EQ(of(claim, server({{{0, self}, 8}})), Possession::HAS);
+  EXPECT_EQ(of(claim, server({{{0, self}, 8}, {{0, 3}, 9}}, {{{0, 3}, 9}})),
+            Possession::HAS);
+  EXPECT_EQ(of(claim, server({}, {{{0, self}, 8}})), Possession::HAS);
+  EXPECT_EQ(of(claim, server({{{0, self}, 7}})), Possession::LACKS);
+  // It may have come in behind what is in doubt.
+  for (const ServerGtids &later :
+       {server({{{0, self}, 10}}), server({}, {{{0, self}, 10}})}) {
+    const Finding finding = find_among({claim}, {later});
+    EXPECT_EQ(finding.possession, Possession::NOT_SHOWN);
+    EXPECT_THAT(finding.why, HasSubstr("0-3-9 comes after it"));
+  }
+  // Something with its id came back behind it.
+  owed.domains[0].highest[self] = 10;
+  const Claim returned = claim_of(owed, {}, History());
+  EXPECT_EQ(of(returned, server({{{0, self}, 10}})), Possession::NOT_SHOWN);
+}
+
 TEST(Claim, SaysNothingWhereTheLogCannotBeRead) {
   Owed owed;
   owed.unknown = "it is encrypted";

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "recovery_gate/binlog/binlog_file.h"
 #include "recovery_gate/binlog/byte_source.h"
 #include "recovery_gate/binlog/transaction_scanner.h"
 #include "recovery_gate/ledger/history.h"
@@ -24,7 +25,8 @@ bool operator==(const CuttableEnd::Item &a, const CuttableEnd::Item &b) {
 }
 
 bool operator==(const CuttableEnd &a, const CuttableEnd &b) {
-  return a.end == b.end && a.last == b.last && a.items == b.items;
+  return a.end == b.end && a.identity == b.identity && a.last == b.last &&
+         a.items == b.items;
 }
 
 CuttableEnd read_cuttable_end(const std::string &log_path,
@@ -33,6 +35,7 @@ CuttableEnd read_cuttable_end(const std::string &log_path,
   std::error_code unknown;
   const auto log_size = std::filesystem::file_size(log_path, unknown);
   found.end = {without_folder(log_path), unknown ? 0 : log_size};
+  found.identity = binlog_identity(log_path, found.end.offset);
   FileSource source;
   if (source.open(log_path) || log_size > most_read_at_start) return found;
   ScanOptions options;
@@ -96,6 +99,11 @@ std::optional<CutOff> cut_off_from(const CuttableEnd &before,
       cut.left[source] = one->previous;
   }
   return cut;
+}
+
+bool is_uncut(const CuttableEnd &before, const std::string &log_path) {
+  return before.identity &&
+         binlog_identity(log_path, before.end.offset) == before.identity;
 }
 
 }  // namespace recovery_gate

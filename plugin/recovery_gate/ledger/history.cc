@@ -25,12 +25,22 @@ void branch_off(const GtidState &common, const Ended &ended, History *history) {
   }
 }
 
+void forget(const Contents &transactions, Contents *known) {
+  for (const auto &one : transactions) known->erase(one);
+}
+
 void cut_off(const Contents &transactions, History *history) {
+  forget(transactions, &history->returned);
   history->cut_off.insert(transactions.begin(), transactions.end());
-  if (history->cut_off.size() <= most_cut_off_kept) return;
+  if (history->cut_off.size() > most_cut_off_kept) forget_cut_off(history);
+}
+
+void forget_cut_off(History *history) {
+  if (history->cut_off.empty()) return;
   for (const auto &[gtid, content] : history->cut_off)
     raise_to(&history->earlier, {gtid.domain, gtid.server_id}, gtid.sequence);
   history->cut_off.clear();
+  history->returned.clear();
   // Where they had gone back, they are not up to there the same.
   history->common.clear();
 }

@@ -134,12 +134,16 @@ Failure Ledger::may_be_cut(const CuttableEnd &end) {
   return write();
 }
 
-void Ledger::may_have_been_cut(std::uint64_t log_size) {
+void Ledger::may_have_been_cut(const std::string &log_path) {
   Lock lock(mutex_);
   const CuttableEnd before = *record_.cuttable;
   record_.cuttable.reset();
-  if (log_size >= before.end.offset) return;
-  const auto cut = cut_off_from(before, log_size);
+  if (is_uncut(before, log_path)) return;
+  std::error_code gone;
+  const auto size = std::filesystem::file_size(log_path, gone);
+  // A longer one is another one.
+  const bool is_shorter = !gone && size < before.end.offset;
+  const auto cut = is_shorter ? cut_off_from(before, size) : std::nullopt;
   was_cut(cut ? std::optional(cut->transactions) : std::nullopt,
           before.last ? Ended{*before.last, 0} : Ended());
 }
@@ -190,7 +194,8 @@ Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
         " and later) is not in the binary log index any more: log_bin was "
         "changed, or logs were deleted or replaced";
   found.recovered = start.gtids;
-  found.writers = writers(start, may_have_received(on_disk_, start.receives));
+  found.writers =
+      writers(start.gtids, may_have_received(on_disk_, start.receives));
   const ServerIds ids = found.writers.all();
   found.unsettled = find_unsettled(record_.settled, ids, logs, start.gtids);
   if (found.unsettled.since_settled) found.since = record_.settled;
@@ -351,7 +356,8 @@ void Ledger::shutting_down(BinlogProgress &progress, bool gate_is_open,
     const std::vector<LogStart> logs =
         read_log_starts(relevant(record_.settled, log_paths), &unreadable);
     Unsettled unsettled = find_unsettled(
-        record_.settled, writers(end, record_.received).all(), logs, end.gtids);
+        record_.settled, writers(end.gtids, record_.received).all(), logs,
+        end.gtids);
     // A GTID was written once more: the lists do not show it.
     if (gate_is_open && unsettled.empty() && settled_in_this_run_ &&
         settled_in_this_run_->end != end.end)
@@ -508,7 +514,7 @@ Demand Ledger::demand_for(const BinlogSample &sample) const {
     demand.stretch.from = record_.settled->position;
     demand.before = record_.settled->gtids;
   }
-  demand.writers = writers(sample, record_.received);
+  demand.writers = writers(sample.gtids, record_.received);
   demand.written =
       written_since(demand.before, sample.gtids, demand.writers.all());
   // The same numbers once more.
@@ -563,15 +569,14 @@ ServerIds Ledger::own_of(const Settled &settled) const {
 
 /* A server that is no replica has nothing from elsewhere, whatever id a session
    took on; but it may have become one a moment ago. */
-Writers Ledger::writers(const BinlogSample &sample, bool receives) const {
+Writers Ledger::writers(const GtidState &gtids, bool receives) const {
   Writers writers;
   writers.own = record_.other_server_ids;
   writers.own.insert(own_ids_.begin(), own_ids_.end());
   writers.cut_off = record_.history.cut_off;
-  writers.receives = receives;
-  writers.applied = sample.applied;
+  writers.returned = record_.history.returned;
   if (receives) return writers;
-  for (const auto &[source, number] : sample.gtids)
+  for (const auto &[source, number] : gtids)
     if (writers.own.count(source.server_id) == 0)
       writers.assumed.insert(source.server_id);
   return writers;
@@ -596,8 +601,8 @@ bool Ledger::take(const BinlogSample &sample) {
 void Ledger::note_vanished(const BinlogSample &sample) {
   if (!last_) return;
   GtidState vanished;
-  for (const auto &[source, number] :
-       from_servers(last_->gtids, writers(*last_, record_.received).all())) {
+  for (const auto &[source, number] : from_servers(
+           last_->gtids, writers(last_->gtids, record_.received).all())) {
     if (sample.gtids.count(source) != 0) continue;
     const GtidState &settled =
         record_.settled ? record_.settled->gtids : GtidState();
@@ -621,8 +626,8 @@ void Ledger::note_vanished(const BinlogSample &sample) {
 /* So that it is known, should their domain be deleted and their logs purged
    between two looks. */
 void Ledger::note_newcomers(const BinlogSample &sample) {
-  for (const auto &[source, number] :
-       from_servers(sample.gtids, writers(sample, record_.received).all())) {
+  for (const auto &[source, number] : from_servers(
+           sample.gtids, writers(sample.gtids, record_.received).all())) {
     if ((record_.settled && record_.settled->gtids.count(source) != 0) ||
         record_.newcomers.size() == most_gtids_kept ||
         !record_.newcomers.emplace(source, number).second)
@@ -652,6 +657,8 @@ void Ledger::begin_anew(const BinlogSample &sample) {
         "acknowledged everything in it; that is given up");
   if (record_.obligation.open()) record_.obligation.provable = false;
   begin_history({}, {last_->gtids});
+  // It is of the history that ends.
+  forget_cut_off(&record_.history);
   record_.history.known = true;
   record_.acknowledged = {};
   record_.running_since = sample.end;
@@ -698,8 +705,11 @@ bool Ledger::nothing_own_since_settled(BinlogProgress &progress,
   const GtidState own =
       written_since(settled.gtids, sample.gtids, demand.writers.all());
   if (!own.empty()) {
-    if (own == not_returned_ || !may_have_returned(own)) return false;
-    if (progress.read_owed(demand).empty()) return true;
+    if (own == not_returned_) return false;
+    note_returned(progress, own);
+    if (may_have_returned(own) &&
+        progress.read_owed(demand_for(sample)).empty())
+      return true;
     not_returned_ = own;
     return false;
   }
@@ -719,6 +729,27 @@ bool Ledger::may_have_returned(const GtidState &own) const {
            return was_cut_off({source.domain, source.server_id, number},
                               record_.history);
          });
+}
+
+/* While the relay log is there. `own` was written since the settled position.
+ */
+void Ledger::note_returned(BinlogProgress &progress, const GtidState &own) {
+  History &history = record_.history;
+  std::set<Gtid> wanted;
+  for (const auto &one : history.cut_off) {
+    const Gtid &gtid = one.first;
+    const GtidSource source{gtid.domain, gtid.server_id};
+    if (record_.received && one.second && history.returned.count(one) == 0 &&
+        covers(own, source, gtid.sequence) &&
+        !covers(record_.settled->gtids, source, gtid.sequence))
+      wanted.insert(gtid);
+  }
+  if (wanted.empty()) return;
+  bool is_new = false;
+  for (const auto &one : progress.relayed(wanted))
+    if (history.cut_off.count(one) != 0)
+      is_new |= history.returned.insert(one).second;
+  if (is_new) write_without_delay();
 }
 
 /* All that the server had, once it was given another: a session keeps the one

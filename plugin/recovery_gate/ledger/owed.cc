@@ -162,15 +162,6 @@ void OwedCollector::add(const Transaction &transaction, Origin origin,
   if (transaction.kind == TransactionKind::UNFINISHED) return;
   const bool is_own = origin != Origin::RECEIVED;
   const Gtid &gtid = *transaction.gtid;
-  // Who sent the one then came by its number without having the other.
-  const auto returned = returned_.find(gtid.domain);
-  if (returned != returned_.end() &&
-      gtid.sequence <= returned->second.sequence && owed_.unknown.empty())
-    owed_.unknown = "GTID " + to_string(gtid) + " comes after GTID " +
-                    to_string(returned->second) +
-                    ", which recovery had cut off, so it is not known whether "
-                    "that was received, or written here once more";
-  if (back == Return::RECEIVED) returned_[gtid.domain] = gtid;
   std::uint64_t highest = 0;
   for (auto before = before_.lower_bound({gtid.domain, 0});
        before != before_.end() && before->first.domain == gtid.domain; ++before)
@@ -200,31 +191,36 @@ void OwedCollector::add(const Transaction &transaction, Origin origin,
     std::uint64_t &highest_of_source = domain.highest[gtid.server_id];
     const auto lowest =
         domain.lowest.emplace(gtid.server_id, gtid.sequence).first;
-    if (!is_own)
-      breaks("GTID " + to_string(gtid) +
-             ", which this server received, comes after GTID " +
-             to_string(domain.first) +
-             ", which it wrote itself, in its binary log, so that whoever has "
-             "the one need not have the other");
-    else if (origin == Origin::ASSUMED &&
-             domain.has_other_writer(gtid.server_id))
+    if (!is_own) {
+      if (domain.followed.empty())
+        domain.followed =
+            "GTID " + to_string(gtid) +
+            ", which this server received, comes after GTID " +
+            to_string(domain.first) +
+            ", which it wrote itself, in its binary log, so that whoever has "
+            "the one need not have the other";
+    } else if (!domain.followed.empty()) {
+      breaks(domain.followed);
+    } else if (origin == Origin::ASSUMED &&
+               domain.has_other_writer(gtid.server_id)) {
       breaks(
           "GTID " + to_string(gtid) +
           ", which this server may have received, comes after GTID " +
           to_string(domain.first) +
           " in its binary log, so that whoever has the one need not have the "
           "other");
-    else if (gtid.sequence == last_of_source)
+    } else if (gtid.sequence == last_of_source) {
       breaks("this server has written GTID " + to_string(gtid) + " twice");
-    else if (gtid.sequence < highest)
+    } else if (gtid.sequence < highest) {
       breaks("the numbers of domain " + std::to_string(gtid.domain) +
              " go back to GTID " + to_string(gtid) + " in this binary log");
-    else if (gtid != domain.first && gtid.sequence > highest + 1)
+    } else if (gtid != domain.first && gtid.sequence > highest + 1) {
       // What this server applied there, and did not log, made its numbers go
       // on; and who has that is served from there.
       breaks("numbers before GTID " + to_string(gtid) +
              " are not in this binary log, and a replica that has those from "
              "elsewhere need not have what comes before them");
+    }
     if (is_own) {
       domain.last = gtid;
       domain.writers.insert(gtid.server_id);

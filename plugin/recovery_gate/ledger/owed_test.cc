@@ -60,6 +60,17 @@ TEST_F(OwedCollectorTest, KnowsTheFirstAndTheLastOfASeries) {
 TEST_F(OwedCollectorTest, SaysThatAReceivedOneHidesWhatComesBefore) {
   add({0, 1, 5}, Origin::OWN);
   add({0, 2, 6}, Origin::RECEIVED);
+  const OwedDomain domain = collector.take().domains.at(0);
+  EXPECT_THAT(domain.broken, IsEmpty()) << "up to the last owed one";
+  EXPECT_THAT(domain.followed,
+              testing::AllOf(HasSubstr("0-2-6"), HasSubstr("0-1-5")));
+  EXPECT_EQ(domain.hidden(), domain.followed);
+}
+
+TEST_F(OwedCollectorTest, SaysThatAReceivedOneStandsBetweenItsOwn) {
+  add({0, 1, 5}, Origin::OWN);
+  add({0, 2, 6}, Origin::RECEIVED);
+  add({0, 1, 7}, Origin::OWN);
   EXPECT_THAT(collector.take().domains.at(0).broken,
               testing::AllOf(HasSubstr("0-2-6"), HasSubstr("0-1-5")));
 }

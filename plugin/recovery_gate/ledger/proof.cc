@@ -519,7 +519,7 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
                 to_string(owed.first) +
                 ", or rebuild it from a backup of this server");
       // Served from the first number that this server wrote after it.
-      if (owed.broken.empty() &&
+      if (owed.hidden().empty() &&
           owed.writers == ServerIds{replica->own_server_id} &&
           owed.first.sequence > gtid.sequence)
         return is_sent_all();
@@ -530,7 +530,7 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
                        owed_text(owed),
                    advice_to_compare(owed));
     }
-    if (owed.writers.size() > 1 && gtid != owed.last && owed.broken.empty())
+    if (owed.writers.size() > 1 && gtid != owed.last && owed.hidden().empty())
       return lacks(owed_text(owed) +
                        " were written under several server ids, "
                        "and GTID " +
@@ -547,8 +547,8 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
   const bool may_have_skipped =
       now.uses_gtid || !is_known_by_file || !history.behind.empty() ||
       !history.earlier.empty() || !history.cut_off.empty();
-  if (!owed.broken.empty() && may_have_skipped)
-    return lacks(shows_not(now, domain, owed) + ": " + owed.broken,
+  if (!owed.hidden().empty() && may_have_skipped)
+    return lacks(shows_not(now, domain, owed) + ": " + owed.hidden(),
                  advice_to_compare(owed));
   if (!is_believed(
           history,

@@ -132,8 +132,10 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
   if (found.unsettled.since_settled)
     facts->first_unsettled_log = found.unsettled.first_log;
   // What recovery itself has written since has their numbers.
-  if (found.cut)
+  if (found.cut) {
     found.writers.cut_off.insert(found.cut->begin(), found.cut->end());
+    forget(*found.cut, &found.writers.returned);
+  }
   facts->writers = found.writers;
   if (found.since) {
     facts->settled_place = found.since->position;
@@ -153,9 +155,7 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
     // reads its GTID, and the transaction has no end. What is there as a whole
     // the log itself says; when it cannot be read, the lists have to
     // do. Nor do they show what was cut off and has come back.
-    const bool may_have_returned =
-        found.writers.receives && !found.writers.cut_off.empty();
-    const bool shows_more = may_be_less || may_have_returned;
+    const bool shows_more = may_be_less || !found.writers.returned.empty();
     if (shows_more && owed.unknown.empty()) facts->unsettled = owed.gtids();
     if (shows_more) found.settled = facts->unsettled.empty();
   }
@@ -179,14 +179,14 @@ void Start::begin(const std::vector<std::string> &logs,
                           {without_folder(newest_log_), 0});
   if (const auto cuttable = ledger_.record().cuttable) {
     const auto log = find_file(cuttable->end.file, logs);
-    ledger_.may_have_been_cut(log == logs.end() ? 0 : size_of(*log));
+    ledger_.may_have_been_cut(log == logs.end() ? std::string() : *log);
   }
 }
 
 void Start::begin_unguarded(const std::string &why) {
   facts_.unguarded = why;
   unknown_ = ledger_.load(false, {});
-  if (ledger_.record().cuttable) ledger_.may_have_been_cut(0);
+  if (ledger_.record().cuttable) ledger_.may_have_been_cut({});
 }
 
 Failure Start::note_what_may_be_cut(EventDecryptor *decryptor,
@@ -228,7 +228,7 @@ void Start::inherit(const std::vector<std::string> &logs,
   Ledger::Inheritance found = take_stock(
       ledger_, unknown_, with_next, index_failure, next, decryptor, &facts);
   facts.awaited = next.end;
-  inherited_ = Inherited{logs, next.gtids, facts_};
+  inherited_ = Inherited{logs, next.gtids};
   found_ = std::move(found);
   facts_ = std::move(facts);
 }
@@ -240,11 +240,8 @@ std::string Start::opened(const std::vector<std::string> &logs,
   logs_ = logs;
   sample_ = sample;
   recorded_ = ledger_.record().history;
-  if (inherited_ && may_have_returned(logs))
-    facts_ = inherited_->facts;
-  else if (inherited_)
-    return follow_up(index_failure);
   facts_.awaited = sample.end;
+  if (inherited_) return follow_up(index_failure);
   found_ = take_stock(ledger_, unknown_, logs, index_failure, sample, decryptor,
                       &facts_);
   return {};
@@ -259,10 +256,7 @@ void Start::decided(const Obligation &owed, bool gate_is_open) {
       found_.unsettled.since_settled ? recorded_ : ledger_.record().history;
 }
 
-void Start::doubt(const Failure &why) {
-  add_doubt(why, &facts_);
-  if (inherited_) add_doubt(why, &inherited_->facts);
-}
+void Start::doubt(const Failure &why) { add_doubt(why, &facts_); }
 
 std::vector<std::string> Start::needed_logs() const {
   std::vector<std::string> needed{sample_.log.path};
@@ -286,18 +280,7 @@ Demand Start::demand() const {
   return demand;
 }
 
-/* May something in these logs, which are all still there, turn out to be what
-   recovery once cut off, now that it is known what the server has applied? */
-bool Start::may_have_returned(const std::vector<std::string> &logs) const {
-  return found_.writers.receives && !found_.writers.cut_off.empty() &&
-         std::all_of(inherited_->logs.begin(), inherited_->logs.end(),
-                     [&](const std::string &log) {
-                       return is_among(without_folder(log), logs);
-                     });
-}
-
 std::string Start::follow_up(const Failure &index_failure) {
-  facts_.awaited = sample_.end;
   doubt(index_failure);
   ServerIds own = found_.writers.all();
   own.insert(sample_.log.server_id);

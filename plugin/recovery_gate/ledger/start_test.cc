@@ -146,12 +146,12 @@ class CutTest : public StartTest {
     open();
     ledger.decided({}, binlog.now(), settled, start->found());
   }
-  /* By replication. */
+  /* By replication, through a relay log. */
   void come_back() {
+    binlog.set_relayed(ledger.record().history.cut_off);
     binlog.write_statement("second");
     binlog.write_statement("third");
     binlog.write(2);
-    binlog.set_applied({{0, 4}});
   }
   /* The server crashes once more, and its own claims are asked for. */
   std::vector<Claim> claims_after_crash() {
@@ -248,8 +248,25 @@ TEST_F(CutTest, LeavesNothingInDoubtOfWhatHasComeBack) {
   binlog.set_receives(true);
   ledger.look(binlog, true);
   come_back();
+  Owed not_read_yet;
+  not_read_yet.unknown = "too much";
+  binlog.set_owed(not_read_yet);
+  ledger.look(binlog, true);
   EXPECT_THAT(claims_after_crash(), IsEmpty());
   EXPECT_TRUE(is_settled());
+}
+
+/* Nobody has seen it in a relay log. */
+TEST_F(CutTest, IsInDoubtWhenTheServerCrashesAtOnce) {
+  cut_and_start(true);
+  binlog.set_receives(true);
+  ledger.look(binlog, true);
+  come_back();
+  const auto claims = claims_after_crash();
+  ASSERT_THAT(claims, SizeIs(1));
+  EXPECT_EQ(to_string(claims.front().last), "0-1-3");
+  const Finding finding = find_among(claims, {promoted(3)});
+  EXPECT_EQ(finding.possession, Possession::HAS) << finding.why;
 }
 
 /* Then what it writes as the primary is not behind something in doubt. */
@@ -258,8 +275,11 @@ TEST_F(CutTest, LeavesOnlyInDoubtWhatIsNewBehindWhatHasComeBack) {
   binlog.set_receives(true);
   ledger.look(binlog, true);
   come_back();
-  binlog.set_receives(false);
   binlog.write_own();
+  Owed owed;
+  owed.domains[0].first = {0, 1, 5};
+  binlog.set_owed(owed);
+  ledger.look(binlog, true);
   const auto claims = claims_after_crash();
   ASSERT_THAT(claims, SizeIs(1));
   EXPECT_EQ(to_string(claims.front().last), "0-1-5");
@@ -317,48 +337,68 @@ TEST_F(CutTest, DoesNotSettleAnotherOneOfItsNumber) {
 
 /* A client runs the same once more, with SET TIMESTAMP. */
 TEST_F(CutTest, IsInDoubtWhenItWasWrittenOnceMore) {
-  cut_and_start();
+  cut_and_start(true);
   binlog.set_receives(true);
-  ledger.look(binlog, false);
-  binlog.set_applied({{0, 1}});
+  ledger.look(binlog, true);
   binlog.write_statement("second");
+  binlog.write(2);
+  Owed owed;
+  owed.domains[0].first = {0, 1, 2};
+  binlog.set_owed(owed);
+  ledger.look(binlog, true);
   const auto claims = claims_after_crash();
   ASSERT_THAT(claims, SizeIs(1));
   EXPECT_EQ(to_string(claims.front().last), "0-1-2");
 }
 
-/* What comes from another server afterwards has a number that it did not skip.
- */
-TEST_F(CutTest, IsInDoubtWhenAnotherOneComesUnderItsNumber) {
-  cut_and_start();
-  binlog.set_receives(true);
-  ledger.look(binlog, false);
-  binlog.write_statement("second");
-  binlog.write_with_number(2, 2);
-  binlog.write_with_number(2, 3);
-  binlog.set_applied({{0, 3}});
-  const auto claims = claims_after_crash();
-  ASSERT_THAT(claims, SizeIs(1));
-  EXPECT_TRUE(claims.front().is_unread);
-  EXPECT_THAT(claims.front().uncertain, tells("0-2-2", "0-1-2", "cut off"));
-}
-
-/* Before the server's own log is open, nobody knows what it has applied. */
-TEST_F(CutTest, KnowsWhatHasComeBackOnceItKnowsWhatWasApplied) {
+TEST_F(CutTest, IsNotKnownByAnotherThatWasRelayedUnderItsNumber) {
   cut_and_start(true);
   binlog.set_receives(true);
   ledger.look(binlog, true);
   come_back();
+  binlog.set_relayed(
+      {{{0, 1, 2}, 7}, {{0, 1, 3}, std::nullopt}, {{0, 2, 4}, 7}});
+  ledger.look(binlog, true);
+  EXPECT_EQ(ledger.record().history.returned, Contents());
+}
+
+/* Whoever had it then need not have what is written in its place. */
+TEST_F(CutTest, HasNotComeBackAnyMoreWhenItIsCutOffOnceMore) {
+  cut_and_start(true);
+  binlog.set_receives(true);
+  ledger.look(binlog, true);
+  const GtidState before = binlog.gtids();
+  const std::uint64_t size = binlog.position().offset;
+  come_back();
+  ledger.look(binlog, true);
+  EXPECT_EQ(ledger.record().history.returned.size(), 2u);
+  begin();
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  binlog.truncate(size, before);
+  recover();
+  binlog.start(1);
+  open();
+  EXPECT_EQ(start->demand().writers.returned, Contents());
+  start->decided({}, false);
+  EXPECT_EQ(ledger.record().history.returned, Contents());
+  EXPECT_EQ(ledger.record().history.cut_off.size(), 3u);
+}
+
+/* DDL recovery has written to the server's own log. */
+TEST_F(CutTest, WhatCameBackHidesNothingThatRecoveryHasWritten) {
+  cut_and_start(true);
+  binlog.set_receives(true);
+  ledger.look(binlog, true);
+  come_back();
+  ledger.look(binlog, true);
   begin();
   recover();
   inherit();
-  EXPECT_FALSE(is_settled());
-  EXPECT_EQ(to_string(facts().unsettled), "0-1-3");
-  start->doubt("a doubt");
   binlog.start(1);
+  binlog.write_own();
   EXPECT_EQ(open(), "");
-  EXPECT_EQ(facts().unsettled, GtidState());
-  EXPECT_EQ(facts().doubt, "a doubt");
+  EXPECT_FALSE(is_settled());
+  EXPECT_EQ(to_string(facts().unsettled), "0-1-5");
 }
 
 /* Afterwards it is as if it had been cut off by the start that comes next. */
@@ -380,6 +420,19 @@ TEST_F(CutTest, IsNotKnownWhenTheStartWasGivenUpBefore) {
   start->decided({}, false);
   EXPECT_EQ(ledger.record().history.cut_off, Contents());
   EXPECT_EQ(ledger.record().cuttable, std::nullopt);
+}
+
+/* Recovery has cut the log before, deleted this one, and given its name to
+   another. */
+TEST_F(CutTest, IsKnownUpToItsLastNumberWhenAnotherLogHasItsName) {
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  const std::string log = binlog.paths().back();
+  const auto size = std::filesystem::file_size(log);
+  binlog.start(1);
+  std::filesystem::rename(binlog.paths().back(), log);
+  std::filesystem::resize_file(log, size);
+  start.emplace(ledger).begin({log});
+  EXPECT_EQ(to_string(ledger.record().history.earlier), "0-1-3");
 }
 
 TEST_F(CutTest, IsKnownUpToItsLastNumberWhenItsLogIsGone) {
@@ -405,6 +458,17 @@ TEST_F(CutTest, IsKnownOfEachStartThatWasGivenUp) {
   begin();
   const History history = ledger.record().history;
   EXPECT_EQ(history.cut_off.size(), 2u);
+}
+
+/* The numbers of an earlier history count from where a replica came in. */
+TEST_F(CutTest, IsOfAnEarlierHistoryAfterResetMaster) {
+  cut_and_start(true);
+  binlog.reset();
+  ledger.look(binlog, true);
+  const History history = ledger.record().history;
+  EXPECT_EQ(history.cut_off, Contents());
+  EXPECT_FALSE(is_believed(history, {0, 2, 2}));
+  EXPECT_FALSE(is_believed(history, {0, 3, 3}));
 }
 
 TEST_F(CutTest, MustNotBeginWhenItCannotBePutOnRecord) {

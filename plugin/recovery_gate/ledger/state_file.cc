@@ -302,9 +302,11 @@ std::string encode(const Record &record) {
       to_string(record.history.passed_over) + "\nfile-ids " +
       ids_text(record.history.by_file) + "\nnewcomer-gtid " +
       to_string(record.newcomers) + "\ncut-off-gtid " +
-      contents_text(record.history.cut_off) + "\n" +
-      position_lines("cuttable-", cuttable.end) + "cuttable-gtid " +
-      to_string(cuttable.last.value_or(GtidState())) +
+      contents_text(record.history.cut_off) + "\n" + "returned-gtid " +
+      contents_text(record.history.returned) + "\n" +
+      position_lines("cuttable-", cuttable.end) + "cuttable-identity " +
+      (cuttable.identity ? hexadecimal(*cuttable.identity) : "") +
+      "\ncuttable-gtid " + to_string(cuttable.last.value_or(GtidState())) +
       "\ncuttable-transactions " + items_text(cuttable.items) + "\n";
   return content + checksum_line(content);
 }
@@ -376,7 +378,10 @@ Failure decode(const std::string &content, Record *record) {
           parse_contents(lines.value("cut-off-gtid"), &lines);
     if (version >= first_with_cuttable) {
       CuttableEnd cuttable;
+      read.history.returned =
+          parse_contents(lines.value("returned-gtid"), &lines);
       cuttable.end = lines.position("cuttable-");
+      cuttable.identity = lines.identity("cuttable-identity");
       GtidState last = lines.gtids("cuttable-gtid");
       if (!last.empty()) cuttable.last = std::move(last);
       cuttable.items =

@@ -161,7 +161,9 @@ TEST(StateFileBytes, AreReadAsTheyWereWritten) {
                                   {{7, 2, 9}, 1}};
       },
       [](Record &record) {
+        record.history.returned = {{{0, 1, 23}, 9}};
         record.cuttable = CuttableEnd{{"bin.000007", 900},
+                                      7,
                                       GtidState{{{0, 1}, 25}},
                                       {{{0, 1, 25}, 24, 800, {}}}};
       },
@@ -194,8 +196,10 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
   example.history.cut_off = {{{0, 1, 25}, 0x0123456789abcdef},
                              {{0, 1, 26}, std::nullopt},
                              {{0, 1, 26}, 10}};
+  example.history.returned = {{{0, 1, 25}, 0x0123456789abcdef}};
   example.cuttable = CuttableEnd{
       {"bin.000003", 1284},
+      0x9b0f6e2c,
       GtidState{{{0, 1}, 26}},
       {{{0, 1, 25}, 24, 495, 10}, {{0, 1, 26}, 25, 790, std::nullopt}}};
   EXPECT_EQ(
@@ -231,12 +235,14 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
       "file-ids 2\n"
       "newcomer-gtid 7-1-4\n"
       "cut-off-gtid 0-1-25=0123456789abcdef,0-1-26=,0-1-26=000000000000000a\n"
+      "returned-gtid 0-1-25=0123456789abcdef\n"
       "cuttable-file bin.000003\n"
       "cuttable-offset 1284\n"
+      "cuttable-identity 9b0f6e2c\n"
       "cuttable-gtid 0-1-26\n"
       "cuttable-transactions "
       "0-1-25/24@495=000000000000000a,0-1-26/25@790=\n"
-      "crc32 319c6e5c\n");
+      "crc32 32374440\n");
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
@@ -271,8 +277,10 @@ TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
                                             "file-ids \n"
                                             "newcomer-gtid \n"
                                             "cut-off-gtid \n"
+                                            "returned-gtid \n"
                                             "cuttable-file \n"
                                             "cuttable-offset 0\n"
+                                            "cuttable-identity \n"
                                             "cuttable-gtid \n"
                                             "cuttable-transactions \n"));
 }
@@ -328,7 +336,7 @@ TEST(StateFileBytes, OfVersion5DoNotSayWhatWasCutOff) {
 /* Then no start was going to cut anything off that has not got to its end. */
 TEST(StateFileBytes, OfVersion6DoNotSayWhatMayHaveBeenCut) {
   std::string old = encode(full());
-  old.erase(old.find("cuttable-file "));
+  old.erase(old.find("returned-gtid "));
   old[old.find('7')] = '6';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");

@@ -14,11 +14,8 @@ Return returned(const Writers &writers, const Transaction &transaction,
       content_of(log, transaction.begin, transaction.end, decryptor);
   if (!content || writers.cut_off.count({gtid, content}) == 0)
     return Return::ANOTHER;
-  const auto applied = writers.applied.find(gtid.domain);
-  return writers.receives && applied != writers.applied.end() &&
-                 applied->second >= gtid.sequence
-             ? Return::RECEIVED
-             : Return::SAME;
+  return writers.returned.count({gtid, content}) != 0 ? Return::RECEIVED
+                                                      : Return::SAME;
 }
 
 }  // namespace recovery_gate

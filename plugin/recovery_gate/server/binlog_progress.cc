@@ -13,6 +13,8 @@
 
 #include "binlog_progress.h"
 #include "recovery_gate/binlog/binlog_file.h"
+#include "recovery_gate/binlog/binlog_index.h"
+#include "recovery_gate/binlog/byte_source.h"
 #include "replication_links.h"
 #include "server_facts.h"
 #include "semisync.h"
@@ -35,6 +37,9 @@ GtidState parsed(const String &gtids, bool failed) {
     throw std::runtime_error("the GTIDs of the binary log cannot be read");
   return state;
 }
+
+// In bytes: the keeper's looks do not wait for more.
+constexpr std::uint64_t most_relayed = 256 * 1024 * 1024;
 
 // Nobody is told of a replica that proves nothing before it had time to leave.
 constexpr milliseconds patience{10 * 1000};
@@ -104,6 +109,27 @@ Owed ServerBinlog::read_owed(const Demand &demand) {
   return replicas_.read_owed(demand, longest_owed_stretch);
 }
 
+Contents ServerBinlog::relayed(const std::set<Gtid> &wanted) {
+  std::vector<std::string> indexes;
+  visit_replication_links([&](Master_info *link) {
+    if (link->rli.relay_log.is_open())
+      indexes.push_back(link->rli.relay_log.get_index_fname());
+  });
+  Contents found;
+  std::uint64_t left = most_relayed;
+  for (const std::string &path : indexes) {
+    BinlogIndex index;
+    if (read_binlog_index(path, mysql_real_data_home, &index)) continue;
+    for (const std::string &log : index.logs) {
+      FileSource source;
+      if (source.open(log) || source.size() > left) continue;
+      left -= source.size();
+      found.merge(contents_in_relay_log(source, wanted));
+    }
+  }
+  return found;
+}
+
 std::optional<GtidState> ServerBinlog::passed_over() {
   if (!rpl_global_gtid_slave_state->loaded) return std::nullopt;
   const GtidState gtids = read_end_of_binlog().gtids;
@@ -155,11 +181,6 @@ bool ServerBinlog::receives() {
 
 BinlogSample ServerBinlog::sample() {
   BinlogSample sample;
-  // Before it is known where the log ends: what is applied then is in it. In
-  // domains that were there the last time; of a new one it is known next time.
-  if (rpl_global_gtid_slave_state->loaded)
-    for (const auto &[domain, gtid] : applied_in(gtids_))
-      sample.applied[domain] = gtid.sequence;
   LOG_INFO current;
   String gtids;
   bool failed;
@@ -172,7 +193,7 @@ BinlogSample ServerBinlog::sample() {
     failed = mysql_bin_log.append_state(&gtids);
     sample.resets = mysql_bin_log.get_reset_master_count();
   }
-  sample.gtids = gtids_ = parsed(gtids, failed);
+  sample.gtids = parsed(gtids, failed);
   sample.end = {without_folder(current.log_file_name), current.pos};
   sample.log_number = log_number_;
   sample.identity = binlog_identity(file_, current.pos).value_or(0);
@@ -190,7 +211,7 @@ BinlogSample ServerBinlog::next_sample() {
   BinlogSample next;
   String gtids;
   const bool failed = mysql_bin_log.append_state(&gtids);
-  next.gtids = gtids_ = parsed(gtids, failed);
+  next.gtids = parsed(gtids, failed);
   next.log = {"", server_id(), next.gtids};
   next.receives = receives();
   return next;

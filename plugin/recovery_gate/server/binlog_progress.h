@@ -34,6 +34,7 @@ class ServerBinlog final : public BinlogProgress {
   BinlogPosition acknowledged() override;
   bool is_proven(const Demand &demand, const History &history) override;
   Owed read_owed(const Demand &demand) override;
+  Contents relayed(const std::set<Gtid> &wanted) override;
   std::optional<GtidState> passed_over() override;
   History arrivals(std::uint64_t resets) override;
   bool serves() override;
@@ -54,7 +55,6 @@ class ServerBinlog final : public BinlogProgress {
   std::uint64_t log_number_ = 0;
   LogStart log_;
   std::uint64_t log_read_for_ = 0;
-  GtidState gtids_;  // at the last sample
 
   bool receives_ = false;
   std::map<std::string, unsigned long> runs_seen_;  // of each link's SQL thread

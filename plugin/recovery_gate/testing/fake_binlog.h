@@ -124,10 +124,6 @@ class FakeBinlog final : public BinlogProgress {
     gtids_[{domain, server_id}] = ++number;
     append_transaction(server_id, domain, number);
   }
-  void write_with_number(std::uint32_t server_id, std::uint64_t number) {
-    gtids_[{0, server_id}] = number;
-    append_transaction(server_id, 0, number);
-  }
   /* The server's last GTID once more, as gtid_seq_no makes it do. */
   void write_again(std::uint32_t server_id) {
     append_transaction(server_id, 0, gtids_.at({0, server_id}));
@@ -216,7 +212,7 @@ class FakeBinlog final : public BinlogProgress {
   void set_passed_over(std::optional<GtidState> gtids) {
     passed_over_ = std::move(gtids);
   }
-  void set_applied(DomainNumbers applied) { applied_ = std::move(applied); }
+  void set_relayed(Contents relayed) { relayed_ = std::move(relayed); }
   /* Somebody is sent it for a moment. */
   void serve_once() { served_after_ = resets_; }
   void arrive(std::uint32_t replica, std::uint64_t number) {
@@ -264,7 +260,6 @@ class FakeBinlog final : public BinlogProgress {
     sample.gtids = gtids_;
     const BinlogFileFacts facts = read_binlog_header(logs_.back().path);
     sample.receives = receives_;
-    sample.applied = applied_;
     sample.resets = resets_;
     sample.log = {logs_.back().path, facts.server_id, facts.gtids_before};
     return sample;
@@ -303,6 +298,12 @@ class FakeBinlog final : public BinlogProgress {
   }
   std::uint32_t server_id() override { return server_id_; }
   bool receives() override { return receives_; }
+  Contents relayed(const std::set<Gtid> &wanted) override {
+    Contents found;
+    for (const auto &one : relayed_)
+      if (wanted.count(one.first) != 0) found.insert(one);
+    return found;
+  }
   std::optional<GtidState> passed_over() override { return passed_over_; }
   BinlogSample sample() override {
     ++samples_;
@@ -361,7 +362,7 @@ class FakeBinlog final : public BinlogProgress {
   History history_;
   std::uint64_t resets_ = 0, arrived_after_ = 0;
   std::optional<GtidState> passed_over_;
-  DomainNumbers applied_;
+  Contents relayed_;
   std::optional<std::uint64_t> served_after_;
   int samples_ = 0;
   std::function<void()> when_sampled_;
