@@ -64,9 +64,12 @@ class Start {
      given up then. */
   Failure note_what_may_be_cut(EventDecryptor *decryptor, std::uint32_t now);
 
-  /* Notes where the newest log ends that was there before recovery, and the
-     binary log's GTID position there. */
-  void recovered(const std::string &gtid_position);
+  /* Notes where the newest log ends that was there before recovery and is one
+     of these, which recovery has left, and the binary log's GTID position
+     there.
+   */
+  void recovered(const std::string &gtid_position,
+                 const std::vector<std::string> &logs);
 
   /*
     What the ledger knows of these logs. `next` is the sample of the log that is

@@ -48,7 +48,7 @@ class Server {
   }
 
   void decide(Mode mode = Mode::AUTO) {
-    this_start->recovered(to_string(binlog.gtids()));
+    this_start->recovered(to_string(binlog.gtids()), binlog.paths());
     const std::vector<std::string> before = logs_before();
     if (!before.empty())
       this_start->inherit(before, {}, binlog.next(), nullptr);

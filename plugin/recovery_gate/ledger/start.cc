@@ -196,20 +196,28 @@ Failure Start::note_what_may_be_cut(EventDecryptor *decryptor,
   return ledger_.may_be_cut(*facts_.cuttable);
 }
 
-void Start::recovered(const std::string &gtid_position) {
+void Start::recovered(const std::string &gtid_position,
+                      const std::vector<std::string> &logs) {
   facts_.recovered_gtid = gtid_position;
   if (newest_log_.empty()) return;
+  if (facts_.cuttable && !logs.empty() &&
+      !is_among(without_folder(newest_log_), logs)) {
+    // It was cut in a log before this one, which is deleted then. What was in
+    // that one nobody has noted.
+    facts_.was_cut = true;
+    facts_.cuttable->items.clear();
+    newest_log_ = logs.back();
+  }
   const BinlogFileFacts log = read_binlog_end(newest_log_);
   if (log.error) {
     if (facts_.doubt.empty()) doubt(log.error);
-    // It was cut in a log before this one, which is deleted then.
     if (facts_.cuttable) {
       facts_.was_cut = true;
       facts_.cuttable = CuttableEnd();
     }
     return;
   }
-  facts_.was_cut = size_of(newest_log_) < facts_.size_before_recovery;
+  facts_.was_cut |= size_of(newest_log_) < facts_.size_before_recovery;
   facts_.recovered_path = newest_log_;
   facts_.recovered_end = {without_folder(newest_log_), log.end_of_events};
   facts_.recovered_identity = binlog_identity(newest_log_, log.end_of_events);

@@ -24,7 +24,9 @@ class StartTest : public testing::Test {
 
   /* What follows, in this order. */
   void begin() { start.emplace(ledger).begin(binlog.paths()); }
-  void recover() { start->recovered(to_string(binlog.gtids())); }
+  void recover() {
+    start->recovered(to_string(binlog.gtids()), binlog.paths());
+  }
   void inherit() { start->inherit(binlog.paths(), {}, binlog.next(), nullptr); }
   std::string open(const Failure &index_failure = {}) {
     return start->opened(binlog.paths(), index_failure, binlog.now(), nullptr);
@@ -61,7 +63,7 @@ TEST_F(StartTest, TellsACrashFromAShutdownByTheNewestLog) {
 
 TEST_F(StartTest, NotesNothingWithoutLogs) {
   start.emplace(ledger).begin({});
-  start->recovered("");
+  start->recovered("", {});
   EXPECT_FALSE(facts().crashed);
   EXPECT_THAT(facts().doubt, IsEmpty());
   EXPECT_TRUE(facts().recovered_end.empty());
@@ -71,7 +73,7 @@ TEST_F(StartTest, DoubtsWhatItCannotReadAndSaysSoOnce) {
   start.emplace(ledger).begin({"no-such-folder/bin.000001"});
   EXPECT_THAT(facts().doubt, tells("cannot open", "bin.000001"));
   const std::string first = facts().doubt;
-  start->recovered("");
+  start->recovered("", {});
   EXPECT_EQ(facts().doubt, first);
   EXPECT_EQ(ledger.record().obligation.debt, Debt::CRASH)
       << "which a start that is given up must not forget";
@@ -502,6 +504,26 @@ TEST_F(CutTest, LeavesMoreInQuestionWhenItWasTooMuchToBeNoted) {
 }
 
 /* The log before is cut then, and this one deleted. */
+TEST_F(CutTest, IsKnownUpToItsLastNumberWhenItWasInTheLogBefore) {
+  const std::string before = binlog.paths().back();
+  binlog.rotate();
+  begin();
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  std::filesystem::remove(binlog.paths().back());
+  std::filesystem::resize_file(before, end);
+  start->recovered(to_string(left), {before});
+  EXPECT_TRUE(facts().was_cut);
+  EXPECT_EQ(facts().doubt, "");
+  EXPECT_EQ(facts().recovered_end,
+            (BinlogPosition{without_folder(before), end}));
+  EXPECT_EQ(facts().recovered_path, before);
+  start->inherit({before}, {}, binlog.next(), nullptr);
+  binlog.start(1);
+  ledger.decided({}, binlog.now(), false, start->found());
+  EXPECT_EQ(to_string(ledger.record().history.earlier), "0-1-3");
+}
+
+/* And if nobody knows which logs are left. */
 TEST_F(CutTest, LeavesMoreInQuestionWhenTheNewestLogIsGone) {
   EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
   std::filesystem::remove(binlog.paths().back());
@@ -604,7 +626,7 @@ TEST_F(CutTest, LeavesMoreInQuestionWhenTheLogWasNotRead) {
 TEST_F(StartTest, IsNotGuardedInAServerThatRuns) {
   start.emplace(ledger).begin_unguarded("there are clients already");
   binlog.write_own();
-  start->recovered("0-1-1");
+  start->recovered("0-1-1", binlog.paths());
   open();
   EXPECT_EQ(facts().unguarded, "there are clients already");
   EXPECT_FALSE(facts().crashed);

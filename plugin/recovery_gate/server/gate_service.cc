@@ -70,10 +70,10 @@ void GateService::doubt(const std::string &why) {
 
 void GateService::recovered() {
   if (!start_) return;
-  start_->recovered(binlog_gtid());
-  if (is_running()) return;
   std::vector<std::string> logs;
   const Failure index_failure = binlogs(&logs);
+  start_->recovered(binlog_gtid(), logs);
+  if (is_running()) return;
   // Then the name of the next one may say that they are lost.
   if (logs.empty()) return;
   ServerDecryptor decryptor;

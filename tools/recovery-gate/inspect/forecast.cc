@@ -82,7 +82,7 @@ Forecast foretell(const DataDirectory &directory, const Survey &survey,
   const std::vector<std::string> &logs = directory.index.logs;
   Start start(ledger);
   start.begin(logs);
-  start.recovered(survey.gtid_position);
+  start.recovered(survey.gtid_position, logs);
 
   const std::string newest = logs.empty() ? std::string() : logs.back();
   std::vector<std::string> names;
