@@ -54,8 +54,8 @@ class Group:
         self.link.set_up()
         self.other_link.set_up()
         self.primary.query("CREATE DATABASE shop")
-        self.primary.query("CREATE TABLE shop.orders (id INT PRIMARY KEY) ENGINE=InnoDB")
-        self.primary.query("INSERT INTO shop.orders VALUES (1)")
+        self.primary.query("CREATE TABLE shop.orders (id INT PRIMARY KEY, note TEXT) ENGINE=InnoDB")
+        self.primary.query("INSERT INTO shop.orders VALUES (1, '')")
         self.wait_settled()
         wait_for(lambda: orders(self.other), lambda there: there == [1], "order 1")
 
@@ -67,13 +67,13 @@ class Group:
         record = self.primary.datadir / "recovery_gate.state"
         wait_for(record.read_text, lambda text: lines in text, f"on record: {lines}")
 
-    def write(self, order: int, *before: str) -> None:
+    def write(self, order: int, *before: str, size: int = 0) -> None:
         """Waits for an acknowledgement that nobody gives."""
         end = self.primary.binlog_end()
         session = self.primary.connect_as_admin()
         for statement in before:
             session.query(statement)
-        Pending(session, f"INSERT INTO shop.orders VALUES ({order})")
+        Pending(session, f"INSERT INTO shop.orders VALUES ({order}, REPEAT('x', {size}))")
         wait_for(self.primary.binlog_end, lambda now: end < now, "a transaction")
 
     def order_2_is_on_the_other_one(self) -> None:
@@ -161,6 +161,20 @@ def it_cannot_be_put_on_record(servers: Servers) -> None:
     expect("one that cuts it off", log, CUT in log)
 
 
+def it_filled_its_log(servers: Servers) -> None:
+    """Recovery cuts that one, and deletes the one behind it."""
+    group = Group(servers, "--max-binlog-size=4096")
+    group.link.stop()
+    before = group.primary.binlog_end()
+    group.write(2, size=5000)
+    wait_for(group.primary.binlog_end, lambda now: now.file != before.file, "a new log")
+    group.primary.kill9()
+    group.primary.start(*AS_REPLICA)
+    expect("no order 2", orders(group.primary), orders(group.primary) == [1])
+    opened_by = group.primary.status("Recovery_gate_opened_by")
+    expect("a gate that nothing is owed to", opened_by, opened_by == "NOT_NEEDED")
+
+
 def a_third_server_has_passed_it_on(servers: Servers) -> None:
     """The replica came in before it, and has it from there."""
     group = Group(servers)
@@ -218,6 +232,7 @@ def the_same_is_loaded_once_more(servers: Servers) -> None:
 STORIES = [
     a_start_that_cut_it_off_is_given_up,
     it_cannot_be_put_on_record,
+    it_filled_its_log,
     a_third_server_has_passed_it_on,
     the_same_is_loaded_once_more,
 ]
