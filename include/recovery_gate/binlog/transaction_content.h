@@ -35,10 +35,11 @@ std::optional<std::uint64_t> content_of(ByteSource &source, std::uint64_t begin,
                                         std::uint64_t end,
                                         EventDecryptor *decryptor);
 
-/* Those of these transactions that stand as a whole in a relay log, and what is
-   in each. None where the log is encrypted or cannot be read, up to there. */
-Contents contents_in_relay_log(ByteSource &source,
-                               const std::set<Gtid> &wanted);
+/* Those of these transactions that stand as a whole in a relay log's first
+   `most` bytes, and what is in each. None where the log is encrypted or cannot
+   be read, up to there. */
+Contents contents_in_relay_log(ByteSource &source, const std::set<Gtid> &wanted,
+                               std::uint64_t most);
 
 }  // namespace recovery_gate
 

@@ -27,8 +27,8 @@ struct History {
      replicas, and no others may. What stands in the log again with the same
      content is the same transaction. */
   Contents cut_off;
-  /* Those of them that have stood in a relay log since: another server has
-     them, and sent them back. */
+  /* Those of them that have stood in a relay log since, and not been settled:
+     another server has them, and sent them back. */
   Contents returned;
   /* Part of an earlier history was not seen: in any domain it may have used
      these numbers too, up to `unseen_numbers`. */

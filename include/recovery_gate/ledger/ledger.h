@@ -225,6 +225,7 @@ class Ledger {
   void note_received(bool receives);
   void follow(BinlogProgress &progress, const BinlogProgress::End &end,
               const BinlogPosition &acknowledged);
+  void wait(BinlogProgress &progress, const BinlogProgress::End &end);
   bool is_proven(BinlogProgress &progress, const BinlogPosition &acknowledged,
                  const BinlogSample &sample);
   bool reaches(const BinlogPosition &acknowledged, const BinlogSample &sample);
@@ -247,7 +248,7 @@ class Ledger {
   bool nothing_own_since_settled(BinlogProgress &progress,
                                  const BinlogSample &sample);
   bool may_have_returned(const GtidState &own) const;
-  void note_returned(BinlogProgress &progress, const GtidState &own);
+  void note_returned(BinlogProgress &progress, const GtidState &written);
   ServerIds ids_of_sessions() const;
   void settle(const BinlogSample &sample);
   void discharge();
@@ -289,6 +290,7 @@ class Ledger {
   /* The last of its own that have the numbers of what recovery cut off, and are
      not that: so that the log is not read again and again. */
   GtidState not_returned_;
+  std::set<Gtid> not_relayed_;  // what was looked for in relay logs last
   BinlogPosition refused_, refused_for_;  // what did not reach far enough last
   bool receives_ = false;                 // at the last look
   bool worth_writing_ = false;

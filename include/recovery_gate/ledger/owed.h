@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -109,6 +110,8 @@ struct ReadOwed {
   /* What those in it were taken for that the logs do not name as their writers.
    */
   std::map<std::uint32_t, Origin> origins;
+  /* What came back has done so once. */
+  std::set<Gtid> returned;
 };
 
 /* What is in a stretch. Reads binary logs: may take long. Its thread is the

@@ -53,10 +53,11 @@ struct Writers {
 enum class Return {
   /* None of them had its GTID. */
   NONE,
-  /* One had, and was another one, or nobody knows. */
+  /* One had, and was another one, or nobody knows: so may be what another
+     server has. */
   ANOTHER,
   SAME,
-  /* The same, and it came back by replication: who sent it has it. */
+  /* One is the same, and came back by replication: who sent it has it. */
   RECEIVED,
 };
 

@@ -136,14 +136,15 @@ std::optional<std::uint64_t> content_of(ByteSource &source, std::uint64_t begin,
   return content.value();
 }
 
-Contents contents_in_relay_log(ByteSource &source,
-                               const std::set<Gtid> &wanted) {
+Contents contents_in_relay_log(ByteSource &source, const std::set<Gtid> &wanted,
+                               std::uint64_t most) {
   Contents found;
   BinlogReader reader(source);
   // Which refuses it, since its transactions are another server's.
   if (!reader.open() || !reader.format().is_relay_log) return found;
   // Events say where they end in that server's binary log.
   reader.seek_by_lengths(binlog_magic.size());
+  reader.set_limit(most);
   Gtid gtid;
   std::optional<Content> content;
   const auto finish = [&] {

@@ -70,14 +70,16 @@ TEST(TransactionContent, IsTheSameInARelayLog) {
   std::string bytes = log.bytes();
   bytes.erase(from, to - from);
   MemorySource source(bytes);
-  const Contents found =
-      contents_in_relay_log(source, {{0, 1, 6}, {0, 1, 7}, {0, 1, 8}});
+  const Contents found = contents_in_relay_log(
+      source, {{0, 1, 6}, {0, 1, 7}, {0, 1, 8}}, bytes.size());
   ASSERT_EQ(found.count({{0, 1, 7}, content(rows(18, "2, Bob"))}), 1u);
   // Its end is not there.
   EXPECT_EQ(found.count({{0, 1, 8}, content(rows(18, "3, Cid"))}), 0u);
-  EXPECT_EQ(contents_in_relay_log(source, {{0, 1, 6}}), Contents());
+  EXPECT_EQ(contents_in_relay_log(source, {{0, 1, 6}}, bytes.size()),
+            Contents());
+  EXPECT_EQ(contents_in_relay_log(source, {{0, 1, 7}}, from + 10), Contents());
   MemorySource binlog(rows(18, "2, Bob").bytes());
-  EXPECT_EQ(contents_in_relay_log(binlog, {{0, 1, 7}}), Contents());
+  EXPECT_EQ(contents_in_relay_log(binlog, {{0, 1, 7}}, 1000), Contents());
 }
 
 TEST(TransactionContent, DiffersWithWhatIsChanged) {

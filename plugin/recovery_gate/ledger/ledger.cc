@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 
 #include "recovery_gate/binlog/binlog_file.h"
@@ -226,9 +227,11 @@ void Ledger::decided(const Obligation &owed, const BinlogSample &start,
   // Other logs than those that the server wrote before: log_bin was changed,
   // RESET MASTER was run without this plugin, a folder was restored. Or their
   // end is gone.
-  if (found.had_record && !settled_counts_ && record_.settled)
+  if (found.had_record && !settled_counts_ && record_.settled) {
     begin_history(found.is_same_series ? found.recovered : GtidState(),
                   {record_.settled->gtids});
+    forget_cut_off(&record_.history);
+  }
   if (found.was_cut) was_cut(found.cut, found.before_cut);
   record_.cuttable.reset();
   start_ = last_ = start;
@@ -278,8 +281,8 @@ void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
   record_.served |= progress.served_earlier();
   if (gate_is_open)
     follow(progress, end, acknowledged);
-  else if (last_ && end.resets != last_->resets)
-    take(progress.sample());
+  else
+    wait(progress, end);
   // Last, when it is known which history the record is of.
   note_replicas(progress, last_ ? last_->resets : end.resets);
   note_passed_over(progress);
@@ -289,6 +292,15 @@ void Ledger::look(BinlogProgress &progress, bool gate_is_open) {
   if (on_disk_ && on_disk_->history.by_file != files_to_be_saved())
     worth_writing_ = true;
   save_if_due();
+}
+
+/* The gate is closed. */
+void Ledger::wait(BinlogProgress &progress, const BinlogProgress::End &end) {
+  const bool may_return = record_.received && !record_.history.cut_off.empty();
+  if (!last_ || (end.resets == last_->resets && !may_return)) return;
+  const BinlogSample sample = progress.sample();
+  if (sample.resets != last_->resets) take(sample);
+  if (may_return) note_returned(progress, sample.gtids);
 }
 
 /* Somebody may empty gtid_slave_pos before a replica comes. */
@@ -731,20 +743,22 @@ bool Ledger::may_have_returned(const GtidState &own) const {
          });
 }
 
-/* While the relay log is there. `own` was written since the settled position.
- */
-void Ledger::note_returned(BinlogProgress &progress, const GtidState &own) {
+/* While the relay log is there: as soon as the log has the number. */
+void Ledger::note_returned(BinlogProgress &progress, const GtidState &written) {
   History &history = record_.history;
+  const GtidState settled =
+      record_.settled ? record_.settled->gtids : GtidState();
   std::set<Gtid> wanted;
   for (const auto &one : history.cut_off) {
     const Gtid &gtid = one.first;
     const GtidSource source{gtid.domain, gtid.server_id};
     if (record_.received && one.second && history.returned.count(one) == 0 &&
-        covers(own, source, gtid.sequence) &&
-        !covers(record_.settled->gtids, source, gtid.sequence))
+        covers(written, source, gtid.sequence) &&
+        !covers(settled, source, gtid.sequence))
       wanted.insert(gtid);
   }
-  if (wanted.empty()) return;
+  if (wanted == not_relayed_) return;
+  not_relayed_ = wanted;
   bool is_new = false;
   for (const auto &one : progress.relayed(wanted))
     if (history.cut_off.count(one) != 0)
@@ -771,6 +785,13 @@ void Ledger::settle(const BinlogSample &sample) {
   record_.history.known = true;
   record_.history.behind.clear();
   record_.history.passed_over.clear();
+  // What has their numbers from now on is written here.
+  Contents &returned = record_.history.returned;
+  for (auto one = returned.begin(); one != returned.end();)
+    one = covers(sample.gtids, {one->first.domain, one->first.server_id},
+                 one->first.sequence)
+              ? returned.erase(one)
+              : std::next(one);
   settled_in_this_run_ = sample;
 }
 

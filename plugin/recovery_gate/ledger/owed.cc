@@ -128,9 +128,14 @@ class Reader {
     const std::uint32_t id = transaction.gtid->server_id;
     Origin origin = Origin::OWN;
     if (id != log_writer) read_.origins[id] = origin = search_.writers.of(id);
-    const Return back =
+    Return back =
         returned(search_.writers, transaction, source, search_.decryptor);
-    if (back == Return::RECEIVED) origin = Origin::RECEIVED;
+    if (back == Return::RECEIVED) {
+      if (read_.returned.insert(*transaction.gtid).second)
+        origin = Origin::RECEIVED;
+      else
+        back = Return::ANOTHER;
+    }
     read_.collector.add(transaction, origin, file, back);
   }
 

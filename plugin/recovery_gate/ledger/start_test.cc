@@ -364,6 +364,59 @@ TEST_F(CutTest, IsNotKnownByAnotherThatWasRelayedUnderItsNumber) {
   EXPECT_EQ(ledger.record().history.returned, Contents());
 }
 
+/* Another server may have the other one. */
+TEST_F(CutTest, ProvesNothingByItsNumberWhenTwoOfItWereCutOff) {
+  Record before = ledger.record();
+  before.history.cut_off = {{{0, 1, 2}, 7}};
+  ASSERT_FALSE(file.save(before));
+  begin();
+  cut_and_start();
+  binlog.write_statement("second");
+  const Finding finding = find_among(claims_after_crash(), {promoted(2)});
+  EXPECT_EQ(finding.possession, Possession::NOT_SHOWN);
+  EXPECT_THAT(finding.why, tells("0-1-2", "another transaction"));
+}
+
+/* gtid_seq_no */
+TEST_F(CutTest, ComesBackOnce) {
+  cut_and_start(true);
+  binlog.set_receives(true);
+  ledger.look(binlog, true);
+  come_back();
+  Owed not_read_yet;
+  not_read_yet.unknown = "too much";
+  binlog.set_owed(not_read_yet);
+  ledger.look(binlog, true);
+  EXPECT_EQ(ledger.record().history.returned.size(), 2u);
+  binlog.write_statement_again("third", 3);
+  const auto claims = claims_after_crash();
+  ASSERT_THAT(claims, SizeIs(1));
+  EXPECT_EQ(to_string(claims.front().last), "0-1-3");
+  EXPECT_EQ(find_among(claims, {promoted(3)}).possession,
+            Possession::NOT_SHOWN);
+}
+
+TEST_F(CutTest, HasComeBackUntilItIsSettled) {
+  cut_and_start(true);
+  binlog.set_receives(true);
+  ledger.look(binlog, true);
+  come_back();
+  ledger.look(binlog, true);
+  EXPECT_EQ(ledger.record().settled->position, binlog.position());
+  EXPECT_EQ(ledger.record().history.returned, Contents());
+  EXPECT_EQ(ledger.record().history.cut_off.size(), 2u);
+}
+
+/* The relay log may be gone when the gate opens. */
+TEST_F(CutTest, ComesBackToAClosedGate) {
+  cut_and_start();
+  binlog.set_receives(true);
+  ledger.look(binlog, false);
+  come_back();
+  ledger.look(binlog, false);
+  EXPECT_EQ(ledger.record().history.returned.size(), 2u);
+}
+
 /* Whoever had it then need not have what is written in its place. */
 TEST_F(CutTest, HasNotComeBackAnyMoreWhenItIsCutOffOnceMore) {
   cut_and_start(true);
@@ -372,6 +425,9 @@ TEST_F(CutTest, HasNotComeBackAnyMoreWhenItIsCutOffOnceMore) {
   const GtidState before = binlog.gtids();
   const std::uint64_t size = binlog.position().offset;
   come_back();
+  Owed not_read_yet;
+  not_read_yet.unknown = "too much";
+  binlog.set_owed(not_read_yet);
   ledger.look(binlog, true);
   EXPECT_EQ(ledger.record().history.returned.size(), 2u);
   begin();

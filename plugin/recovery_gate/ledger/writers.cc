@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/writers.h"
 
+#include <iterator>
+
 namespace recovery_gate {
 
 Return returned(const Writers &writers, const Transaction &transaction,
@@ -14,8 +16,11 @@ Return returned(const Writers &writers, const Transaction &transaction,
       content_of(log, transaction.begin, transaction.end, decryptor);
   if (!content || writers.cut_off.count({gtid, content}) == 0)
     return Return::ANOTHER;
-  return writers.returned.count({gtid, content}) != 0 ? Return::RECEIVED
-                                                      : Return::SAME;
+  if (writers.returned.count({gtid, content}) != 0) return Return::RECEIVED;
+  const auto next = std::next(first);
+  const bool is_only_one =
+      next == writers.cut_off.end() || !(next->first == gtid);
+  return is_only_one ? Return::SAME : Return::ANOTHER;
 }
 
 }  // namespace recovery_gate

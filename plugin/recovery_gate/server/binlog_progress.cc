@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "binlog_progress.h"
@@ -39,7 +40,7 @@ GtidState parsed(const String &gtids, bool failed) {
 }
 
 // In bytes: the keeper's looks do not wait for more.
-constexpr std::uint64_t most_relayed = 256 * 1024 * 1024;
+constexpr std::uint64_t most_relayed = 64 * 1024 * 1024;
 
 // Nobody is told of a replica that proves nothing before it had time to leave.
 constexpr milliseconds patience{10 * 1000};
@@ -122,9 +123,9 @@ Contents ServerBinlog::relayed(const std::set<Gtid> &wanted) {
     if (read_binlog_index(path, mysql_real_data_home, &index)) continue;
     for (const std::string &log : index.logs) {
       FileSource source;
-      if (source.open(log) || source.size() > left) continue;
-      left -= source.size();
-      found.merge(contents_in_relay_log(source, wanted));
+      if (source.open(log)) continue;
+      found.merge(contents_in_relay_log(source, wanted, left));
+      left -= std::min(left, source.size());
     }
   }
   return found;

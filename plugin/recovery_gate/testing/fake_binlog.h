@@ -134,6 +134,12 @@ class FakeBinlog final : public BinlogProgress {
     write_own();
     statement_.clear();
   }
+  void write_statement_again(const std::string &statement,
+                             std::uint64_t number) {
+    statement_ = statement;
+    append_transaction(server_id_, 0, number);
+    statement_.clear();
+  }
   void append_transaction(std::uint32_t server_id, std::uint32_t domain,
                           std::uint64_t number) {
     append(binlog_bytes::with_checksum(

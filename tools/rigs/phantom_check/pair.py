@@ -7,6 +7,7 @@ import re
 from typing import Any, Callable
 
 from rigs.phantom_check.group import (
+    Broken,
     Group,
     Refused,
     follow_status,
@@ -197,12 +198,18 @@ class Pair(Group):
 
     def wait_in_step(self) -> None:
         """Until the replica follows, as a semi-sync replica."""
-        wait_for(
-            lambda: (self._replica_status(), self._semisync_clients()),
-            lambda seen: seen[0]["Slave_IO_Running"] == "Yes" and seen[1] == "1",
-            "the replica to follow the primary",
-            60,
-        )
+        try:
+            wait_for(
+                lambda: (self._replica_status(), self._semisync_clients()),
+                lambda seen: seen[0]["Slave_IO_Running"] == "Yes" and seen[1] == "1",
+                "the replica to follow the primary",
+                60,
+            )
+        except Unexpected as failure:
+            if self.gate:
+                raise
+            # By file and position, when the network is cut while it connects: MariaDB's.
+            raise Broken(f"the replica is sent nothing: {failure}") from failure
 
     def _semisync_clients(self) -> str:
         return self.primary.status("Rpl_semi_sync_master_clients")
