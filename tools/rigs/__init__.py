@@ -25,6 +25,7 @@ Tests, which ctest runs as servers.*:
     backups_test     what a mariadb-backup carries of a gate
     monitoring_test  what Prometheus sees of a gate, and its alerts
     runbook_test     every command in docs/runbook.md
+    upgrade_test     to another series of the server, and back
 """
 
 from pathlib import Path

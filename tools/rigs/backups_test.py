@@ -111,7 +111,7 @@ class Backups(Story):
         """The backup of a closed server, as its replica."""
         copy = self.restore("while closed", "copy", *OPTIONS, *SEMISYNC_REPLICA)
         copy.start()
-        info = (copy.datadir / "xtrabackup_binlog_info").read_text()
+        info = binlog_info(copy.datadir).read_text()
         copy.query("SET GLOBAL gtid_slave_pos = %s", info.split()[2])
         link = Replication(self.primary, copy)
         link.begin()
@@ -199,8 +199,13 @@ class Backups(Story):
             log, "--copy-back", f"--target-dir={target}", f"--datadir={server.datadir}"
         )
         expect(f"mariadb-backup --copy-back to succeed\n{tail(log)}", status, status == 0)
-        shutil.copy(target / "xtrabackup_binlog_info", server.datadir)
+        shutil.copy(binlog_info(target), server.datadir)
         return server
+
+
+def binlog_info(folder: Path) -> Path:
+    """xtrabackup_binlog_info, or mariadb_backup_binlog_info from 11.1 on."""
+    return next(folder.glob("*_binlog_info"))
 
 
 def orders(server: Server) -> list[int]:

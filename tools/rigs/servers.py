@@ -703,7 +703,8 @@ class Servers:
 class Replication:
     """A replica that follows a primary, and the link between the two. Where
     another port than the primary's leads to it, `port` says so; where a replica
-    follows several, `name` is the connection's."""
+    follows several, `name` is the connection's. Without `tls` the link has none where it
+    is the default, as it is from 11.4 on: for who reads along."""
 
     def __init__(
         self,
@@ -713,12 +714,14 @@ class Replication:
         gtid: bool = True,
         port: int | None = None,
         name: str = "",
+        tls: bool = True,
     ):
         self.primary = primary
         self.replica = replica
         self.gtid = gtid
         self._port = port
         self._name = f"'{name}' " if name else ""
+        self._tls = "" if tls else " MASTER_SSL=0,"
 
     def set_up(self) -> None:
         """Once, while the primary still has its first binary log; returns when
@@ -740,7 +743,7 @@ class Replication:
             session.query("GRANT REPLICATION SLAVE ON *.* TO %s@'127.0.0.1'", user)
         self.replica.query(
             f"CHANGE MASTER {self._name}TO MASTER_HOST='127.0.0.1', MASTER_PORT=%s,"
-            " MASTER_USER=%s, MASTER_PASSWORD=%s, MASTER_CONNECT_RETRY=1,"
+            f" MASTER_USER=%s, MASTER_PASSWORD=%s, MASTER_CONNECT_RETRY=1,{self._tls}"
             + (
                 f" MASTER_USE_GTID={position}"
                 if self.gtid

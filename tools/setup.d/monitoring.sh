@@ -13,6 +13,8 @@ monitoring_works() {
   done
 }
 
+# promtool is a package of its own from Debian 13 on.
 monitoring_packages() {
   printf '%s\n' prometheus prometheus-mysqld-exporter
+  if apt-cache show promtool >/dev/null 2>&1; then echo promtool; fi
 }

@@ -38,7 +38,8 @@ Failure ServerDecryptor::start(unsigned scheme, std::uint32_t key_version) {
 
 bool ServerDecryptor::decrypt(const Iv &iv, const unsigned char *in,
                               std::size_t size, unsigned char *out) {
-  unsigned written = 0;
+  // From 11.8 on it is asked how much there is room for.
+  auto written = static_cast<unsigned>(size);
   return encryption_crypt(in, static_cast<unsigned>(size), out, &written,
                           key_.data(), static_cast<unsigned>(key_.size()),
                           iv.data(), static_cast<unsigned>(iv.size()),

@@ -174,6 +174,7 @@ class Group:
                 gtid=gtid,
                 port=primary.network.port,
                 name=primary.name,
+                tls=False,  # else there is nothing that Blinded could see
             )
             if again is None:
                 primary.link.begin()

@@ -508,8 +508,11 @@ def a_sleeping_replica_is_woken(servers: Servers) -> None:
     expect("what it says", "was stopped" in waited.stdout, True)
     expect("its I/O thread", link.status()["Slave_IO_Running"], "No")
     # Also when that happens just before it is woken.
-    sleeper.query("BEGIN NOT ATOMIC SET sql_notes=1; STOP SLAVE '' IO_THREAD; "
-                  "IF @@warning_count = 0 THEN START SLAVE '' IO_THREAD; END IF; END")
+    with sleeper.connect_as_admin() as session:
+        session.query("SET sql_notes=1")
+        session.query("SHOW ALL SLAVES STATUS")
+        session.query("BEGIN NOT ATOMIC STOP SLAVE '' IO_THREAD; "
+                      "IF @@warning_count = 0 THEN START SLAVE '' IO_THREAD; END IF; END")
     expect("its I/O thread", link.status()["Slave_IO_Running"], "No")
 
     # It sleeps again.
