@@ -17,7 +17,7 @@ set(in_guest ${PROJECT_SOURCE_DIR}/tools/with-server ${RECOVERY_GATE_ALSO})
 # The plugin, the tool, what the tests below preload, and the tests of what depends on
 # the server's series.
 set(targets ha_recovery_gate recovery-gate recovery_gate_tool_test
-  slow_notify set_clock stop_at_rename)
+  slow_notify set_clock stop_at_rename no_new_logs)
 list(JOIN targets " " targets)
 
 # add_guest_test(NAME TIMEOUT COMMAND...)
@@ -41,7 +41,7 @@ set(tests mtr)
 # statements of replication), the files of a backup, and what Debian 13 ships.
 foreach(test
   unit
-  servers.large_commit servers.backups servers.containers servers.door_held
+  servers.large_commit servers.cut_off servers.backups servers.containers servers.door_held
   servers.monitoring servers.runbook servers.systemd
   servers.tool_doctor servers.tool_inspect servers.tool_online servers.tool_prestart)
   set(which -R "^${test}$")
