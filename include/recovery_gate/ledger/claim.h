@@ -62,7 +62,7 @@ Claim claim_of(const Owed &owed, const GtidState &unsettled,
                const History &history);
 
 /* Of GTIDs that are known, whatever is in the log: each is the last of its
- * source. */
+   source. They are among what `history` has as cut off, if they were. */
 Claim claim_of(const GtidState &gtids, const History &history);
 
 /* What a server says of itself. */

@@ -40,11 +40,9 @@ bool operator==(const CuttableEnd::Item &a, const CuttableEnd::Item &b);
 bool operator==(const CuttableEnd &a, const CuttableEnd &b);
 
 /* `decryptor` may be null. Without `last` and `items` when the log cannot be
-   read to its end, or is too long for a start to wait for that. `now` is in
-   seconds since 1970: what was written in this second, or later, is without its
-   content. */
+   read to its end, or is too long for a start to wait for that. */
 CuttableEnd read_cuttable_end(const std::string &log_path,
-                              EventDecryptor *decryptor, std::uint32_t now);
+                              EventDecryptor *decryptor);
 
 /* What was cut off when the log ends here, and what was left as the last
    transactions; nothing where that is not known one by one. */

@@ -57,12 +57,9 @@ class Start {
   /* After begin(). Recovery is going to cut off what was not acknowledged
      (init_rpl_role=SLAVE): puts on record what there is. `decryptor` may be
      null. When the newest log cannot be read to its end, more than there was
-     may have been cut off. `now` is in seconds since 1970, as in events: of
-     what was written in this second, the content tells nothing, since somebody
-     may write the same once more before it is over. When it fails, recovery
-     must not begin: nobody would know what it has cut off, should this start be
-     given up then. */
-  Failure note_what_may_be_cut(EventDecryptor *decryptor, std::uint32_t now);
+     may have been cut off. When it fails, recovery must not begin: nobody would
+     know what it has cut off, should this start be given up then. */
+  Failure note_what_may_be_cut(EventDecryptor *decryptor);
 
   /* Notes where the newest log ends that was there before recovery and is one
      of these, which recovery has left, and the binary log's GTID position

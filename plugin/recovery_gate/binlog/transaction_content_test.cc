@@ -78,7 +78,8 @@ TEST(TransactionContent, IsTheSameInARelayLog) {
   EXPECT_EQ(contents_in_relay_log(source, {{0, 1, 6}}, bytes.size()),
             Contents());
   EXPECT_EQ(contents_in_relay_log(source, {{0, 1, 7}}, from + 10), Contents());
-  MemorySource binlog(rows(18, "2, Bob").bytes());
+  const TestLog bob = rows(18, "2, Bob");
+  MemorySource binlog(bob.bytes());
   EXPECT_EQ(contents_in_relay_log(binlog, {{0, 1, 7}}, 1000), Contents());
 }
 

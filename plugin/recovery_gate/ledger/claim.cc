@@ -126,6 +126,21 @@ void add(const Finding &one, Finding *all) {
   all->why = one.why;
 }
 
+/* Has this number of what was cut off, or a lower one, stood for several
+   transactions? */
+bool was_used_twice(const GtidSource &source, std::uint64_t number,
+                    const History &history) {
+  auto one = history.cut_off.lower_bound(
+      {{source.domain, source.server_id, 0}, std::nullopt});
+  for (const Contents::value_type *before = nullptr;
+       one != history.cut_off.end() && one->first.domain == source.domain &&
+       one->first.server_id == source.server_id &&
+       one->first.sequence <= number;
+       before = &*one++)
+    if (before != nullptr && before->first == one->first) return true;
+  return false;
+}
+
 Claim with_believers(Claim claim, const std::vector<Numbers> &all,
                      const History &history) {
   claim.written = history.earlier;
@@ -192,12 +207,7 @@ Claim claim_of(const GtidState &gtids, const History &history) {
   claim.last = gtids;
   std::vector<Numbers> all;
   for (const auto &[source, number] : gtids) {
-    // Another one with a number from there on may have been cut off before.
-    const auto cut = history.cut_off.lower_bound(
-        {{source.domain, source.server_id, number}, std::nullopt});
-    const bool repeats = cut != history.cut_off.end() &&
-                         cut->first.domain == source.domain &&
-                         cut->first.server_id == source.server_id;
+    const bool repeats = was_used_twice(source, number, history);
     all.push_back({source.domain, number, number, repeats ? number : 0});
   }
   return with_believers(std::move(claim), all, history);

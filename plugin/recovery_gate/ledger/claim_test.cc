@@ -154,17 +154,40 @@ TEST(Claim, IsNotMadeGoodByWhoHasMoreThanWasEverWritten) {
   EXPECT_EQ(of(claim_of(owed_in(0, 7, 8), {}, history), more), Possession::HAS);
 }
 
-/* It was cut off, too, under a number that had been cut off before. */
+/* Under a number that had been cut off before, and was used again. */
 TEST(Claim, OfWhatIsNoLongerInTheLogIsNotThatOfAnEarlierCut) {
   History history;
   cut_off({{{0, self, 7}, 1}, {{0, self, 9}, 2}}, &history);
+  cut_off({{{0, self, 7}, 3}, {{0, self, 8}, 4}, {{0, self, 9}, 5}}, &history);
   const ServerGtids promoted = server({{{0, self}, 9}});
   for (const std::uint64_t lost : {7, 8, 9})
     EXPECT_EQ(of(claim_of({{{0, self}, lost}}, history), promoted),
               Possession::NOT_SHOWN)
         << lost;
-  EXPECT_EQ(of(claim_of({{{0, self}, 10}}, history), server({{{0, self}, 10}})),
+}
+
+/* Cut off once, or come back and cut off once more. */
+TEST(Claim, OfWhatIsNoLongerInTheLogIsThatOfItsCut) {
+  History history;
+  for (int i = 0; i < 2; ++i) {
+    cut_off({{{0, self, 7}, 1}, {{0, self, 8}, 2}}, &history);
+    for (const std::uint64_t named : {7, 8})
+      EXPECT_EQ(
+          of(claim_of({{{0, self}, 7}}, history), server({{{0, self}, named}})),
+          Possession::HAS)
+          << named;
+  }
+  // Nobody knows whether that was the same.
+  cut_off({{{0, self, 7}, std::nullopt}}, &history);
+  EXPECT_EQ(of(claim_of({{{0, self}, 7}}, history), server({{{0, self}, 7}})),
+            Possession::NOT_SHOWN);
+  History unknown;
+  cut_off({{{0, self, 7}, std::nullopt}}, &unknown);
+  EXPECT_EQ(of(claim_of({{{0, self}, 7}}, unknown), server({{{0, self}, 7}})),
             Possession::HAS);
+  cut_off({{{0, self, 7}, std::nullopt}}, &unknown);
+  EXPECT_EQ(of(claim_of({{{0, self}, 7}}, unknown), server({{{0, self}, 7}})),
+            Possession::NOT_SHOWN);
 }
 
 /* Another server may have given it what was cut off since it came. */

@@ -30,7 +30,7 @@ bool operator==(const CuttableEnd &a, const CuttableEnd &b) {
 }
 
 CuttableEnd read_cuttable_end(const std::string &log_path,
-                              EventDecryptor *decryptor, std::uint32_t now) {
+                              EventDecryptor *decryptor) {
   CuttableEnd found;
   std::error_code unknown;
   const auto log_size = std::filesystem::file_size(log_path, unknown);
@@ -73,8 +73,7 @@ CuttableEnd read_cuttable_end(const std::string &log_path,
     const auto before = log.gtids_before->find({gtid.domain, gtid.server_id});
     if (previous == 0 && before != log.gtids_before->end())
       one.previous = before->second;
-    if (transaction.kind != TransactionKind::UNFINISHED &&
-        transaction.timestamp < now)
+    if (transaction.kind != TransactionKind::UNFINISHED)
       one.content =
           content_of(source, transaction.begin, transaction.end, decryptor);
     found.items.push_back(one);

@@ -31,6 +31,11 @@ void forget(const Contents &transactions, Contents *known) {
 
 void cut_off(const Contents &transactions, History *history) {
   forget(transactions, &history->returned);
+  for (const auto &[gtid, content] : transactions)
+    if (history->cut_off.count({gtid, std::nullopt}) != 0 ||
+        (!content && was_cut_off(gtid, *history)))
+      // Nobody knows whether it was the same.
+      raise_to(&history->earlier, {gtid.domain, gtid.server_id}, gtid.sequence);
   history->cut_off.insert(transactions.begin(), transactions.end());
   if (history->cut_off.size() > most_cut_off_kept) forget_cut_off(history);
 }

@@ -189,10 +189,9 @@ void Start::begin_unguarded(const std::string &why) {
   if (ledger_.record().cuttable) ledger_.may_have_been_cut({});
 }
 
-Failure Start::note_what_may_be_cut(EventDecryptor *decryptor,
-                                    std::uint32_t now) {
+Failure Start::note_what_may_be_cut(EventDecryptor *decryptor) {
   had_settled_ = ledger_.has_settled_in(newest_log_);
-  facts_.cuttable = read_cuttable_end(newest_log_, decryptor, now);
+  facts_.cuttable = read_cuttable_end(newest_log_, decryptor);
   return ledger_.may_be_cut(*facts_.cuttable);
 }
 
@@ -326,7 +325,9 @@ std::vector<Claim> Start::claims(const Owed &owed) const {
       facts_.doubt.empty() ? facts_.unprovable : facts_.doubt;
   std::vector<Claim> claims;
   if (!facts_.cut_off.empty()) {
-    claims.push_back(claim_of(facts_.cut_off, recorded_));
+    History with_cut = recorded_;
+    if (found_.cut) cut_off(*found_.cut, &with_cut);
+    claims.push_back(claim_of(facts_.cut_off, with_cut));
     claims.back().left = facts_.left;
   } else if (!lost.empty()) {
     Claim claim;

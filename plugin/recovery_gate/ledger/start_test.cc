@@ -141,7 +141,7 @@ class CutTest : public StartTest {
     }
   }
   void cut_and_start(bool settled = false) {
-    EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+    EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
     binlog.truncate(end, left);
     recover();
     binlog.start(1);
@@ -182,11 +182,10 @@ class CutTest : public StartTest {
 
   GtidState left;
   std::uint64_t end = 0;
-  static constexpr std::uint32_t later = 1800000000;  // than what was written
 };
 
 TEST_F(CutTest, LeavesTheNumbersInQuestionThatWereThere) {
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   const History history = history_after();
   EXPECT_EQ(history.earlier, GtidState());
   EXPECT_FALSE(history.has_unseen);
@@ -216,7 +215,7 @@ TEST_F(CutTest, LeavesSettledWhatIsLeftBeforeTheSettledPosition) {
   look_until_it_is_on_disk();
   ASSERT_EQ(ledger.record().settled->position, binlog.position());
   begin();
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   binlog.truncate(offset, here);
   recover();
   EXPECT_EQ(ledger.record().settled->position, facts().recovered_end);
@@ -234,7 +233,7 @@ TEST_F(CutTest, TellsWhatWasSettledOfTheServersOwnAndIsCutOff) {
   look_until_it_is_on_disk();
   ASSERT_EQ(ledger.record().settled->position, binlog.position());
   begin();
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   binlog.truncate(end, left);
   recover();
   binlog.start(1);
@@ -431,7 +430,7 @@ TEST_F(CutTest, HasNotComeBackAnyMoreWhenItIsCutOffOnceMore) {
   ledger.look(binlog, true);
   EXPECT_EQ(ledger.record().history.returned.size(), 2u);
   begin();
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   binlog.truncate(size, before);
   recover();
   binlog.start(1);
@@ -461,7 +460,7 @@ TEST_F(CutTest, WhatCameBackHidesNothingThatRecoveryHasWritten) {
 
 /* Afterwards it is as if it had been cut off by the start that comes next. */
 TEST_F(CutTest, IsKnownWhenTheStartThatCutItOffWasGivenUp) {
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   binlog.truncate(end, left);
   recover();
   start_again();
@@ -473,7 +472,7 @@ TEST_F(CutTest, IsKnownWhenTheStartThatCutItOffWasGivenUp) {
 }
 
 TEST_F(CutTest, IsNotKnownWhenTheStartWasGivenUpBefore) {
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   start_again();
   start->decided({}, false);
   EXPECT_EQ(ledger.record().history.cut_off, Contents());
@@ -483,7 +482,7 @@ TEST_F(CutTest, IsNotKnownWhenTheStartWasGivenUpBefore) {
 /* Recovery has cut the log before, deleted this one, and given its name to
    another. */
 TEST_F(CutTest, IsKnownUpToItsLastNumberWhenAnotherLogHasItsName) {
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   const std::string log = binlog.paths().back();
   const auto size = std::filesystem::file_size(log);
   binlog.start(1);
@@ -494,24 +493,24 @@ TEST_F(CutTest, IsKnownUpToItsLastNumberWhenAnotherLogHasItsName) {
 }
 
 TEST_F(CutTest, IsKnownUpToItsLastNumberWhenItsLogIsGone) {
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   start.emplace(ledger).begin({});
   EXPECT_EQ(to_string(ledger.record().history.earlier), "0-1-3");
 }
 
 TEST_F(CutTest, IsKnownInAServerThatRuns) {
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   start.emplace(ledger).begin_unguarded("there are clients already");
   EXPECT_EQ(to_string(ledger.record().history.earlier), "0-1-3");
 }
 
 /* Two starts in a row are given up, and each has cut off something. */
 TEST_F(CutTest, IsKnownOfEachStartThatWasGivenUp) {
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   const std::string log = binlog.paths().back();
   std::filesystem::resize_file(log, std::filesystem::file_size(log) - 1);
   begin();
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   binlog.truncate(end, left);
   begin();
   const History history = ledger.record().history;
@@ -531,7 +530,7 @@ TEST_F(CutTest, IsOfAnEarlierHistoryAfterResetMaster) {
 
 TEST_F(CutTest, MustNotBeginWhenItCannotBePutOnRecord) {
   files.write_error = ENOSPC;
-  EXPECT_TRUE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_TRUE(start->note_what_may_be_cut(nullptr));
 }
 
 TEST_F(CutTest, LeavesInQuestionWhatHasTheNumberAndIsAnother) {
@@ -547,7 +546,7 @@ TEST_F(CutTest, LeavesInQuestionWhatHasTheNumberAndIsAnother) {
 TEST_F(CutTest, LeavesMoreInQuestionWhenItWasTooMuchToBeNoted) {
   for (std::size_t i = 0; i < most_cut_off_kept; ++i) binlog.write_own();
   begin();
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   const History history = history_after();
   EXPECT_EQ(history.cut_off, Contents());
   EXPECT_EQ(to_string(history.earlier), "0-1-1003");
@@ -564,7 +563,7 @@ TEST_F(CutTest, IsKnownUpToItsLastNumberWhenItWasInTheLogBefore) {
   const std::string before = binlog.paths().back();
   binlog.rotate();
   begin();
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   std::filesystem::remove(binlog.paths().back());
   std::filesystem::resize_file(before, end);
   start->recovered(to_string(left), {before});
@@ -581,7 +580,7 @@ TEST_F(CutTest, IsKnownUpToItsLastNumberWhenItWasInTheLogBefore) {
 
 /* And if nobody knows which logs are left. */
 TEST_F(CutTest, LeavesMoreInQuestionWhenTheNewestLogIsGone) {
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   std::filesystem::remove(binlog.paths().back());
   recover();
   EXPECT_TRUE(facts().was_cut);
@@ -607,7 +606,7 @@ TEST_F(CutTest, DoesNotBelieveThatNobodyWasServed) {
 
 /* Who has what was cut off has what came before it. */
 TEST_F(CutTest, IsFollowedByWhoHasWhatWasCutOff) {
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   binlog.truncate(end, left);
   recover();
   binlog.start(1);
@@ -623,7 +622,7 @@ TEST_F(CutTest, IsFollowedByWhoHasWhatWasCutOff) {
 
 /* It takes the numbers that have just been cut off. */
 TEST_F(CutTest, LeavesInQuestionWhatRecoveryHasWritten) {
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   binlog.truncate(end, left);
   recover();
   binlog.start(1);
@@ -638,22 +637,13 @@ TEST_F(CutTest, LeavesInQuestionWhatRecoveryHasWritten) {
   EXPECT_EQ(owed.domains.at(0).repeated, 2u);
 }
 
-/* A client that tries again may write the same in that second. */
-TEST_F(CutTest, DoesNotTellWhatWasWrittenInTheSecondOfTheStart) {
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, 1700000000));
-  const History history = history_after();
-  ASSERT_EQ(history.cut_off.size(), 2u);
-  for (const auto &[gtid, content] : history.cut_off)
-    EXPECT_FALSE(content) << to_string(gtid);
-}
-
 TEST_F(CutTest, IsComparedAlsoWhenItIsTooMuchToBeKept) {
   Record before = ledger.record();
   for (std::uint64_t i = 0; i < most_cut_off_kept; ++i)
     before.history.cut_off.insert({{7, 1, i + 1}, i});
   ASSERT_FALSE(file.save(before));
   begin();
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   binlog.truncate(end, left);
   recover();
   binlog.start(1);
@@ -664,7 +654,7 @@ TEST_F(CutTest, IsComparedAlsoWhenItIsTooMuchToBeKept) {
 TEST_F(CutTest, LeavesWhatWasTornInQuestionToo) {
   const std::string log = binlog.paths().back();
   std::filesystem::resize_file(log, std::filesystem::file_size(log) - 1);
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   EXPECT_EQ(to_string(facts().cuttable->last.value()), "0-1-3")
       << "its GTID is there, its end is not";
 }
@@ -675,7 +665,7 @@ TEST_F(CutTest, LeavesMoreInQuestionWhenTheLogWasNotRead) {
   EXPECT_FALSE(is_believed(history, {0, 4, 4}));
   EXPECT_FALSE(is_believed(history, {7, 1, 1}));
   start.emplace(ledger).begin({"no-such-log"});
-  EXPECT_FALSE(start->note_what_may_be_cut(nullptr, later));
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
   EXPECT_EQ(facts().cuttable->last, std::nullopt);
 }
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <boost/thread/lock_guard.hpp>
-#include <ctime>
 
 #include "binlog_decryption.h"
 #include "connection_slots.h"
@@ -56,8 +55,7 @@ Failure GateService::begin_start() {
   start_.emplace(ledger_).begin(logs, index_failure);
   if (!start_->facts().crashed || !may_cut_logs()) return {};
   ServerDecryptor decryptor;
-  return start_->note_what_may_be_cut(
-      &decryptor, static_cast<std::uint32_t>(std::time(nullptr)));
+  return start_->note_what_may_be_cut(&decryptor);
 }
 
 void GateService::begin_start_unguarded(const std::string &why) {

@@ -12,7 +12,6 @@ as expected.
 from __future__ import annotations
 
 import sys
-import time
 
 from rigs.servers import (
     SEMISYNC_PRIMARY,
@@ -82,7 +81,6 @@ class Group:
         wait_for(lambda: orders(self.other), lambda there: there == [1, 2], "order 2")
         self.primary.kill9()
         self.other_link.stop()
-        in_another_second()
 
     def order_3_takes_its_number(self) -> None:
         expect("no order 2", orders(self.primary), orders(self.primary) == [1])
@@ -108,12 +106,6 @@ class Group:
 
 def orders(server: Server) -> list[int]:
     return [row["id"] for row in server.query("SELECT id FROM shop.orders ORDER BY id")]
-
-
-def in_another_second() -> None:
-    """What is written in the second of the start is not known again."""
-    now = int(time.time())
-    wait_for(lambda: int(time.time()), lambda later: later > now, "the next second")
 
 
 def proves_nothing(group: Group, server_id: int) -> None:
