@@ -100,8 +100,8 @@ class BinlogProgress {
   virtual std::uint32_t server_id() = 0;
   virtual bool receives() = 0;  // as in BinlogSample
   /* Those of these transactions that stand in its relay logs, and what is in
-     each. */
-  virtual Contents relayed(const std::set<Gtid> &wanted) = 0;
+     each; nothing when that cannot be seen for the moment. */
+  virtual std::optional<Contents> relayed(const std::set<Gtid> &wanted) = 0;
   /* The last that the server has applied as a replica and not logged, in each
      domain; nothing until that is known. */
   virtual std::optional<GtidState> passed_over() = 0;
@@ -248,7 +248,7 @@ class Ledger {
   bool nothing_own_since_settled(BinlogProgress &progress,
                                  const BinlogSample &sample);
   bool may_have_returned(const GtidState &own) const;
-  void note_returned(BinlogProgress &progress, const GtidState &written);
+  bool note_returned(BinlogProgress &progress, const GtidState &written);
   ServerIds ids_of_sessions() const;
   void settle(const BinlogSample &sample);
   void discharge();
@@ -291,6 +291,7 @@ class Ledger {
      not that: so that the log is not read again and again. */
   GtidState not_returned_;
   std::set<Gtid> not_relayed_;  // what was looked for in relay logs last
+  bool looks_again_ = false;    // they could not be seen at this look
   BinlogPosition refused_, refused_for_;  // what did not reach far enough last
   bool receives_ = false;                 // at the last look
   bool worth_writing_ = false;

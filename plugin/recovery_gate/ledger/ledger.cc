@@ -502,7 +502,7 @@ void Ledger::follow(BinlogProgress &progress, const BinlogProgress::End &end,
     settle(now);
     pending_.reset();
     worth_writing_ = true;
-  } else if (!pending_) {
+  } else if (!pending_ && !looks_again_) {
     pending_ = now;
   }
 }
@@ -704,6 +704,7 @@ void Ledger::forget_arrivals() {
 
 bool Ledger::nothing_own_since_settled(BinlogProgress &progress,
                                        const BinlogSample &sample) {
+  looks_again_ = false;
   if (!settled_in_this_run_) return false;
   // A GTID can be written once more.
   const BinlogSample &settled = *settled_in_this_run_;
@@ -718,7 +719,8 @@ bool Ledger::nothing_own_since_settled(BinlogProgress &progress,
       written_since(settled.gtids, sample.gtids, demand.writers.all());
   if (!own.empty()) {
     if (own == not_returned_) return false;
-    note_returned(progress, own);
+    looks_again_ = !note_returned(progress, own);
+    if (looks_again_) return false;
     if (may_have_returned(own) &&
         progress.read_owed(demand_for(sample)).empty())
       return true;
@@ -743,8 +745,9 @@ bool Ledger::may_have_returned(const GtidState &own) const {
          });
 }
 
-/* While the relay log is there: as soon as the log has the number. */
-void Ledger::note_returned(BinlogProgress &progress, const GtidState &written) {
+/* While the relay log is there: as soon as the log has the number. False: it
+   has to be tried again. */
+bool Ledger::note_returned(BinlogProgress &progress, const GtidState &written) {
   History &history = record_.history;
   const GtidState settled =
       record_.settled ? record_.settled->gtids : GtidState();
@@ -757,13 +760,17 @@ void Ledger::note_returned(BinlogProgress &progress, const GtidState &written) {
         !covers(settled, source, gtid.sequence))
       wanted.insert(gtid);
   }
-  if (wanted == not_relayed_) return;
+  if (wanted == not_relayed_ || wanted.empty()) return true;
+  const std::optional<Contents> relayed = progress.relayed(wanted);
+  if (!relayed) return false;
   not_relayed_ = wanted;
-  bool is_new = false;
-  for (const auto &one : progress.relayed(wanted))
-    if (history.cut_off.count(one) != 0)
-      is_new |= history.returned.insert(one).second;
-  if (is_new) write_without_delay();
+  for (const auto &one : *relayed) {
+    if (history.cut_off.count(one) == 0 || !history.returned.insert(one).second)
+      continue;
+    not_returned_.clear();
+    write_without_delay();
+  }
+  return true;
 }
 
 /* All that the server had, once it was given another: a session keeps the one

@@ -358,7 +358,7 @@ TEST_F(CutTest, IsNotKnownByAnotherThatWasRelayedUnderItsNumber) {
   ledger.look(binlog, true);
   come_back();
   binlog.set_relayed(
-      {{{0, 1, 2}, 7}, {{0, 1, 3}, std::nullopt}, {{0, 2, 4}, 7}});
+      Contents{{{0, 1, 2}, 7}, {{0, 1, 3}, std::nullopt}, {{0, 2, 4}, 7}});
   ledger.look(binlog, true);
   EXPECT_EQ(ledger.record().history.returned, Contents());
 }
@@ -404,6 +404,20 @@ TEST_F(CutTest, HasComeBackUntilItIsSettled) {
   EXPECT_EQ(ledger.record().settled->position, binlog.position());
   EXPECT_EQ(ledger.record().history.returned, Contents());
   EXPECT_EQ(ledger.record().history.cut_off.size(), 2u);
+}
+
+/* Somebody is starting or stopping replication. */
+TEST_F(CutTest, ComesBackAlsoWhenThatIsSeenAtTheNextLook) {
+  cut_and_start(true);
+  binlog.set_receives(true);
+  ledger.look(binlog, true);
+  come_back();
+  binlog.set_relayed(std::nullopt);
+  ledger.look(binlog, true);
+  EXPECT_NE(ledger.record().settled->position, binlog.position());
+  binlog.set_relayed(ledger.record().history.cut_off);
+  ledger.look(binlog, true);
+  EXPECT_EQ(ledger.record().settled->position, binlog.position());
 }
 
 /* The relay log may be gone when the gate opens. */

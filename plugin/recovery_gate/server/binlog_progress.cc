@@ -110,12 +110,13 @@ Owed ServerBinlog::read_owed(const Demand &demand) {
   return replicas_.read_owed(demand, longest_owed_stretch);
 }
 
-Contents ServerBinlog::relayed(const std::set<Gtid> &wanted) {
+std::optional<Contents> ServerBinlog::relayed(const std::set<Gtid> &wanted) {
   std::vector<std::string> indexes;
-  visit_replication_links([&](Master_info *link) {
+  const Links links = visit_replication_links([&](Master_info *link) {
     if (link->rli.relay_log.is_open())
       indexes.push_back(link->rli.relay_log.get_index_fname());
   });
+  if (links == Links::BUSY) return std::nullopt;
   Contents found;
   std::uint64_t left = most_relayed;
   for (const std::string &path : indexes) {

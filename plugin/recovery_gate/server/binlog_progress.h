@@ -34,7 +34,7 @@ class ServerBinlog final : public BinlogProgress {
   BinlogPosition acknowledged() override;
   bool is_proven(const Demand &demand, const History &history) override;
   Owed read_owed(const Demand &demand) override;
-  Contents relayed(const std::set<Gtid> &wanted) override;
+  std::optional<Contents> relayed(const std::set<Gtid> &wanted) override;
   std::optional<GtidState> passed_over() override;
   History arrivals(std::uint64_t resets) override;
   bool serves() override;

@@ -218,7 +218,9 @@ class FakeBinlog final : public BinlogProgress {
   void set_passed_over(std::optional<GtidState> gtids) {
     passed_over_ = std::move(gtids);
   }
-  void set_relayed(Contents relayed) { relayed_ = std::move(relayed); }
+  void set_relayed(std::optional<Contents> relayed) {
+    relayed_ = std::move(relayed);
+  }
   /* Somebody is sent it for a moment. */
   void serve_once() { served_after_ = resets_; }
   void arrive(std::uint32_t replica, std::uint64_t number) {
@@ -304,9 +306,10 @@ class FakeBinlog final : public BinlogProgress {
   }
   std::uint32_t server_id() override { return server_id_; }
   bool receives() override { return receives_; }
-  Contents relayed(const std::set<Gtid> &wanted) override {
+  std::optional<Contents> relayed(const std::set<Gtid> &wanted) override {
+    if (!relayed_) return std::nullopt;
     Contents found;
-    for (const auto &one : relayed_)
+    for (const auto &one : *relayed_)
       if (wanted.count(one.first) != 0) found.insert(one);
     return found;
   }
@@ -368,7 +371,7 @@ class FakeBinlog final : public BinlogProgress {
   History history_;
   std::uint64_t resets_ = 0, arrived_after_ = 0;
   std::optional<GtidState> passed_over_;
-  Contents relayed_;
+  std::optional<Contents> relayed_ = Contents();
   std::optional<std::uint64_t> served_after_;
   int samples_ = 0;
   std::function<void()> when_sampled_;
