@@ -430,7 +430,9 @@ def has_no_semisync(group: Group) -> None:
     page = re.sub(r"\s+", " ", replica.query("SHOW ENGINE RECOVERY_GATE STATUS")[0]["Status"])
     expect("it on the page", page, re.search(f"Replication: .*{trouble}", page))
     now = group.started_again() - again
-    expect("no loop", now, now <= 2 * len(group.primaries))
+    # Each may end with the others a few times before the one is given up. In a loop they
+    # would do so many times a second.
+    expect("no loop", now, now <= 4 * len(group.primaries))
     one.network.hides_semisync = False
     replica.query("STOP ALL SLAVES")
     replica.query("START ALL SLAVES")
