@@ -63,8 +63,7 @@ class Start {
 
   /* Notes where the newest log ends that was there before recovery and is one
      of these, which recovery has left, and the binary log's GTID position
-     there.
-   */
+     there. */
   void recovered(const std::string &gtid_position,
                  const std::vector<std::string> &logs);
 

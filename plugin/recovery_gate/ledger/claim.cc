@@ -184,15 +184,14 @@ Claim claim_of(const Owed &owed, const GtidState &unsettled,
   claim.last = owed.gtids();
   std::vector<Numbers> all;
   for (const auto &[domain, of_domain] : owed.domains) {
-    const bool ends_with_last =
-        of_domain.writers.size() == 1 &&
+    const bool is_named_by_its_last =
+        of_domain.broken.empty() && of_domain.writers.size() == 1 &&
         of_domain.highest.at(of_domain.last.server_id) ==
             of_domain.last.sequence;
-    if (!of_domain.hidden().empty() &&
-        (!of_domain.broken.empty() || !ends_with_last))
-      claim.uncertain = of_domain.hidden();
-    else if (!of_domain.followed.empty())
+    if (!of_domain.followed.empty() && is_named_by_its_last)
       claim.followed[domain] = of_domain.followed;
+    else if (!of_domain.hidden().empty())
+      claim.uncertain = of_domain.hidden();
     if (of_domain.first.sequence <= highest_in(history.passed_over, domain))
       claim.uncertain = "in domain " + std::to_string(domain) +
                         " this server has served replicas from behind it";

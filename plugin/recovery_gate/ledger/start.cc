@@ -246,8 +246,8 @@ std::string Start::opened(const std::vector<std::string> &logs,
                           EventDecryptor *decryptor) {
   logs_ = logs;
   sample_ = sample;
-  recorded_ = ledger_.record().history;
   facts_.awaited = sample.end;
+  recorded_ = ledger_.record().history;
   if (inherited_) return follow_up(index_failure);
   found_ = take_stock(ledger_, unknown_, logs, index_failure, sample, decryptor,
                       &facts_);

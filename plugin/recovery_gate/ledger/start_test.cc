@@ -148,6 +148,19 @@ class CutTest : public StartTest {
     open();
     ledger.decided({}, binlog.now(), settled, start->found());
   }
+  /* With nothing in doubt, as a replica. */
+  void cut_and_follow() {
+    cut_and_start(true);
+    binlog.set_receives(true);
+    ledger.look(binlog, true);
+  }
+  /* What is there cannot be read yet. */
+  void look_without_settling() {
+    Owed not_read_yet;
+    not_read_yet.unknown = "too much";
+    binlog.set_owed(not_read_yet);
+    ledger.look(binlog, true);
+  }
   /* By replication, through a relay log. */
   void come_back() {
     binlog.set_relayed(ledger.record().history.cut_off);
@@ -245,23 +258,16 @@ TEST_F(CutTest, TellsWhatWasSettledOfTheServersOwnAndIsCutOff) {
 // A replica had what was cut off, and was promoted; from there it comes back.
 
 TEST_F(CutTest, LeavesNothingInDoubtOfWhatHasComeBack) {
-  cut_and_start(true);
-  binlog.set_receives(true);
-  ledger.look(binlog, true);
+  cut_and_follow();
   come_back();
-  Owed not_read_yet;
-  not_read_yet.unknown = "too much";
-  binlog.set_owed(not_read_yet);
-  ledger.look(binlog, true);
+  look_without_settling();
   EXPECT_THAT(claims_after_crash(), IsEmpty());
   EXPECT_TRUE(is_settled());
 }
 
 /* Nobody has seen it in a relay log. */
 TEST_F(CutTest, IsInDoubtWhenTheServerCrashesAtOnce) {
-  cut_and_start(true);
-  binlog.set_receives(true);
-  ledger.look(binlog, true);
+  cut_and_follow();
   come_back();
   const auto claims = claims_after_crash();
   ASSERT_THAT(claims, SizeIs(1));
@@ -272,9 +278,7 @@ TEST_F(CutTest, IsInDoubtWhenTheServerCrashesAtOnce) {
 
 /* Then what it writes as the primary is not behind something in doubt. */
 TEST_F(CutTest, LeavesOnlyInDoubtWhatIsNewBehindWhatHasComeBack) {
-  cut_and_start(true);
-  binlog.set_receives(true);
-  ledger.look(binlog, true);
+  cut_and_follow();
   come_back();
   binlog.write_own();
   Owed owed;
@@ -301,9 +305,7 @@ TEST_F(CutTest, LeavesNothingInQuestionOfWhatHasComeBackUnseen) {
 
 /* An open gate's ledger goes on behind it. */
 TEST_F(CutTest, SettlesWhatHasComeBack) {
-  cut_and_start(true);
-  binlog.set_receives(true);
-  ledger.look(binlog, true);
+  cut_and_follow();
   come_back();
   ledger.look(binlog, true);
   EXPECT_EQ(ledger.record().settled->position, binlog.position());
@@ -338,9 +340,7 @@ TEST_F(CutTest, DoesNotSettleAnotherOneOfItsNumber) {
 
 /* A client runs the same once more, with SET TIMESTAMP. */
 TEST_F(CutTest, IsInDoubtWhenItWasWrittenOnceMore) {
-  cut_and_start(true);
-  binlog.set_receives(true);
-  ledger.look(binlog, true);
+  cut_and_follow();
   binlog.write_statement("second");
   binlog.write(2);
   Owed owed;
@@ -353,9 +353,7 @@ TEST_F(CutTest, IsInDoubtWhenItWasWrittenOnceMore) {
 }
 
 TEST_F(CutTest, IsNotKnownByAnotherThatWasRelayedUnderItsNumber) {
-  cut_and_start(true);
-  binlog.set_receives(true);
-  ledger.look(binlog, true);
+  cut_and_follow();
   come_back();
   binlog.set_relayed(
       Contents{{{0, 1, 2}, 7}, {{0, 1, 3}, std::nullopt}, {{0, 2, 4}, 7}});
@@ -378,14 +376,9 @@ TEST_F(CutTest, ProvesNothingByItsNumberWhenTwoOfItWereCutOff) {
 
 /* gtid_seq_no */
 TEST_F(CutTest, ComesBackOnce) {
-  cut_and_start(true);
-  binlog.set_receives(true);
-  ledger.look(binlog, true);
+  cut_and_follow();
   come_back();
-  Owed not_read_yet;
-  not_read_yet.unknown = "too much";
-  binlog.set_owed(not_read_yet);
-  ledger.look(binlog, true);
+  look_without_settling();
   EXPECT_EQ(ledger.record().history.returned.size(), 2u);
   binlog.write_statement_again("third", 3);
   const auto claims = claims_after_crash();
@@ -396,9 +389,7 @@ TEST_F(CutTest, ComesBackOnce) {
 }
 
 TEST_F(CutTest, HasComeBackUntilItIsSettled) {
-  cut_and_start(true);
-  binlog.set_receives(true);
-  ledger.look(binlog, true);
+  cut_and_follow();
   come_back();
   ledger.look(binlog, true);
   EXPECT_EQ(ledger.record().settled->position, binlog.position());
@@ -408,9 +399,7 @@ TEST_F(CutTest, HasComeBackUntilItIsSettled) {
 
 /* Somebody is starting or stopping replication. */
 TEST_F(CutTest, ComesBackAlsoWhenThatIsSeenAtTheNextLook) {
-  cut_and_start(true);
-  binlog.set_receives(true);
-  ledger.look(binlog, true);
+  cut_and_follow();
   come_back();
   binlog.set_relayed(std::nullopt);
   ledger.look(binlog, true);
@@ -432,16 +421,11 @@ TEST_F(CutTest, ComesBackToAClosedGate) {
 
 /* Whoever had it then need not have what is written in its place. */
 TEST_F(CutTest, HasNotComeBackAnyMoreWhenItIsCutOffOnceMore) {
-  cut_and_start(true);
-  binlog.set_receives(true);
-  ledger.look(binlog, true);
+  cut_and_follow();
   const GtidState before = binlog.gtids();
   const std::uint64_t size = binlog.position().offset;
   come_back();
-  Owed not_read_yet;
-  not_read_yet.unknown = "too much";
-  binlog.set_owed(not_read_yet);
-  ledger.look(binlog, true);
+  look_without_settling();
   EXPECT_EQ(ledger.record().history.returned.size(), 2u);
   begin();
   EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
@@ -457,9 +441,7 @@ TEST_F(CutTest, HasNotComeBackAnyMoreWhenItIsCutOffOnceMore) {
 
 /* DDL recovery has written to the server's own log. */
 TEST_F(CutTest, WhatCameBackHidesNothingThatRecoveryHasWritten) {
-  cut_and_start(true);
-  binlog.set_receives(true);
-  ledger.look(binlog, true);
+  cut_and_follow();
   come_back();
   ledger.look(binlog, true);
   begin();
