@@ -33,6 +33,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -363,14 +364,24 @@ def program(name: str) -> str:
     return found
 
 
+# One name cannot be bound twice, and is free again when this process is gone. A long
+# run has forgotten its first servers when it would have no descriptors left.
+_reserved: deque[socket.socket] = deque(maxlen=300)
+
+
 def free_port() -> int:
+    """A port of 127.0.0.1 that no other test takes, also while its server is down."""
     for port in random.sample(_PORTS, 200):
-        with socket.socket() as probe:
-            try:
+        reservation = socket.socket(socket.AF_UNIX)
+        try:
+            reservation.bind(f"\0recovery-gate-port-{port}")
+            with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        except OSError:
+            reservation.close()
+            continue
+        _reserved.append(reservation)
+        return port
     raise OSError(f"no free port on 127.0.0.1 in {_PORTS}")
 
 

@@ -58,9 +58,7 @@ class Cluster(Group):
         self._ready: set[str] = set()
         self._launched: set[str] = set()  # and neither killed nor destroyed since
         self._made = 0
-        self._ports: dict[str, int] = {}
-        while len(set(self._ports.values())) < len(NAMES):
-            self._ports = {name: free_port() for name in NAMES}
+        self._ports = {name: free_port() for name in NAMES}
 
     # Making them
 

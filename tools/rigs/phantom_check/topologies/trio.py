@@ -84,7 +84,7 @@ class Trio(Group):
         self.leaders: set[str] = set()
         self._made = 0
         # The same all along, and not taken by one while another one is down.
-        self._ports = _free_ports()
+        self._ports = {name: free_port() for name in NAMES}
         self._links: dict[str, Link] = {}
         # By the names of both: in "RP", R follows P.
         self._connections: dict[str, Replication] = {}
@@ -288,13 +288,6 @@ class Trio(Group):
     def _flow(self) -> None:
         for link in self._links.values():
             link.set(Traffic.FLOWS)
-
-
-def _free_ports() -> dict[str, int]:
-    ports: set[int] = set()
-    while len(ports) < len(NAMES):
-        ports.add(free_port())
-    return dict(zip(NAMES, ports))
 
 
 def _on(value: bool) -> str:
