@@ -17,6 +17,7 @@
 
 #include "recovery_gate/base/failure.h"
 #include "recovery_gate/binlog/binlog_events.h"
+#include "recovery_gate/binlog/byte_source.h"
 #include "recovery_gate/binlog/gtid_state.h"
 
 namespace recovery_gate {
@@ -41,6 +42,10 @@ struct BinlogFileFacts {
 
 /* Reads the first events only; end_of_events is left 0. */
 BinlogFileFacts read_binlog_header(const std::string &path);
+
+/* BinlogFileFacts::server_id of a log that is open; 0 where it cannot be read.
+ */
+std::uint32_t read_log_writer(ByteSource &log);
 
 /* Walks over all events by their headers. Memory use does not depend on the
    file's size. */

@@ -36,7 +36,9 @@ class ByteSource {
 int read_at(int file, std::uint64_t offset, void *to, std::size_t count,
             std::size_t *got);
 
-/* A file, which may grow, be renamed or be removed meanwhile. */
+/* A file, which may grow, be renamed or be removed meanwhile. Its first bytes
+   are read together, once: all of a log's beginning, or of a log that has
+   little in it, at the price of one call. */
 class FileSource final : public ByteSource {
  public:
   FileSource() = default;
@@ -55,9 +57,13 @@ class FileSource final : public ByteSource {
            std::size_t *got) override;
 
  private:
+  static constexpr std::size_t start_size = 1024;
+
   std::string path_;
   int file_ = -1;
   std::uint64_t size_ = 0;
+  std::size_t start_filled_ = 0;
+  unsigned char start_[start_size];
 };
 
 /* For tests. Does not copy; the bytes must outlive it. */

@@ -7,7 +7,6 @@
 #include <boost/crc.hpp>
 
 #include "recovery_gate/binlog/binlog_reader.h"
-#include "recovery_gate/binlog/byte_source.h"
 #include "recovery_gate/binlog/quiet_open.h"
 
 namespace recovery_gate {
@@ -102,6 +101,13 @@ std::optional<std::uint32_t> binlog_identity(const std::string &path,
 
 BinlogFileFacts read_binlog_header(const std::string &path) {
   return read(path, false);
+}
+
+std::uint32_t read_log_writer(ByteSource &log) {
+  BinlogReader reader(log);
+  // Also of one that cannot be read further.
+  static_cast<void>(reader.open());
+  return reader.format().server_id;
 }
 
 BinlogFileFacts read_binlog_end(const std::string &path) {

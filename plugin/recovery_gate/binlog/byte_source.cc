@@ -51,7 +51,19 @@ int FileSource::read(std::uint64_t offset, void *to, std::size_t count,
   if (offset >= size_) return 0;
   count =
       static_cast<std::size_t>(std::min<std::uint64_t>(count, size_ - offset));
-  return read_at(file_, offset, to, count, got);
+  if (offset + count > start_size)
+    return read_at(file_, offset, to, count, got);
+  if (start_filled_ == 0) {
+    const std::size_t wanted =
+        static_cast<std::size_t>(std::min<std::uint64_t>(start_size, size_));
+    const int number = read_at(file_, 0, start_, wanted, &start_filled_);
+    if (number != 0) return number;
+  }
+  // Less than wanted: it has become shorter.
+  if (offset >= start_filled_) return 0;
+  *got = std::min<std::size_t>(count, start_filled_ - offset);
+  std::memcpy(to, start_ + offset, *got);
+  return 0;
 }
 
 MemorySource::MemorySource(const void *bytes, std::size_t size,

@@ -58,6 +58,25 @@ TEST_F(FileSourceTest, ReadsAnyPart) {
   EXPECT_EQ(read(file, 3, 0), "");
 }
 
+TEST_F(FileSourceTest, ReadsAnyPartOfALargeOne) {
+  std::string bytes;
+  while (bytes.size() < 5000) bytes += std::to_string(bytes.size()) + ",";
+  FileSource file;
+  ASSERT_THAT(file.open(write("log", bytes)).text(), IsEmpty());
+  for (const std::size_t offset : {0, 1, 900, 1023, 1024, 1025, 4990})
+    for (const std::size_t count : {0, 1, 100, 124, 125, 1024, 4000})
+      EXPECT_EQ(read(file, offset, count), bytes.substr(offset, count))
+          << offset << " " << count;
+}
+
+TEST_F(FileSourceTest, ReadsItsStartOnce) {
+  FileSource file;
+  ASSERT_THAT(file.open(write("log", "0123456789")).text(), IsEmpty());
+  EXPECT_EQ(read(file, 0, 4), "0123");
+  std::filesystem::resize_file(path("log"), 0);
+  EXPECT_EQ(read(file, 4, 4), "4567");
+}
+
 TEST_F(FileSourceTest, DoesNotSeeWhatIsWrittenLater) {
   FileSource file;
   ASSERT_THAT(file.open(write("log", "0123")).text(), IsEmpty());

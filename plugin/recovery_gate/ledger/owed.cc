@@ -5,7 +5,6 @@
 #include <filesystem>
 
 #include "recovery_gate/binlog/binlog_file.h"
-#include "recovery_gate/binlog/byte_source.h"
 
 namespace recovery_gate {
 namespace {
@@ -96,7 +95,7 @@ class Reader {
     problem_ = source.open(path);
     if (problem_) return;
     const std::string file = without_folder(path);
-    const BinlogFileFacts facts = read_binlog_header(path);
+    const std::uint32_t log_writer = read_log_writer(source);
     ScanOptions options;
     options.from = from;
     options.decryptor = search_.decryptor;
@@ -108,7 +107,7 @@ class Reader {
     bool cancelled = false;
     const ScanResult result =
         scan(source, options, [&](const Transaction &transaction) {
-          if (transaction.gtid) add(transaction, facts.server_id, file, source);
+          if (transaction.gtid) add(transaction, log_writer, file, source);
           cancelled = ++seen % asks_every == 0 && search_.cancelled &&
                       search_.cancelled();
           return !cancelled;

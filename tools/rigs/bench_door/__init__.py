@@ -7,6 +7,7 @@
     unnoticed  the gate that is open, against no gate
     opening    how long after the acknowledgement clients have their answer
     restart    how long after a crash an application is served
+    starts     what many binary logs that nobody has acknowledged add to a start
 
 Time is read from one clock, CLOCK_MONOTONIC, by all programs.
 """

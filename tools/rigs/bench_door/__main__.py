@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Callable
 
 from rigs import PROJECT
-from rigs.bench_door import instructions, opening, restart, unnoticed
+from rigs.bench_door import instructions, opening, restart, starts, unnoticed
 from rigs.bench_door.pair import Bench
 from rigs.servers import (
     Interrupted,
@@ -34,13 +34,15 @@ Measures what the gate costs, on throw-away servers on loopback.
   instructions
             When it is open: what a connection and a statement cost the server in
             instructions, counted by callgrind; only when asked for.
+  starts    How much longer a start takes where nothing in many binary logs has been
+            acknowledged; only when asked for.
 
 Prints a table in Markdown for each. What is compared is measured in turn, in many
 short runs, since other things happen on a machine meanwhile: a ratio is of runs
 that followed each other. Times and rates are this machine's."""
 
 USUAL = ("open", "opening", "restart")
-PARTS = (*USUAL, "instructions")
+PARTS = (*USUAL, "instructions", "starts")
 
 
 def run_open(bench: Bench, arguments: argparse.Namespace) -> tuple[str, object]:
@@ -102,11 +104,22 @@ def run_instructions(
     )
 
 
+def run_starts(bench: Bench, arguments: argparse.Namespace) -> tuple[str, object]:
+    measured = starts.measure(bench, arguments.logs, arguments.starts)
+    return (
+        "A start after a crash with nothing in the binary logs acknowledged, from the"
+        " start of mariadbd to ready for connections. Median; of what the gate adds,"
+        f" median (quartiles; all):\n\n{starts.report(measured)}",
+        [vars(one) for one in measured],
+    )
+
+
 RUN: dict[str, Callable[[Bench, argparse.Namespace], tuple[str, object]]] = {
     "open": run_open,
     "opening": run_opening,
     "restart": run_restart,
     "instructions": run_instructions,
+    "starts": run_starts,
 }
 
 
@@ -180,6 +193,8 @@ def parse_arguments() -> argparse.Namespace:
     add("--crowd", positive, 1000, "opening: how many clients are a crowd")
     add("--crowd-openings", int, 15, "opening: with a crowd")
     add("--connections", positive, 400, "instructions: how many")
+    add("--logs", positive, 5000, "starts: how many binary logs")
+    add("--starts", positive, 20, "starts: rounds, of two starts each")
     add("--restarts", positive, 15, "restart: rounds, of three restarts each")
     parser.add_argument(
         "--raw", type=Path, metavar="FILE", help="also write all values, as JSON"
