@@ -56,6 +56,8 @@ struct Transaction {
   /* Engines that took part, less one, if the log says so. */
   std::uint8_t extra_engines = 0;
   bool ddl = false;
+  /* All that it changes is rolled back with it, if the log says so. */
+  bool transactional = false;
   /* The session had set @@skip_replication: replicas may have it left out. */
   bool marked = false;
   /* Offsets of its first byte and after its last. */

@@ -15,6 +15,7 @@
 #include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/binlog/gtid_state.h"
 #include "recovery_gate/binlog/transaction_content.h"
+#include "recovery_gate/ledger/history.h"
 
 namespace recovery_gate {
 
@@ -24,6 +25,9 @@ struct CuttableEnd {
     std::uint64_t previous = 0;  // the last of the same source; 0: none
     std::uint64_t begin = 0;     // in the log
     std::optional<std::uint64_t> content;
+    /* Recovery cuts it off all the same, but does not roll all of it back:
+       tables without transactions have it. */
+    bool stays = false;
   };
 
   /* The log's size, in bytes. */
@@ -34,6 +38,8 @@ struct CuttableEnd {
   std::optional<GtidState> last;
   /* Those at the end, in the order of the log. */
   std::vector<Item> items;
+  /* See binlog_identity(), up to where the first of them begins. */
+  std::optional<std::uint32_t> identity_before;
 };
 
 bool operator==(const CuttableEnd::Item &a, const CuttableEnd::Item &b);
@@ -44,17 +50,20 @@ bool operator==(const CuttableEnd &a, const CuttableEnd &b);
 CuttableEnd read_cuttable_end(const std::string &log_path,
                               EventDecryptor *decryptor);
 
-/* What was cut off when the log ends here, and what was left as the last
-   transactions; nothing where that is not known one by one. */
-struct CutOff {
-  Contents transactions;
-  GtidState left;
-};
+/* What was cut off when the log ends here; nothing where that is not known one
+   by one. */
 std::optional<CutOff> cut_off_from(const CuttableEnd &before,
                                    std::uint64_t log_size);
 
 /* Is this the same log, and as long as it was? */
 bool is_uncut(const CuttableEnd &before, const std::string &log_path);
+
+/* CutOff::kept when all of that is cut off. */
+GtidState kept_of(const CuttableEnd &before);
+
+/* As cut_off_from(), also where this may be another log of that name. */
+std::optional<CutOff> find_cut_off(const CuttableEnd &before,
+                                   const std::string &log_path);
 
 }  // namespace recovery_gate
 

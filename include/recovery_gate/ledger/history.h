@@ -8,12 +8,28 @@
 #define RECOVERY_GATE_HISTORY_H
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "recovery_gate/binlog/gtid_state.h"
 #include "recovery_gate/binlog/transaction_content.h"
 
 namespace recovery_gate {
+
+/* Numbers of a domain, whoever used them: `after` -> the last of them. */
+using NumberRanges =
+    std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t>;
+
+/* What recovery has cut off. */
+struct CutOff {
+  Contents transactions;
+  /* The last transactions that it left. */
+  GtidState left;
+  /* The last of those that have changed what it does not roll back: this server
+     still shows that, and nobody is sent it. */
+  GtidState kept;
+};
 
 /* Which numbers mean something. */
 struct History {
@@ -27,6 +43,10 @@ struct History {
      replicas, and no others may. What stands in the log again with the same
      content is the same transaction. */
   Contents cut_off;
+  /* The numbers from behind what was left then to the highest of them. What
+     this server has written with one of those since, under whatever id, a
+     server need not have that names a later one of what was cut off. */
+  NumberRanges cut_numbers;
   /* Those of them that have stood in a relay log since, and not been settled:
      another server has them, and sent them back. */
   Contents returned;
@@ -67,8 +87,12 @@ struct Ended {
    went on from there. */
 void branch_off(const GtidState &common, const Ended &ended, History *history);
 
-/* Recovery has cut these off. */
-void cut_off(const Contents &transactions, History *history);
+/* Recovery has cut that off. */
+void cut_off(const CutOff &cut, History *history);
+
+void add_numbers(const CutOff &cut, NumberRanges *numbers);
+bool is_in(const NumberRanges &numbers, std::uint32_t domain,
+           std::uint64_t number);
 
 /* Takes them out of what is known. */
 void forget(const Contents &transactions, Contents *known);
@@ -96,8 +120,8 @@ std::uint64_t highest_in(const GtidState &state, std::uint32_t domain);
 struct Numbers {
   std::uint32_t domain = 0;
   std::uint64_t first = 0, last = 0;
-  /* The highest of them under which recovery has cut off another transaction;
-     0: none. */
+  /* The highest of them that is among History::cut_numbers, and is not what was
+     cut off; 0: none. */
   std::uint64_t repeated = 0;
 };
 
@@ -111,10 +135,11 @@ bool is_believed(const History &history, const Numbers &numbers,
 
 inline bool operator==(const History &a, const History &b) {
   return a.known == b.known && a.earlier == b.earlier && a.common == b.common &&
-         a.cut_off == b.cut_off && a.returned == b.returned &&
-         a.has_unseen == b.has_unseen && a.replica_ids == b.replica_ids &&
-         a.replicas == b.replicas && a.behind == b.behind &&
-         a.by_file == b.by_file && a.passed_over == b.passed_over;
+         a.cut_off == b.cut_off && a.cut_numbers == b.cut_numbers &&
+         a.returned == b.returned && a.has_unseen == b.has_unseen &&
+         a.replica_ids == b.replica_ids && a.replicas == b.replicas &&
+         a.behind == b.behind && a.by_file == b.by_file &&
+         a.passed_over == b.passed_over;
 }
 
 }  // namespace recovery_gate

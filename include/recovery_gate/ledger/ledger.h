@@ -163,7 +163,7 @@ class Ledger {
     bool was_cut = false;
     Ended before_cut;
     /* What it cut off, if that is known one by one. */
-    std::optional<Contents> cut;
+    std::optional<CutOff> cut;
     /* There was a binary log before this start. */
     bool had_logs = false;
     /* What was settled, and so is on a replica, and is not in these logs any
@@ -238,7 +238,7 @@ class Ledger {
                      const GtidState &gtids) const;
   void note_passed_over(BinlogProgress &progress);
   void give_up_if_told(BinlogProgress &progress);
-  void was_cut(const std::optional<Contents> &known, const Ended &before);
+  void was_cut(const std::optional<CutOff> &known, const Ended &before);
   bool take(const BinlogSample &sample);
   void note_vanished(const BinlogSample &sample);
   void begin_history(const GtidState &common, const Ended &ended);
@@ -286,6 +286,9 @@ class Ledger {
   std::optional<BinlogSample> pending_;
   /* What was settled of the server's own and recovery has cut off. */
   GtidState lost_;
+  /* Set: recovery has cut something off in an earlier start, and it is not
+     known what; this was History::known. */
+  std::optional<bool> was_known_;
   bool knows_passed_over_ = false;
   /* The last of its own that have the numbers of what recovery cut off, and are
      not that: so that the log is not read again and again. */

@@ -47,8 +47,10 @@ struct StartFacts {
   std::string doubt;
   /* The last transactions before this start wrote any. */
   GtidState left;
-  /* What a replica has and recovery has cut off here. */
+  /* What recovery has cut off here and a replica has, or clients see. */
   GtidState cut_off;
+  /* CutOff::kept, where no more is known of it. */
+  GtidState kept;
   /* Empty, or why no acknowledgement can prove anything at this start. */
   std::string unprovable;
   /* The last binary log written before this start, its last event's end, and

@@ -18,6 +18,7 @@
 #include "recovery_gate/binlog/gtid_state.h"
 #include "recovery_gate/binlog/transaction_content.h"
 #include "recovery_gate/binlog/transaction_scanner.h"
+#include "recovery_gate/ledger/history.h"
 
 namespace recovery_gate {
 
@@ -35,6 +36,7 @@ struct Writers {
      them on, or it has begun to receive since it was looked at last. */
   ServerIds assumed;
   Contents cut_off, returned;  // as History has them
+  NumberRanges cut_numbers;
 
   Origin of(std::uint32_t id) const {
     return own.count(id) != 0       ? Origin::OWN
@@ -51,7 +53,7 @@ struct Writers {
 
 /* What a transaction is to those that recovery has cut off. */
 enum class Return {
-  /* None of them had its GTID. */
+  /* None of them had its number, nor a later one in its domain. */
   NONE,
   /* One had, and was another one, or nobody knows: so may be what another
      server has. */

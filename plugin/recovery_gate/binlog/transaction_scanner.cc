@@ -167,6 +167,7 @@ class Scanner {
     transaction_.xa = std::move(gtid.xa);
     transaction_.extra_engines = gtid.extra_engines;
     transaction_.ddl = gtid.ddl;
+    transaction_.transactional = gtid.transactional;
     return true;
   }
 

@@ -7,6 +7,8 @@ namespace recovery_gate {
 namespace {
 
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
 
 constexpr std::uint32_t self = 1, other = 2;
 
@@ -157,8 +159,9 @@ TEST(Claim, IsNotMadeGoodByWhoHasMoreThanWasEverWritten) {
 /* Under a number that had been cut off before, and was used again. */
 TEST(Claim, OfWhatIsNoLongerInTheLogIsNotThatOfAnEarlierCut) {
   History history;
-  cut_off({{{0, self, 7}, 1}, {{0, self, 9}, 2}}, &history);
-  cut_off({{{0, self, 7}, 3}, {{0, self, 8}, 4}, {{0, self, 9}, 5}}, &history);
+  cut_off({{{{0, self, 7}, 1}, {{0, self, 9}, 2}}, {}, {}}, &history);
+  cut_off({{{{0, self, 7}, 3}, {{0, self, 8}, 4}, {{0, self, 9}, 5}}, {}, {}},
+          &history);
   const ServerGtids promoted = server({{{0, self}, 9}});
   for (const std::uint64_t lost : {7, 8, 9})
     EXPECT_EQ(of(claim_of({{{0, self}, lost}}, history), promoted),
@@ -170,7 +173,7 @@ TEST(Claim, OfWhatIsNoLongerInTheLogIsNotThatOfAnEarlierCut) {
 TEST(Claim, OfWhatIsNoLongerInTheLogIsThatOfItsCut) {
   History history;
   for (int i = 0; i < 2; ++i) {
-    cut_off({{{0, self, 7}, 1}, {{0, self, 8}, 2}}, &history);
+    cut_off({{{{0, self, 7}, 1}, {{0, self, 8}, 2}}, {}, {}}, &history);
     for (const std::uint64_t named : {7, 8})
       EXPECT_EQ(
           of(claim_of({{{0, self}, 7}}, history), server({{{0, self}, named}})),
@@ -178,14 +181,14 @@ TEST(Claim, OfWhatIsNoLongerInTheLogIsThatOfItsCut) {
           << named;
   }
   // Nobody knows whether that was the same.
-  cut_off({{{0, self, 7}, std::nullopt}}, &history);
+  cut_off({{{{0, self, 7}, std::nullopt}}, {}, {}}, &history);
   EXPECT_EQ(of(claim_of({{{0, self}, 7}}, history), server({{{0, self}, 7}})),
             Possession::NOT_SHOWN);
   History unknown;
-  cut_off({{{0, self, 7}, std::nullopt}}, &unknown);
+  cut_off({{{{0, self, 7}, std::nullopt}}, {}, {}}, &unknown);
   EXPECT_EQ(of(claim_of({{{0, self}, 7}}, unknown), server({{{0, self}, 7}})),
             Possession::HAS);
-  cut_off({{{0, self, 7}, std::nullopt}}, &unknown);
+  cut_off({{{{0, self, 7}, std::nullopt}}, {}, {}}, &unknown);
   EXPECT_EQ(of(claim_of({{{0, self}, 7}}, unknown), server({{{0, self}, 7}})),
             Possession::NOT_SHOWN);
 }
@@ -200,6 +203,40 @@ TEST(Claim, OfANumberThatWasCutOffIsNotBelievedOfAReplicaThatCameBeforeIt) {
     EXPECT_FALSE(is_believed(history, {0, 6, 8, 6}, replica));
     EXPECT_TRUE(is_believed(history, {0, 7, 8, 6}, replica));
   }
+}
+
+/* Whoever has what was cut off need not have what has a lower number now, and
+   has what came before the cut. */
+TEST(History, TellsTheNumbersOfACutFromThoseBeforeIt) {
+  History history;
+  cut_off({{{{0, other, 20}, 1}, {{0, self, 21}, 2}}, {{{0, self}, 4}}, {}},
+          &history);
+  for (std::uint64_t number = 1; number < 30; ++number)
+    EXPECT_EQ(is_in(history.cut_numbers, 0, number), number > 4 && number < 22)
+        << number;
+  EXPECT_FALSE(is_in(history.cut_numbers, 1, 20));
+}
+
+TEST(History, KeepsTheNumbersOfEachCut) {
+  const std::uint64_t cuts[][2] = {{4, 6}, {10, 12}, {7, 8}, {5, 11}, {2, 3}};
+  History history;
+  std::set<std::uint64_t> expected;
+  for (const auto &[left, last] : cuts) {
+    cut_off({{{{0, self, last}, last}}, {{{0, other}, left}}, {}}, &history);
+    for (std::uint64_t number = left + 1; number <= last; ++number)
+      expected.insert(number);
+    for (std::uint64_t number = 0; number < 15; ++number)
+      EXPECT_EQ(is_in(history.cut_numbers, 0, number),
+                expected.count(number) != 0)
+          << number;
+  }
+  EXPECT_THAT(history.cut_numbers, SizeIs(2));
+  // Where numbers had gone back.
+  cut_off({{{{0, self, 1}, 1}}, {{{0, other}, 30}}, {}}, &history);
+  EXPECT_TRUE(is_in(history.cut_numbers, 0, 1));
+  EXPECT_FALSE(is_in(history.cut_numbers, 0, 13));
+  forget_cut_off(&history);
+  EXPECT_THAT(history.cut_numbers, IsEmpty());
 }
 
 TEST(Claim, OfWhatIsNoLongerInTheLogEndsWhenTheLogGoesOn) {

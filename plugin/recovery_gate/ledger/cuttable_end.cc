@@ -8,7 +8,6 @@
 #include "recovery_gate/binlog/binlog_file.h"
 #include "recovery_gate/binlog/byte_source.h"
 #include "recovery_gate/binlog/transaction_scanner.h"
-#include "recovery_gate/ledger/history.h"
 #include "recovery_gate/ledger/owed.h"
 
 namespace recovery_gate {
@@ -17,16 +16,23 @@ namespace {
 /* What recovery cuts off is a few transactions, but for one that is torn. */
 constexpr std::uint64_t most_read_of_the_end = 4 * 1024 * 1024;
 
+/* What is torn at the end had not been committed anywhere. */
+bool stays_in_tables(const Transaction &transaction) {
+  return transaction.kind != TransactionKind::UNFINISHED &&
+         !(transaction.transactional &&
+           (transaction.xa || transaction.kind == TransactionKind::COMMIT_XID));
+}
+
 }  // namespace
 
 bool operator==(const CuttableEnd::Item &a, const CuttableEnd::Item &b) {
   return a.gtid == b.gtid && a.previous == b.previous && a.begin == b.begin &&
-         a.content == b.content;
+         a.content == b.content && a.stays == b.stays;
 }
 
 bool operator==(const CuttableEnd &a, const CuttableEnd &b) {
   return a.end == b.end && a.identity == b.identity && a.last == b.last &&
-         a.items == b.items;
+         a.items == b.items && a.identity_before == b.identity_before;
 }
 
 CuttableEnd read_cuttable_end(const std::string &log_path,
@@ -69,7 +75,8 @@ CuttableEnd read_cuttable_end(const std::string &log_path,
   found.last = std::move(written);
   for (const auto &[transaction, previous] : last) {
     const Gtid &gtid = *transaction.gtid;
-    CuttableEnd::Item one{gtid, previous, transaction.begin, {}};
+    CuttableEnd::Item one{
+        gtid, previous, transaction.begin, {}, stays_in_tables(transaction)};
     const auto before = log.gtids_before->find({gtid.domain, gtid.server_id});
     if (previous == 0 && before != log.gtids_before->end())
       one.previous = before->second;
@@ -78,6 +85,9 @@ CuttableEnd read_cuttable_end(const std::string &log_path,
           content_of(source, transaction.begin, transaction.end, decryptor);
     found.items.push_back(one);
   }
+  if (!found.items.empty())
+    found.identity_before =
+        binlog_identity(log_path, found.items.front().begin);
   return found;
 }
 
@@ -92,6 +102,7 @@ std::optional<CutOff> cut_off_from(const CuttableEnd &before,
     if (one->begin < log_size) break;
     cut.transactions.emplace(one->gtid, one->content);
     const GtidSource source{one->gtid.domain, one->gtid.server_id};
+    if (one->stays) raise_to(&cut.kept, source, one->gtid.sequence);
     if (one->previous == 0)
       cut.left.erase(source);
     else
@@ -100,9 +111,30 @@ std::optional<CutOff> cut_off_from(const CuttableEnd &before,
   return cut;
 }
 
+GtidState kept_of(const CuttableEnd &before) {
+  GtidState kept;
+  for (const CuttableEnd::Item &one : before.items)
+    if (one.stays)
+      raise_to(&kept, {one.gtid.domain, one.gtid.server_id}, one.gtid.sequence);
+  return kept;
+}
+
 bool is_uncut(const CuttableEnd &before, const std::string &log_path) {
   return before.identity &&
          binlog_identity(log_path, before.end.offset) == before.identity;
+}
+
+std::optional<CutOff> find_cut_off(const CuttableEnd &before,
+                                   const std::string &log_path) {
+  std::error_code gone;
+  const auto size = std::filesystem::file_size(log_path, gone);
+  // A longer one is another one.
+  if (gone || size >= before.end.offset || before.items.empty() ||
+      !before.identity_before ||
+      binlog_identity(log_path, before.items.front().begin) !=
+          before.identity_before)
+    return std::nullopt;
+  return cut_off_from(before, size);
 }
 
 }  // namespace recovery_gate

@@ -29,8 +29,40 @@ void forget(const Contents &transactions, Contents *known) {
   for (const auto &one : transactions) known->erase(one);
 }
 
-void cut_off(const Contents &transactions, History *history) {
+void add_numbers(const CutOff &cut, NumberRanges *numbers) {
+  const auto add = [&](std::uint32_t domain, std::uint64_t after,
+                       std::uint64_t last) {
+    for (auto one = numbers->lower_bound({domain, 0});
+         one != numbers->end() && one->first.first == domain;) {
+      if (one->first.second > last || one->second < after) {
+        ++one;
+        continue;
+      }
+      after = std::min(after, one->first.second);
+      last = std::max(last, one->second);
+      one = numbers->erase(one);
+    }
+    numbers->emplace(std::pair(domain, after), last);
+  };
+  for (const auto &[gtid, content] : cut.transactions) {
+    const std::uint64_t left = highest_in(cut.left, gtid.domain);
+    if (gtid.sequence == 0) continue;
+    add(gtid.domain, std::min(left, gtid.sequence - 1), gtid.sequence);
+  }
+}
+
+bool is_in(const NumberRanges &numbers, std::uint32_t domain,
+           std::uint64_t number) {
+  auto range = numbers.lower_bound({domain, number});
+  if (range == numbers.begin()) return false;
+  --range;
+  return range->first.first == domain && number <= range->second;
+}
+
+void cut_off(const CutOff &cut, History *history) {
+  const Contents &transactions = cut.transactions;
   forget(transactions, &history->returned);
+  add_numbers(cut, &history->cut_numbers);
   for (const auto &[gtid, content] : transactions)
     if (history->cut_off.count({gtid, std::nullopt}) != 0 ||
         (!content && was_cut_off(gtid, *history)))
@@ -45,6 +77,7 @@ void forget_cut_off(History *history) {
   for (const auto &[gtid, content] : history->cut_off)
     raise_to(&history->earlier, {gtid.domain, gtid.server_id}, gtid.sequence);
   history->cut_off.clear();
+  history->cut_numbers.clear();
   history->returned.clear();
   // Where they had gone back, they are not up to there the same.
   history->common.clear();

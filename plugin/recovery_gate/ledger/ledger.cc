@@ -103,6 +103,7 @@ Failure Ledger::load(bool crashed, const BinlogPosition &newest_log) {
   Failure unknown = file_.load(&on_disk_);
   had_record_ = on_disk_ || unknown;
   if (on_disk_) record_ = *on_disk_;
+  record_.history.known &= !unknown;
   may_have_files_on_disk_ = !record_.history.by_file.empty();
   Obligation &owed = record_.obligation;
   if (unknown)
@@ -140,17 +141,21 @@ void Ledger::may_have_been_cut(const std::string &log_path) {
   const CuttableEnd before = *record_.cuttable;
   record_.cuttable.reset();
   if (is_uncut(before, log_path)) return;
-  std::error_code gone;
-  const auto size = std::filesystem::file_size(log_path, gone);
-  // A longer one is another one.
-  const bool is_shorter = !gone && size < before.end.offset;
-  const auto cut = is_shorter ? cut_off_from(before, size) : std::nullopt;
-  was_cut(cut ? std::optional(cut->transactions) : std::nullopt,
-          before.last ? Ended{*before.last, 0} : Ended());
+  const auto cut = find_cut_off(before, log_path);
+  const GtidState kept = cut ? cut->kept : kept_of(before);
+  if (!kept.empty())
+    record_.obligation = {Debt::CARRIED_OVER, false, before.end, std::nullopt,
+                          to_string(kept)};
+  if (cut || before.last) {
+    was_cut(cut, before.last ? Ended{*before.last, 0} : Ended());
+  } else {
+    // Up to where its numbers went is known when this start has read the rest.
+    was_known_ = record_.history.known;
+    record_.history.known = false;
+  }
 }
 
-void Ledger::was_cut(const std::optional<Contents> &known,
-                     const Ended &before) {
+void Ledger::was_cut(const std::optional<CutOff> &known, const Ended &before) {
   // That nobody was sent it is only known from the last look before the crash.
   record_.served = true;
   if (known) {
@@ -231,6 +236,10 @@ void Ledger::decided(const Obligation &owed, const BinlogSample &start,
     begin_history(found.is_same_series ? found.recovered : GtidState(),
                   {record_.settled->gtids});
     forget_cut_off(&record_.history);
+  }
+  if (was_known_) {
+    record_.history.known = *was_known_;
+    was_cut(std::nullopt, {start.gtids});
   }
   if (found.was_cut) was_cut(found.cut, found.before_cut);
   record_.cuttable.reset();
@@ -586,6 +595,7 @@ Writers Ledger::writers(const GtidState &gtids, bool receives) const {
   writers.own = record_.other_server_ids;
   writers.own.insert(own_ids_.begin(), own_ids_.end());
   writers.cut_off = record_.history.cut_off;
+  writers.cut_numbers = record_.history.cut_numbers;
   writers.returned = record_.history.returned;
   if (receives) return writers;
   for (const auto &[source, number] : gtids)

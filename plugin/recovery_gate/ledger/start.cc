@@ -98,7 +98,8 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
   const bool knows_last = facts->cuttable && facts->cuttable->last;
   found.before_cut =
       knows_last ? Ended{*facts->cuttable->last, 0} : Ended{start.gtids};
-  if (auto cut = cut_off_at(*facts)) found.cut = std::move(cut->transactions);
+  found.cut = cut_off_at(*facts);
+  const GtidState &kept = found.cut ? found.cut->kept : facts->kept;
   facts->carried_over = found.obligation;
   facts->left = found.recovered;
   facts->crashed |= found.obligation.debt == Debt::CRASH;
@@ -113,8 +114,20 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
     facts->unprovable =
         "the binary log that holds it was deleted, or is not the one that was "
         "recovered";
+  if (!kept.empty()) {
+    facts->cut_off = kept;
+    doubt =
+        "recovery has cut transactions off the binary log whose changes to tables "
+        "without transactions it does not roll back, up to GTID " +
+        to_string(kept);
+    facts->unprovable =
+        "this server still shows those changes, and nobody is sent them. Have it "
+        "replicate from a server that has GTID " +
+        to_string(kept) + ", or rebuild it";
+  }
   if (!found.cut_off.empty()) {
-    facts->cut_off = found.cut_off;
+    for (const auto &[source, number] : found.cut_off)
+      raise_to(&facts->cut_off, source, number);
     const std::string lost = to_string(found.cut_off);
     doubt =
         "recovery has cut transactions off the binary log that a replica had "
@@ -133,8 +146,10 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
     facts->first_unsettled_log = found.unsettled.first_log;
   // What recovery itself has written since has their numbers.
   if (found.cut) {
-    found.writers.cut_off.insert(found.cut->begin(), found.cut->end());
-    forget(*found.cut, &found.writers.returned);
+    const Contents &cut = found.cut->transactions;
+    found.writers.cut_off.insert(cut.begin(), cut.end());
+    add_numbers(*found.cut, &found.writers.cut_numbers);
+    forget(cut, &found.writers.returned);
   }
   facts->writers = found.writers;
   if (found.since) {
@@ -204,6 +219,7 @@ void Start::recovered(const std::string &gtid_position,
     // It was cut in a log before this one, which is deleted then. What was in
     // that one nobody has noted.
     facts_.was_cut = true;
+    facts_.kept = kept_of(*facts_.cuttable);
     facts_.cuttable->items.clear();
     newest_log_ = logs.back();
   }
@@ -212,6 +228,7 @@ void Start::recovered(const std::string &gtid_position,
     if (facts_.doubt.empty()) doubt(log.error);
     if (facts_.cuttable) {
       facts_.was_cut = true;
+      facts_.kept = kept_of(*facts_.cuttable);
       facts_.cuttable = CuttableEnd();
     }
     return;
@@ -344,7 +361,7 @@ std::vector<Claim> Start::claims(const Owed &owed) const {
   if (!claim.empty()) claims.push_back(std::move(claim));
   if (found_.cut) {
     // They came right behind what is in doubt.
-    const GtidState cut = without_mixed_domains(*found_.cut);
+    const GtidState cut = without_mixed_domains(found_.cut->transactions);
     for (Claim &one : claims)
       for (const auto &[source, number] : cut)
         raise_to(&one.written, source, number);

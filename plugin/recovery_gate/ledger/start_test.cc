@@ -554,6 +554,103 @@ TEST_F(CutTest, LeavesMoreInQuestionWhenItWasTooMuchToBeNoted) {
   EXPECT_TRUE(is_believed(history, {7, 1, 1}));
 }
 
+/* 0-1-2 and 0-2-3 are cut off, and 0-9-2 is written. */
+TEST_F(CutTest, LeavesInQuestionWhatHasALowerNumberThanWhatWasCutOff) {
+  binlog.truncate(end, left);
+  binlog.write_statement("second");
+  binlog.write(2);
+  begin();
+  cut_and_start(true);
+  binlog.set_server_id(9);
+  binlog.write_statement("another second");
+  binlog.set_server_id(1);
+  ledger.look(binlog, false);
+  ServerGtids server = promoted(2);
+  server.logged = {{{0, 1}, 1}, {{0, 2}, 3}, {{0, 9}, 2}};
+  const auto claims = claims_after_crash();
+  ASSERT_THAT(claims, SizeIs(1));
+  EXPECT_EQ(to_string(claims.front().last), "0-9-2");
+  EXPECT_EQ(find_among(claims, {server}).possession, Possession::NOT_SHOWN);
+}
+
+/* The shorter log of that name is the start's own, and not what is left. */
+TEST_F(CutTest, IsKnownUpToItsLastNumberWhenAShorterLogHasItsName) {
+  const std::string before = binlog.paths().back();
+  binlog.rotate();
+  for (int i = 0; i < 9; ++i) binlog.write_own();
+  begin();
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
+  const std::string log = binlog.paths().back();
+  std::filesystem::resize_file(before, end);
+  std::filesystem::remove(log);
+  binlog.truncate_to_nothing(left);
+  start.emplace(ledger).begin({before, log});
+  EXPECT_EQ(to_string(ledger.record().history.earlier), "0-1-12");
+  EXPECT_EQ(ledger.record().history.cut_off, Contents());
+}
+
+/* Up to where its numbers went the next start says. */
+TEST_F(CutTest, IsOfAnUnknownHistoryUntilTheLogIsReadWhenItWasNotBefore) {
+  const std::string log = binlog.paths().back();
+  std::filesystem::resize_file(log, most_read_at_start + 1);
+  EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
+  EXPECT_EQ(facts().cuttable->last, std::nullopt);
+  binlog.truncate(end, left);
+  begin();
+  EXPECT_FALSE(ledger.record().history.known);
+  recover();
+  binlog.start(1);
+  open();
+  start->decided({}, false);
+  const History history = ledger.record().history;
+  EXPECT_TRUE(history.known);
+  EXPECT_EQ(to_string(history.earlier), "0-1-100001");
+  EXPECT_TRUE(history.has_unseen);
+}
+
+/* Recovery cuts that off, and rolls only a part of it back. */
+class KeptTest : public CutTest {
+ protected:
+  KeptTest() {
+    binlog.truncate(end, left);
+    binlog.write_mixed();
+    binlog.write_own();
+    begin();
+    EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
+    binlog.truncate(end, left);
+  }
+};
+
+TEST_F(KeptTest, IsInDoubtAlthoughItIsCutOff) {
+  recover();
+  binlog.start(1);
+  open();
+  EXPECT_EQ(to_string(facts().cut_off), "0-1-2");
+  EXPECT_THAT(facts().doubt, tells("0-1-2", "tables without transactions"));
+  EXPECT_FALSE(is_settled());
+  start->decided({}, false);
+  const auto claims = read_claims();
+  EXPECT_EQ(find_among(claims, {promoted(1)}, left).possession,
+            Possession::LACKS);
+  EXPECT_EQ(find_among(claims, {promoted(2)}, left).possession,
+            Possession::HAS);
+}
+
+TEST_F(KeptTest, IsOwedWhenTheStartThatCutItOffWasGivenUp) {
+  start_again();
+  EXPECT_EQ(start->found().obligation.debt, Debt::CARRIED_OVER);
+  EXPECT_EQ(start->found().obligation.recovered_gtid, "0-1-2");
+  EXPECT_NE(facts().unprovable, "");
+}
+
+TEST_F(KeptTest, IsInDoubtWhenItsLogIsGone) {
+  std::filesystem::remove(binlog.paths().back());
+  recover();
+  binlog.start(1);
+  open();
+  EXPECT_EQ(to_string(facts().cut_off), "0-1-2");
+}
+
 /* The log before is cut then, and this one deleted. */
 TEST_F(CutTest, IsKnownUpToItsLastNumberWhenItWasInTheLogBefore) {
   const std::string before = binlog.paths().back();

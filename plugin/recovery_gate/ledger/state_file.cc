@@ -20,12 +20,12 @@ namespace recovery_gate {
 namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
-constexpr char first_line[] = "recovery-gate-state 7\n";
+constexpr char first_line[] = "recovery-gate-state 8\n";
 constexpr std::size_t at_version = sizeof "recovery-gate-state " - 1;
 /* The oldest that is read had no history in it. */
-constexpr char first_with_cuttable = '7', first_with_cut_off = '6',
-               first_with_files = '5', first_with_unseen = '4',
-               first_with_history = '3', oldest = '2';
+constexpr char first_with_numbers = '8', first_with_cuttable = '7',
+               first_with_cut_off = '6', first_with_files = '5',
+               first_with_unseen = '4', first_with_history = '3', oldest = '2';
 
 constexpr Debt debts[] = {Debt::NONE, Debt::CRASH, Debt::SHUTDOWN,
                           Debt::CARRIED_OVER};
@@ -147,12 +147,20 @@ std::string contents_text(const Contents &contents) {
   return text;
 }
 
+std::string ranges_text(const NumberRanges &ranges) {
+  std::string text;
+  for (const auto &[begin, last] : ranges)
+    text += (text.empty() ? "" : ",") + std::to_string(begin.first) + "/" +
+            std::to_string(begin.second) + "-" + std::to_string(last);
+  return text;
+}
+
 std::string items_text(const std::vector<CuttableEnd::Item> &items) {
   std::string text;
   for (const CuttableEnd::Item &item : items)
     text += (text.empty() ? "" : ",") + to_string(item.gtid) + "/" +
             std::to_string(item.previous) + "@" + std::to_string(item.begin) +
-            content_text(item.content);
+            (item.stays ? "*" : "") + content_text(item.content);
   return text;
 }
 
@@ -191,6 +199,21 @@ Contents parse_contents(std::string_view text, Lines *lines) {
   return contents;
 }
 
+NumberRanges parse_ranges(std::string_view text, Lines *lines) {
+  NumberRanges ranges;
+  while (!text.empty() && lines->is_right()) {
+    const auto comma = std::min(text.find(','), text.size());
+    std::string_view one = text.substr(0, comma);
+    const auto domain =
+        lines->parse_number<std::uint32_t>(take_to('/', &one, lines));
+    const auto after =
+        lines->parse_number<std::uint64_t>(take_to('-', &one, lines));
+    ranges[{domain, after}] = lines->parse_number<std::uint64_t>(one);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return ranges;
+}
+
 std::vector<CuttableEnd::Item> parse_items(std::string_view text,
                                            Lines *lines) {
   std::vector<CuttableEnd::Item> items;
@@ -201,7 +224,10 @@ std::vector<CuttableEnd::Item> parse_items(std::string_view text,
     item.gtid = parse_gtid(take_to('/', &one, lines), lines);
     item.previous =
         lines->parse_number<std::uint64_t>(take_to('@', &one, lines));
-    item.begin = lines->parse_number<std::uint64_t>(take_to('=', &one, lines));
+    std::string_view begin = take_to('=', &one, lines);
+    item.stays = !begin.empty() && begin.back() == '*';
+    if (item.stays) begin.remove_suffix(1);
+    item.begin = lines->parse_number<std::uint64_t>(begin);
     item.content = parse_content(one, lines);
     items.push_back(item);
     text.remove_prefix(std::min(comma + 1, text.size()));
@@ -302,12 +328,16 @@ std::string encode(const Record &record) {
       to_string(record.history.passed_over) + "\nfile-ids " +
       ids_text(record.history.by_file) + "\nnewcomer-gtid " +
       to_string(record.newcomers) + "\ncut-off-gtid " +
-      contents_text(record.history.cut_off) + "\n" + "returned-gtid " +
+      contents_text(record.history.cut_off) + "\ncut-off-numbers " +
+      ranges_text(record.history.cut_numbers) + "\nreturned-gtid " +
       contents_text(record.history.returned) + "\n" +
       position_lines("cuttable-", cuttable.end) + "cuttable-identity " +
       (cuttable.identity ? hexadecimal(*cuttable.identity) : "") +
       "\ncuttable-gtid " + to_string(cuttable.last.value_or(GtidState())) +
-      "\ncuttable-transactions " + items_text(cuttable.items) + "\n";
+      "\ncuttable-transactions " + items_text(cuttable.items) +
+      "\ncuttable-identity-before " +
+      (cuttable.identity_before ? hexadecimal(*cuttable.identity_before) : "") +
+      "\n";
   return content + checksum_line(content);
 }
 
@@ -376,6 +406,11 @@ Failure decode(const std::string &content, Record *record) {
     if (version >= first_with_cut_off)
       read.history.cut_off =
           parse_contents(lines.value("cut-off-gtid"), &lines);
+    if (version >= first_with_numbers)
+      read.history.cut_numbers =
+          parse_ranges(lines.value("cut-off-numbers"), &lines);
+    else
+      add_numbers({read.history.cut_off, {}, {}}, &read.history.cut_numbers);
     if (version >= first_with_cuttable) {
       CuttableEnd cuttable;
       read.history.returned =
@@ -386,6 +421,8 @@ Failure decode(const std::string &content, Record *record) {
       if (!last.empty()) cuttable.last = std::move(last);
       cuttable.items =
           parse_items(lines.value("cuttable-transactions"), &lines);
+      if (version >= first_with_numbers)
+        cuttable.identity_before = lines.identity("cuttable-identity-before");
       if (!cuttable.end.empty()) read.cuttable = std::move(cuttable);
     }
   }

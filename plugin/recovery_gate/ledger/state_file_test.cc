@@ -159,13 +159,16 @@ TEST(StateFileBytes, AreReadAsTheyWereWritten) {
         record.history.cut_off = {{{0, 1, 23}, 0x0123456789abcdef},
                                   {{0, 1, 24}, std::nullopt},
                                   {{7, 2, 9}, 1}};
+        record.history.cut_numbers = {
+            {{0, 22}, 24}, {{0, 30}, 31}, {{7, 1}, 18446744073709551615u}};
       },
       [](Record &record) {
         record.history.returned = {{{0, 1, 23}, 9}};
         record.cuttable = CuttableEnd{{"bin.000007", 900},
                                       7,
                                       GtidState{{{0, 1}, 25}},
-                                      {{{0, 1, 25}, 24, 800, {}}}};
+                                      {{{0, 1, 25}, 24, 800, {}, true}},
+                                      9};
       },
   };
   for (const auto &change : changes)
@@ -196,15 +199,17 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
   example.history.cut_off = {{{0, 1, 25}, 0x0123456789abcdef},
                              {{0, 1, 26}, std::nullopt},
                              {{0, 1, 26}, 10}};
+  example.history.cut_numbers = {{{0, 24}, 26}};
   example.history.returned = {{{0, 1, 25}, 0x0123456789abcdef}};
   example.cuttable = CuttableEnd{
       {"bin.000003", 1284},
       0x9b0f6e2c,
       GtidState{{{0, 1}, 26}},
-      {{{0, 1, 25}, 24, 495, 10}, {{0, 1, 26}, 25, 790, std::nullopt}}};
+      {{{0, 1, 25}, 24, 495, 10}, {{0, 1, 26}, 25, 790, std::nullopt, true}},
+      0x44cae1ed};
   EXPECT_EQ(
       encode(example),
-      "recovery-gate-state 7\n"
+      "recovery-gate-state 8\n"
       "obligation carried-over\n"
       "provable yes\n"
       "file bin.000002\n"
@@ -235,18 +240,20 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
       "file-ids 2\n"
       "newcomer-gtid 7-1-4\n"
       "cut-off-gtid 0-1-25=0123456789abcdef,0-1-26=,0-1-26=000000000000000a\n"
+      "cut-off-numbers 0/24-26\n"
       "returned-gtid 0-1-25=0123456789abcdef\n"
       "cuttable-file bin.000003\n"
       "cuttable-offset 1284\n"
       "cuttable-identity 9b0f6e2c\n"
       "cuttable-gtid 0-1-26\n"
       "cuttable-transactions "
-      "0-1-25/24@495=000000000000000a,0-1-26/25@790=\n"
-      "crc32 32374440\n");
+      "0-1-25/24@495=000000000000000a,0-1-26/25@790*=\n"
+      "cuttable-identity-before 44cae1ed\n"
+      "crc32 96a63058\n");
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
-  EXPECT_EQ(encode(Record()), with_checksum("recovery-gate-state 7\n"
+  EXPECT_EQ(encode(Record()), with_checksum("recovery-gate-state 8\n"
                                             "obligation none\n"
                                             "provable yes\n"
                                             "file \n"
@@ -277,19 +284,21 @@ TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
                                             "file-ids \n"
                                             "newcomer-gtid \n"
                                             "cut-off-gtid \n"
+                                            "cut-off-numbers \n"
                                             "returned-gtid \n"
                                             "cuttable-file \n"
                                             "cuttable-offset 0\n"
                                             "cuttable-identity \n"
                                             "cuttable-gtid \n"
-                                            "cuttable-transactions \n"));
+                                            "cuttable-transactions \n"
+                                            "cuttable-identity-before \n"));
 }
 
 /* What the version before did not say is in doubt. */
 TEST(StateFileBytes, OfTheVersionBeforeAreReadAndLeaveTheHistoryInDoubt) {
   std::string old = encode(full());
   old = old.substr(0, old.find("received "));
-  old[old.find('7')] = '2';
+  old[old.find('8')] = '2';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   Record expected = full();
@@ -305,7 +314,7 @@ TEST(StateFileBytes, OfVersion3DoNotSayWhetherAllWasSeen) {
     std::string old = encode(expected);
     old.erase(old.find("history-unseen"), sizeof "history-unseen no");
     old.erase(old.find("file-ids "));
-    old[old.find('7')] = '3';
+    old[old.find('8')] = '3';
     Record read;
     EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
     expected.history.has_unseen = had_another;
@@ -317,7 +326,7 @@ TEST(StateFileBytes, OfVersion3DoNotSayWhetherAllWasSeen) {
 TEST(StateFileBytes, OfVersion4DoNotSayWhoCameByFile) {
   std::string old = encode(full());
   old.erase(old.find("file-ids "));
-  old[old.find('7')] = '4';
+  old[old.find('8')] = '4';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   EXPECT_EQ(read, full());
@@ -327,7 +336,7 @@ TEST(StateFileBytes, OfVersion4DoNotSayWhoCameByFile) {
 TEST(StateFileBytes, OfVersion5DoNotSayWhatWasCutOff) {
   std::string old = encode(full());
   old.erase(old.find("cut-off-gtid "));
-  old[old.find('7')] = '5';
+  old[old.find('8')] = '5';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   EXPECT_EQ(read, full());
@@ -336,11 +345,49 @@ TEST(StateFileBytes, OfVersion5DoNotSayWhatWasCutOff) {
 /* Then no start was going to cut anything off that has not got to its end. */
 TEST(StateFileBytes, OfVersion6DoNotSayWhatMayHaveBeenCut) {
   std::string old = encode(full());
-  old.erase(old.find("returned-gtid "));
-  old[old.find('7')] = '6';
+  old.erase(old.find("cut-off-numbers "));
+  old[old.find('8')] = '6';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   EXPECT_EQ(read, full());
+}
+
+/* Then all numbers up to those that were cut off may be another transaction's,
+   and the log that was going to be cut is not known again. */
+TEST(StateFileBytes, OfVersion7DoNotSayWhichNumbersWereBehindACut) {
+  Record expected = full();
+  expected.history.cut_off = {{{0, 1, 25}, 7}, {{0, 2, 27}, 8}};
+  expected.cuttable = CuttableEnd{{"bin.000007", 900},
+                                  7,
+                                  GtidState{{{0, 1}, 25}},
+                                  {{{0, 1, 25}, 24, 800, {}}},
+                                  {}};
+  std::string old = encode(expected);
+  for (const std::string key :
+       {"cut-off-numbers ", "cuttable-identity-before "}) {
+    const auto line = old.find(key);
+    old.erase(line, old.find('\n', line) + 1 - line);
+  }
+  old.erase(old.find("crc32 "));
+  old[old.find('8')] = '7';
+  Record read;
+  EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
+  expected.history.cut_numbers = {{{0, 0}, 27}};
+  EXPECT_EQ(read, expected);
+}
+
+TEST(StateFileBytes, AreRefusedWhenARangeIsNotWhole) {
+  for (const char *wrong :
+       {"0/24", "0-24", "/24-26", "0/-26", "0/24-", "0/24-x", "0/24-26,", ",",
+        "/", "-", "0/24-26-27"}) {
+    std::string bytes = encode(full());
+    const std::string key = "cut-off-numbers ";
+    const bool is_whole = std::string(wrong) == "0/24-26,";
+    bytes.insert(bytes.find(key) + key.size(), wrong);
+    bytes.erase(bytes.find("crc32 "));
+    Record read;
+    EXPECT_EQ(!decode(with_checksum(bytes), &read), is_whole) << wrong;
+  }
 }
 
 TEST(StateFileBytes, AreRefusedWhenATransactionIsNotWhole) {
@@ -349,8 +396,9 @@ TEST(StateFileBytes, AreRefusedWhenATransactionIsNotWhole) {
         "0-1-25/@495=", "0-1-25/24@=", "0-1-25,0-2-3/24@495=", "/24@495=",
         "0-1-25/24@495=x", ",", "=", "@", "/"}) {
     std::string bytes = encode(full());
-    bytes.erase(bytes.find("cuttable-transactions "));
-    bytes += std::string("cuttable-transactions ") + wrong + "\n";
+    const std::string key = "cuttable-transactions ";
+    bytes.insert(bytes.find(key) + key.size(), wrong);
+    bytes.erase(bytes.find("crc32 "));
     Record read;
     EXPECT_TRUE(decode(with_checksum(bytes), &read)) << wrong;
   }
@@ -459,7 +507,7 @@ TEST(StateFileBytes, AreRefusedWhenALineIsNotWhatItShouldBe) {
 
 TEST(StateFileBytes, SayWhenTheyAreOfAnotherVersionOrNotOurs) {
   std::string later = encode(owing);
-  later.replace(later.find(" 7\n"), 3, " 8\n");
+  later.replace(later.find(" 8\n"), 3, " 9\n");
   EXPECT_THAT(refused(later), HasSubstr("another version"));
   EXPECT_THAT(refused(with_checksum("recovery-gate-state 1\nobligation open\n"
                                     "file bin.000002\noffset 662\n"

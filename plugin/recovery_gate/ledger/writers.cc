@@ -11,7 +11,9 @@ Return returned(const Writers &writers, const Transaction &transaction,
   const Gtid &gtid = *transaction.gtid;
   const auto first = writers.cut_off.lower_bound({gtid, std::nullopt});
   if (first == writers.cut_off.end() || !(first->first == gtid))
-    return Return::NONE;
+    return is_in(writers.cut_numbers, gtid.domain, gtid.sequence)
+               ? Return::ANOTHER
+               : Return::NONE;
   const auto content =
       content_of(log, transaction.begin, transaction.end, decryptor);
   if (!content || writers.cut_off.count({gtid, content}) == 0)

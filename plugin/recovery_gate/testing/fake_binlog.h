@@ -145,7 +145,8 @@ class FakeBinlog final : public BinlogProgress {
     append(binlog_bytes::with_checksum(
         {binlog_bytes::gtid_event, server_id, 0, ++time_},
         binlog_bytes::little_endian(number, 8) +
-            binlog_bytes::little_endian(domain, 4) + std::string(7, '\0')));
+            binlog_bytes::little_endian(domain, 4) +
+            (is_transactional_ ? '\4' : '\0') + std::string(6, '\0')));
     if (!statement_.empty())
       append(binlog_bytes::with_checksum({binlog_bytes::query_event, server_id},
                                          std::string(8, '\0') + '\1' +
@@ -156,6 +157,12 @@ class FakeBinlog final : public BinlogProgress {
         binlog_bytes::little_endian(number, 8)));
   }
   void write_own() { write(server_id_); }
+  /* Some of it in a table without transactions. */
+  void write_mixed() {
+    is_transactional_ = false;
+    write_own();
+    is_transactional_ = true;
+  }
   void append_checkpoint() {
     append(binlog_bytes::with_checksum(
         {binlog_bytes::checkpoint_event, server_id_, 0, ++time_},
@@ -195,6 +202,13 @@ class FakeBinlog final : public BinlogProgress {
     std::filesystem::resize_file(logs_.back().path, size);
     logs_.back().size = size;
     gtids_ = gtids;
+  }
+  /* It deletes the newest log, and a new one has that name. */
+  void truncate_to_nothing(const GtidState &gtids) {
+    logs_.pop_back();
+    --next_;
+    gtids_ = gtids;
+    open_next();
   }
   void rename_logs_to(const std::string &base) {
     base_ = base;
@@ -358,6 +372,7 @@ class FakeBinlog final : public BinlogProgress {
   TestFolder folder_;
   std::string base_ = "bin";
   std::uint32_t server_id_, time_ = 1700000000;
+  bool is_transactional_ = true;
   std::string statement_;  // of the next transaction
   std::vector<Log> logs_;
   unsigned long next_ = 1;

@@ -228,6 +228,14 @@ def pair(servers: Servers, name: str, *options: str) -> tuple[Machine, Machine, 
 
 
 def promote(replica: Machine, *rows: int) -> None:
+    """When it has applied all that it has received."""
+    replica.server.query("STOP SLAVE IO_THREAD")
+    (link,) = replica.server.query("SHOW SLAVE STATUS")
+    wait_for(
+        lambda: replica.server.value("SELECT @@gtid_slave_pos"),
+        lambda applied: applied == link["Gtid_IO_Pos"],
+        f"{link['Gtid_IO_Pos']} to be applied",
+    )
     replica.server.query("STOP SLAVE")
     replica.server.query("RESET SLAVE ALL")
     for row in rows:
