@@ -103,7 +103,6 @@ Failure Ledger::load(bool crashed, const BinlogPosition &newest_log) {
   Failure unknown = file_.load(&on_disk_);
   had_record_ = on_disk_ || unknown;
   if (on_disk_) record_ = *on_disk_;
-  record_.history.known &= !unknown;
   may_have_files_on_disk_ = !record_.history.by_file.empty();
   Obligation &owed = record_.obligation;
   if (unknown)

@@ -550,11 +550,6 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
   if (!owed.hidden().empty() && may_have_skipped)
     return lacks(shows_not(now, domain, owed) + ": " + owed.hidden(),
                  advice_to_compare(owed));
-  if (!now.uses_gtid && !is_known_by_file && is_in_question(history))
-    return lacks(shows_not(now, domain, owed) +
-                     ": another binary log of this server has had that name, "
-                     "which was begun anew or cut off by recovery",
-                 advice_to_compare(owed));
   if (!is_believed(
           history,
           {domain, owed.first.sequence, owed.last.sequence, owed.repeated},

@@ -594,21 +594,6 @@ TEST_F(ProofTest, IsGivenByAFileAndAPositionOfWhoIsKnownByThem) {
   EXPECT_TRUE(ask_after(header).proven);
 }
 
-/* High numbers do not show that the place is in this log. */
-TEST_F(ProofTest, IsNotGivenByAFileAndAPositionThatAnotherLogMayHaveHad) {
-  connect(2, "").uses_gtid = false;
-  history.earlier = {{{0, 1}, 1}};
-  EXPECT_FALSE(ask_after(header).proven);
-  EXPECT_THAT(proof.take_arrivals(seen.resets).by_file, IsEmpty());
-}
-
-TEST_F(ProofTest, IsGivenByAFileAndAPositionOfWhoWasSeenInThisLog) {
-  connect(2, "").uses_gtid = false;
-  history.earlier = {{{0, 1}, 1}};
-  history.by_file = {2};
-  EXPECT_TRUE(ask_after(header).proven);
-}
-
 TEST_F(ProofTest, KnowsByFileWhoHasEverythingUntilItComesWithGtids) {
   connect(2, "").uses_gtid = false;
   EXPECT_TRUE(ask_after(header).proven);

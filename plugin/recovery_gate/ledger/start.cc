@@ -121,9 +121,8 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
         "without transactions it does not roll back, up to GTID " +
         to_string(kept);
     facts->unprovable =
-        "this server still shows those changes, and nobody is sent them. Have it "
-        "replicate from a server that has GTID " +
-        to_string(kept) + ", or rebuild it";
+        "this server still shows those changes, and nobody is sent them: rebuild it "
+        "from another server";
   }
   if (!found.cut_off.empty()) {
     for (const auto &[source, number] : found.cut_off)

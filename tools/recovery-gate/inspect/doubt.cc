@@ -30,6 +30,8 @@ void Stretch::add(const ListedTransaction &transaction) {
 }
 
 bool can_be_cut_off(const Transaction &transaction) {
+  // Recovery would not roll all of it back.
+  if (!transaction.transactional) return false;
   if (transaction.kind == TransactionKind::COMMIT_XID) return true;
   return transaction.extra_engines == no_engine &&
          transaction.kind != TransactionKind::STANDALONE;

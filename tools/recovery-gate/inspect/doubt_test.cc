@@ -149,6 +149,15 @@ TEST_F(DoubtTest, KnowsWhatThatAReplicaAcknowledgedCanBeCutOff) {
   EXPECT_EQ(count().cut_for_good.count, 1u);
 }
 
+/* Tables without transactions keep it. */
+TEST_F(DoubtTest, WhatIsNotRolledBackIsNotCutOff) {
+  for (const char *text : {"0-1-9", "0-1-10"}) add(text);
+  added[0].transactional = false;
+  EXPECT_EQ(count().at_most.count, 1u);
+  added[1].transactional = false;
+  EXPECT_EQ(count().at_most.count, 0u);
+}
+
 TEST_F(DoubtTest, OnlyItsOwnWasAcknowledged) {
   owner_ids = ServerIds{4};
   for (const char *text : {"0-1-8", "0-4-9", "0-9-10"}) add(text);

@@ -38,6 +38,7 @@ inline Transaction transaction(
   made.gtid = gtid(text);
   made.server_id = made.gtid->server_id;
   made.kind = kind;
+  made.transactional = kind != TransactionKind::STANDALONE;
   made.xid = kind == TransactionKind::COMMIT_XID ? 7 : 0;
   made.begin = made.gtid->sequence * 100 - 100;
   made.end = made.gtid->sequence * 100;

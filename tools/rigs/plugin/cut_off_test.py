@@ -67,12 +67,15 @@ class Group:
         wait_for(record.read_text, lambda text: lines in text, f"on record: {lines}")
 
     def write(self, order: int, *before: str, size: int = 0) -> None:
-        """Waits for an acknowledgement that nobody gives."""
+        self.run(*before, f"INSERT INTO shop.orders VALUES ({order}, REPEAT('x', {size}))")
+
+    def run(self, *statements: str) -> None:
+        """The last one waits for an acknowledgement that nobody gives."""
         end = self.primary.binlog_end()
         session = self.primary.connect_as_admin()
-        for statement in before:
+        for statement in statements[:-1]:
             session.query(statement)
-        Pending(session, f"INSERT INTO shop.orders VALUES ({order}, REPEAT('x', {size}))")
+        Pending(session, statements[-1])
         wait_for(self.primary.binlog_end, lambda now: end < now, "a transaction")
 
     def order_2_is_on_the_other_one(self) -> None:
@@ -95,6 +98,11 @@ class Group:
     def gtid(self) -> str:
         """Of order 2, and of what comes in its place."""
         return f"0-{self.primary.id}-4"
+
+    @property
+    def next_gtid(self) -> str:
+        """When there was something else before order 2."""
+        return f"0-{self.primary.id}-5"
 
     def stays_closed(self) -> None:
         (row,) = self.primary.query("SHOW ENGINE RECOVERY_GATE STATUS")
@@ -221,12 +229,54 @@ def the_same_is_loaded_once_more(servers: Servers) -> None:
     group.stays_closed()
 
 
+def a_lower_number_is_written(servers: Servers) -> None:
+    """Whoever has what was cut off names a later one."""
+    group = Group(servers)
+    group.link.stop()
+    group.write(2, "SET gtid_seq_no=20")
+    wait_for(lambda: orders(group.other), lambda there: there == [1, 2], "order 2")
+    group.primary.kill9()
+    group.other_link.end()
+    group.primary.start(*AS_REPLICA)
+    group.order_3_takes_its_number()
+    group.primary.start()
+    group.follow(group.other, group.primary)
+    group.primary.wait_for_log(
+        f"names GTID {group.gtid}, which may be another transaction"
+    )
+    group.stays_closed()
+
+
+def it_stays_in_a_table(servers: Servers) -> None:
+    """Recovery does not roll back what is in MyISAM."""
+    group = Group(servers)
+    group.primary.query("CREATE TABLE shop.notes (note TEXT) ENGINE=MyISAM")
+    group.wait_settled()
+    group.link.stop()
+    group.run(
+        "SET binlog_format=STATEMENT, autocommit=0",
+        "INSERT INTO shop.orders VALUES (2, '')",
+        "INSERT INTO shop.notes VALUES ('order 2')",
+        "COMMIT",
+    )
+    group.primary.kill9()
+    group.primary.start(*AS_REPLICA)
+    expect("no order 2", orders(group.primary), orders(group.primary) == [1])
+    notes = group.primary.query("SELECT note FROM shop.notes")
+    expect("its note", notes, len(notes) == 1)
+    state = group.primary.statuses("Recovery_gate%")
+    expect("a closed gate", state, state["Recovery_gate_waiting_for"] == "OVERRIDE")
+    group.primary.wait_for_log("does not roll back, up to GTID " + group.next_gtid)
+
+
 STORIES = [
     a_start_that_cut_it_off_is_given_up,
     it_cannot_be_put_on_record,
     it_filled_its_log,
     a_third_server_has_passed_it_on,
     the_same_is_loaded_once_more,
+    a_lower_number_is_written,
+    it_stays_in_a_table,
 ]
 
 if __name__ == "__main__":
