@@ -140,8 +140,9 @@ class MaxScale(Manager):
     def rejoin(self, name: str) -> bool:
         # server_is_rejoin_suspect(), can_replicate_from(), do_rejoin()
         link = self._link(name)
+        stopped = bool(link) and link["Slave_IO_Running"] == "No"
         ahead = self._applied(name) > self._logged(self.primary)
-        if self._is_replica(link) or ahead:
+        if self._is_replica(link) or stopped or ahead:
             return False
         if link:
             self._redirect([name])

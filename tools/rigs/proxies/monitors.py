@@ -30,25 +30,43 @@ class Seen:
 
 # --- MaxScale -----------------------------------------------------------------
 
-# server/core/mysql_utils.cc, mxs_mysql_real_connect(). The client library sends
-# the first two while it connects: when one fails, so does the connection.
+# 24.02.4, in the order in which a server's general log had them.
+
+# server/modules/protocol/MariaDB/mariadb_maxscale.cc, mxs_mysql_real_connect() and
+# mxs_update_server_charset(). The client library sends the first two while it
+# connects: when one fails, so does the connection.
 _MAXSCALE_INIT = ("SET SQL_MODE=''", "SET @@session.autocommit=1;")
-_MAXSCALE_CONNECTED = "SET NAMES latin1"
+_MAXSCALE_CONNECTED = (
+    "SET NAMES latin1",
+    "SELECT ID, FULL_COLLATION_NAME FROM"
+    " information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
+    " WHERE FULL_COLLATION_NAME = @@global.collation_server",
+)
 # backend_connect_timeout and backend_read_timeout, in seconds
 _MAXSCALE_TIMEOUT = 3
 
-# server/core/monitor.cc: fetch_variables(), fetch_uptime()
-# server/modules/monitor/mariadbmon/mariadbserver.cc: check_permissions(),
-# monitor_server()
+# server/core/monitorserver.cc: fetch_variables(), fetch_uptime()
+# server/modules/monitor/mariadbmon/mariadbserver.cc: check_permissions(), on a new
+# connection only, and monitor_server(); the last two are for a primary.
 _MAXSCALE_SERVER = "SELECT @@global.server_id, @@read_only, @@global.gtid_domain_id;"
 _MAXSCALE_REPLICATION = "SHOW ALL SLAVES STATUS"
 _MAXSCALE_QUERIES = (
-    "SHOW GLOBAL VARIABLES WHERE VARIABLE_NAME IN ('session_track_system_variables')",
+    "SHOW GLOBAL VARIABLES WHERE VARIABLE_NAME IN ('character_set_client',"
+    "'character_set_connection','character_set_results','max_allowed_packet',"
+    "'session_track_system_variables','system_time_zone','time_zone','tx_isolation',"
+    "'wait_timeout')",
     "SHOW STATUS LIKE 'Uptime'",
     "SHOW SLAVE STATUS;",
+    "SHOW GRANTS;",
     _MAXSCALE_SERVER,
     _MAXSCALE_REPLICATION,
     "SELECT @@gtid_current_pos, @@gtid_binlog_pos;",
+    "SELECT Event_schema, Event_name FROM information_schema.EVENTS WHERE"
+    " Status = 'ENABLED';",
+    "SELECT c.VARIABLE_VALUE, s.VARIABLE_VALUE FROM"
+    " INFORMATION_SCHEMA.GLOBAL_VARIABLES c JOIN INFORMATION_SCHEMA.GLOBAL_STATUS s"
+    " ON(c.VARIABLE_NAME = 'rpl_semi_sync_master_enabled'"
+    " AND s.VARIABLE_NAME = 'rpl_semi_sync_master_status')",
 )
 
 
@@ -69,7 +87,8 @@ def maxscale_tick(port: int, user: str, password: str) -> MaxScaleSeen:
             read_timeout=_MAXSCALE_TIMEOUT,
             init_commands=_MAXSCALE_INIT,
         ) as connection:
-            connection.query(_MAXSCALE_CONNECTED)
+            for query in _MAXSCALE_CONNECTED:
+                connection.query(query)
             seen.status = "Running"
             connection.ping()
             rows = {}
