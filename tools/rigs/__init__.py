@@ -12,7 +12,7 @@ phantom_check, and so on:
     demo, phantom_check, failover_check, check_memory, clients (tools/check-clients),
     bench_door, bench_binlog_reader, bench_wake, make_binlog_samples
 
-With a program that is in no distribution: proxies.orchestrator.
+With a program that is in no distribution: proxies.maxscale, proxies.orchestrator.
 
 Tests, which ctest runs as servers.*:
 

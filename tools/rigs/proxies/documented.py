@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The configuration in docs/proxies.md. The test uses what is written there,
-so that the two cannot differ."""
+"""The configuration in docs/proxies.md, and in other pages. The test uses what is
+written there, so that the two cannot differ."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ import re
 
 from rigs import PROJECT
 
-_PAGE = PROJECT / "docs" / "proxies.md"
+_PAGES = PROJECT / "docs"
 
 
-def block(mark: str) -> str:
+def block(mark: str, page: str = "proxies.md") -> str:
     """The one code block that contains `mark`."""
-    blocks = re.findall(r"^```\n(.*?)^```$", _PAGE.read_text(), re.S | re.M)
+    text = (_PAGES / page).read_text()
+    blocks = re.findall(r"^```\n(.*?)^```$", text, re.S | re.M)
     found = [block for block in blocks if mark in block]
     if len(found) != 1:
-        raise LookupError(f"{len(found)} blocks of {_PAGE.name} contain {mark!r}")
+        raise LookupError(f"{len(found)} blocks of {page} contain {mark!r}")
     return found[0]
+
+
+def options(page: str, mark: str) -> list[str]:
+    """A server's, as in an option file, for its command line."""
+    lines = block(mark, page).splitlines()
+    return [f"--{re.sub(' *= *', '=', line)}" for line in lines if "=" in line]
 
 
 def line(mark: str, key: str) -> str:
