@@ -86,7 +86,8 @@ class WatchedLinks {
   /* First and last in the thread that calls the rest. */
   virtual void begin() = 0;
   virtual void end() = 0;
-  /* False: they cannot be seen right now. Never blocks. */
+  /* False: they cannot be seen right now. Never blocks. `view` holds what was
+     seen last: one that is just being started may be left as it was. */
   virtual bool look(LinksView *view) = 0;
   virtual void set_switch() = 0;
   /* Starts what is stopped of `link` if that is still as it was seen. */

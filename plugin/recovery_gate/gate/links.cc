@@ -270,7 +270,8 @@ void LinkRepair::judge(const LinksView &view, Instant now, Orders *orders) {
 bool LinkRepair::judge_io(const Link &link, const LinksView &view, Instant now,
                           Orders *orders) {
   Known &known = known_[link.name];
-  if (link.state != LinkState::STOPPED || known.judged == link.run)
+  if (link.state != LinkState::STOPPED || link.error == LinkError::NONE ||
+      known.judged == link.run)
     return false;
   const bool wrong_mode =
       link.error == LinkError::NO_HEADER ||
@@ -485,6 +486,7 @@ LinkRepair::Pace LinkWatch::look() {
 void LinkWatch::run() {
   links_.begin();
   repair_.begin();
+  view_.links.clear();
   LinkRepair::Pace pace = LinkRepair::Pace::FAR;
   std::string failure;
   try {

@@ -560,6 +560,17 @@ TEST(LinkRepair, APrimaryWithoutSemisyncIsFoundOut) {
               tells("'p'", "runs with semi-sync, and this one would not"));
 }
 
+TEST(LinkRepair, WhatIsSeenWhileItStartsMayStillFall) {
+  Scene scene;
+  scene.stopped("q");
+  scene.look();
+  ++scene.link("q").run;
+  scene.link("q").applies = true;
+  scene.look();
+  scene.link("q").state = LinkState::RECEIVING;
+  EXPECT_TRUE(scene.falls("q").how);
+}
+
 /* A reply that failed says nothing of how events come. */
 TEST(LinkRepair, AFailedReplyDoesNotChangeTheMode) {
   Scene scene;

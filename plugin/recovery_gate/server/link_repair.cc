@@ -9,6 +9,7 @@
 #include <sql_class.h>
 
 #include <cstring>
+#include <optional>
 
 #include "link_repair.h"
 #include "replication_links.h"
@@ -46,13 +47,32 @@ std::string name_of(const Master_info &info) {
   return {info.connection_name.str, info.connection_name.length};
 }
 
-void fill(const Master_info &info, Link *link) {
+/* A thread that starts counts itself, forgets the error of the one before, and
+   only then says that it runs. It holds this lock meanwhile. */
+class AtRest {
+ public:
+  explicit AtRest(Master_info *info) {
+    if (info->slave_running == MYSQL_SLAVE_NOT_RUN)
+      lock_.emplace(&info->run_lock);
+  }
+  /* False: it may be about to start. */
+  explicit operator bool() const { return !lock_ || *lock_; }
+
+ private:
+  std::optional<TriedLock> lock_;
+};
+
+/* False, and nothing is changed, while nobody can say whether it runs. */
+bool fill(Master_info *of, Link *link) {
+  const AtRest at_rest(of);
+  if (!at_rest) return false;
+  const Master_info &info = *of;
   link->name = name_of(info);
   link->run = info.slave_run_id;
-  link->state = info.slave_running == MYSQL_SLAVE_NOT_RUN ? LinkState::STOPPED
-                : info.slave_running == MYSQL_SLAVE_RUN_READING
-                    ? LinkState::RECEIVING
-                    : LinkState::STARTING;
+  const uint running = info.slave_running;
+  link->state = running == MYSQL_SLAVE_NOT_RUN       ? LinkState::STOPPED
+                : running == MYSQL_SLAVE_RUN_READING ? LinkState::RECEIVING
+                                                     : LinkState::STARTING;
   // While it connects, an error is only why it tries again.
   link->error =
       link->state == LinkState::STARTING ? LinkError::NONE : error_of(info);
@@ -73,6 +93,7 @@ void fill(const Master_info &info, Link *link) {
   if (link->state == LinkState::STOPPED && link->error != LinkError::NONE)
     link->place = std::string(info.master_log_name) + ":" +
                   std::to_string(info.master_log_pos);
+  return true;
 }
 
 /* Keeps it from being deleted. */
@@ -134,12 +155,17 @@ void ServerLinks::end() { end_server_thread(); }
 
 bool ServerLinks::look(LinksView *view) {
   std::size_t count = 0;
+  bool seen = true;
   const Links visited = visit_replication_links([&](Master_info *info) {
     if (!is_configured(*info)) return;
-    if (count == view->links.size()) view->links.emplace_back();
-    fill(*info, &view->links[count++]);
+    const bool is_new = count == view->links.size();
+    if (is_new) view->links.emplace_back();
+    Link &link = view->links[count++];
+    // Else it is as it was; START SLAVE takes its time, and the others are not
+    // to wait for it.
+    if (!fill(info, &link)) seen &= !is_new && link.name == name_of(*info);
   });
-  if (visited != Links::VISITED) return false;
+  if (visited != Links::VISITED || !seen) return false;
   view->links.resize(count);
   // After the connections: what one of them does to it is seen with the next.
   view->switch_on = repl_semisync_slave.get_slave_enabled();
@@ -157,7 +183,7 @@ RestartResult ServerLinks::restart(const Link &seen, Restart how) {
   if (!lock) return RestartResult::LATER;
   if (info->killed || !info->inited) return RestartResult::NOT_WANTED;
   Link now;
-  fill(*info, &now);
+  if (!fill(info, &now)) return RestartResult::LATER;
   if (now.run != seen.run || now.state != seen.state || now.ending ||
       now.error != seen.error || now.applies != seen.applies ||
       now.unreadable != seen.unreadable)
