@@ -123,6 +123,9 @@ class LinkRepair {
   /* So often it is started again without receiving anything more. */
   static constexpr int most_in_vain = 3;
   static constexpr milliseconds pause_after_in_vain{1000};
+  /* One that may have no semi-sync is started apart from others, if that takes
+     no longer. */
+  static constexpr milliseconds longest_turn{1000};
   /* Two modes at once are reported if they last so long. */
   static constexpr milliseconds transition{500};
 
@@ -144,8 +147,10 @@ class LinkRepair {
     LinkState state = LinkState::STOPPED;
     bool ending = false;
     Instant ended{0};          // when it was first seen to end, in this run
+    Instant starting{0};       // when it was first seen to, in this spell
     Instant applied{0};        // when it was last seen to apply, or first seen
     bool semisync = false;     // in this spell of receiving
+    bool had_it = false;       // semi-sync, in any spell
     bool exposed = false;      // to the wrong mode, without checksums
     bool wants_it = false;     // the setting was ON when it started
     bool counted = false;      // among plain_starts, in this spell
@@ -172,9 +177,14 @@ class LinkRepair {
   void disturbed(const std::string &by, const char *what, Instant now);
   const Disturbance *disturbance_of(const std::string &name, Instant now) const;
   bool is_plain_by_nature(const Link &link, const LinksView &view) const;
-  bool wants_switch(const LinksView &view) const;
+  bool is_suspect(const Link &link, const LinksView &view) const;
+  bool is_plain_by_chance(const Link &link) const;
+  bool wants_switch(const LinksView &view, Instant now) const;
+  std::string note_of_switch(const LinksView &view, Instant now) const;
   std::string why_switched(const std::string &name, Instant now) const;
   std::string conflict(const Link &fallen, const LinksView &view) const;
+  bool has_to_wait(const Link &fallen, const LinksView &view, bool switch_on,
+                   Instant now) const;
   Pace pace_of(const LinksView &view, bool one_is_down) const;
   void judge(const LinksView &view, Instant now, Orders *orders);
   bool judge_io(const Link &link, const LinksView &view, Instant now,

@@ -76,17 +76,8 @@ void LinkRepair::begin() {
 LinkRepair::Orders LinkRepair::next(const LinksView &view, Instant now) {
   note_changes(view, now);
   Orders orders;
-  orders.set_switch = wants_switch(view);
-  if (orders.set_switch) {
-    std::vector<const Link *> kept;
-    for (const Link &link : view.links)
-      if (is_up(link) && known_[link.name].semisync) kept.push_back(&link);
-    if (!kept.empty())
-      orders.note = fmt::format(
-          "{} switched semi-sync off for all connections of this replica "
-          "(MDEV-32947); it is on again for {}",
-          why_switched(kept.front()->name, now), names_of(kept));
-  }
+  orders.set_switch = wants_switch(view, now);
+  if (orders.set_switch) orders.note = note_of_switch(view, now);
   judge(view, now, &orders);
   compare_modes(view, now);
   orders.pace = pace_of(view, orders.how.has_value());
@@ -158,6 +149,8 @@ void LinkRepair::note_state(const Link &link, const LinksView &view,
   if (!link.unreadable) known->unreadable_judged = false;
   if (is_started || link.state != LinkState::RECEIVING) known->semisync = false;
   if (is_started || link.state == LinkState::STARTING) {
+    if (is_started || known->state != LinkState::STARTING)
+      known->starting = now;
     known->counted = false;
     known->wants_it = view.setting_on && !is_first_;
   }
@@ -165,11 +158,14 @@ void LinkRepair::note_state(const Link &link, const LinksView &view,
     // Unknown after a reply that failed, and as true as before.
     known->semisync |= link.semisync;
     if (known->semisync) {
+      known->had_it = true;
       known->plain_starts = 0;
     } else {
       count_plain_start(known);
     }
     if (known->semisync != view.switch_on) contrary_ = now;
+  } else if (link.error == LinkError::NO_HEADER) {
+    count_plain_start(known);  // it was too short to be seen
   }
   known->run = link.run;
   known->state = link.state;
@@ -225,27 +221,69 @@ bool LinkRepair::is_plain_by_nature(const Link &link,
          known_.at(link.name).plain_starts >= plain_by_nature;
 }
 
-bool LinkRepair::wants_switch(const LinksView &view) const {
+/* At least once its primary had not said so; somebody else's start or end may
+   have been the reason. */
+bool LinkRepair::is_suspect(const Link &link, const LinksView &view) const {
+  return view.setting_on && known_.at(link.name).plain_starts > 0;
+}
+
+/* It had semi-sync, was to have it again, and another one's start or end came
+   between. When all are like that, nothing in the server changes it again. */
+bool LinkRepair::is_plain_by_chance(const Link &link) const {
+  const Known &known = known_.at(link.name);
+  return is_up(link) && !known.semisync && known.had_it && known.wants_it &&
+         known.plain_starts < plain_by_nature;
+}
+
+bool LinkRepair::wants_switch(const LinksView &view, Instant now) const {
   if (view.switch_on) return false;
-  bool semisync = false, plain = false, natural = false, starting = false;
+  bool semisync = false, plain = false, natural = false, starting = false,
+       by_chance = false, asking = false, checked = true;
   for (const Link &link : view.links) {
     if (link.ending || link.state == LinkState::STOPPED) continue;
     const Known &known = known_.at(link.name);
+    by_chance |= is_plain_by_chance(link);
     if (link.state == LinkState::STARTING) {
       // One whose primary has no semi-sync is about to say so.
       starting |= known.plain_starts == 0;
+      asking |= now - known.starting < longest_turn;
     } else if (known.semisync) {
       semisync = true;
     } else {
       plain = true;
+      checked &= link.checksums;
       natural |= is_plain_by_nature(link, view);
     }
   }
   // Those without it end then: by chance without it, they come back with it;
   // else they do not go together with the others, and those are as the setting
   // says.
-  if (view.setting_on) return semisync || (starting && !natural);
+  if (view.setting_on)
+    return semisync || (starting && !natural) ||
+           (by_chance && checked && !asking);
   return semisync && !plain && !starting;
+}
+
+std::string LinkRepair::note_of_switch(const LinksView &view,
+                                       Instant now) const {
+  std::vector<const Link *> kept, lost;
+  for (const Link &link : view.links)
+    if (is_up(link) && known_.at(link.name).semisync)
+      kept.push_back(&link);
+    else if (is_plain_by_chance(link))
+      lost.push_back(&link);
+  if (!kept.empty())
+    return fmt::format(
+        "{} switched semi-sync off for all connections of this replica "
+        "(MDEV-32947); it is on again for {}",
+        why_switched(kept.front()->name, now), names_of(kept));
+  if (!lost.empty())
+    return fmt::format(
+        "connections {} came without semi-sync, because {} switched it off for all "
+        "connections of this replica (MDEV-32947). It is on again; they end with "
+        "error 1593, and are started again",
+        names_of(lost), why_switched(lost.front()->name, now));
+  return {};
 }
 
 /* Why a start of `fallen` would end another one that is as the setting says, or
@@ -263,7 +301,34 @@ std::string LinkRepair::conflict(const Link &fallen,
 
 void LinkRepair::judge(const LinksView &view, Instant now, Orders *orders) {
   for (const Link &link : view.links)
-    if (judge_sql(link, orders) || judge_io(link, view, now, orders)) return;
+    if (judge_sql(link, orders)) return;
+  // Those first that are the least likely to take semi-sync from the others.
+  for (int starts = 0; starts <= plain_by_nature; ++starts)
+    for (const Link &link : view.links)
+      if (std::min(known_[link.name].plain_starts, plain_by_nature) == starts &&
+          judge_io(link, view, now, orders))
+        return;
+}
+
+/* A start shows what the primary has, and not what others do, if nobody else
+   starts or ends at that time. And whose primary has no semi-sync takes it from
+   all that are about to ask for it. */
+bool LinkRepair::has_to_wait(const Link &fallen, const LinksView &view,
+                             bool switch_on, Instant now) const {
+  const bool suspect = is_suspect(fallen, view);
+  if (now - known_.at(fallen.name).ended >= longest_turn) return false;
+  for (const Link &link : view.links) {
+    if (link.name == fallen.name || link.state == LinkState::STOPPED) continue;
+    const Known &known = known_.at(link.name);
+    if (link.state == LinkState::STARTING) {
+      if ((suspect || is_suspect(link, view)) &&
+          now - known.starting < longest_turn)
+        return true;
+    } else if (suspect && (link.ending || known.semisync != switch_on)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /* True: it is to be started again. */
@@ -286,7 +351,6 @@ bool LinkRepair::judge_io(const Link &link, const LinksView &view, Instant now,
     known.judged = link.run;
     return false;
   }
-  if (link.error == LinkError::NO_HEADER) count_plain_start(&known);
   if (!link.checksums && !link.gtid) {
     give_up(link,
             "it receives no checksums, and its relay log may not be what the "
@@ -322,6 +386,8 @@ bool LinkRepair::judge_io(const Link &link, const LinksView &view, Instant now,
     return false;
   }
   if (in_vain && now < known.restarted + pause_after_in_vain) return false;
+  if (has_to_wait(link, view, view.switch_on || orders->set_switch, now))
+    return false;
   orders->how = Restart::IO_THREAD;
   orders->which = link;
   return true;

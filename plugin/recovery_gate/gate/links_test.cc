@@ -560,6 +560,145 @@ TEST(LinkRepair, APrimaryWithoutSemisyncIsFoundOut) {
               tells("'p'", "runs with semi-sync, and this one would not"));
 }
 
+/* It took semi-sync from all while they started. */
+TEST(LinkRepair, ThoseThatLostSemisyncByChanceComeBackWithIt) {
+  Scene scene;
+  for (const char *name : {"p", "q", "r"}) scene.stopped(name);
+  scene.look();
+  for (const char *name : {"p", "q", "r"}) scene.connects(name);
+  scene.look();
+  scene.view.switch_on = false;
+  for (const char *name : {"p", "q", "r"}) scene.receives(name);
+  LinkRepair::Orders orders = scene.look();
+  EXPECT_TRUE(orders.set_switch);
+  EXPECT_THAT(orders.note, tells("'p', 'q', 'r'", "without semi-sync",
+                                 "MDEV-32947", "on again"));
+  scene.view.switch_on = true;
+  scene.ended("r", LinkError::NO_HEADER);
+  EXPECT_FALSE(scene.look().how);  // the ends of the others would disturb it
+  for (const char *name : {"p", "q"}) scene.ended(name, LinkError::NO_HEADER);
+  for (const char *name : {"p", "q", "r"}) {
+    orders = scene.look();
+    ASSERT_TRUE(orders.how) << name;
+    EXPECT_EQ(orders.which.name, name);
+    scene.done(orders);
+    scene.connects(name);
+    EXPECT_FALSE(scene.look().how) << name;  // one after the other
+    scene.receives(name);
+  }
+  EXPECT_FALSE(scene.look(LinkRepair::transition).set_switch);
+  EXPECT_THAT(scene.repair.troubles(), IsEmpty());
+}
+
+TEST(LinkRepair, OneThatIsStartingForLongKeepsNobodyFromComingBack) {
+  Scene scene;
+  scene.stopped("r");
+  scene.look();
+  scene.connects("r");
+  scene.look();
+  scene.view.switch_on = false;
+  scene.receives("r");
+  scene.look();
+  for (const char *name : {"p", "q", "r"}) scene.stopped(name);
+  scene.look();
+  for (const char *name : {"p", "q", "r"}) scene.connects(name);
+  scene.look();
+  scene.view.switch_on = false;
+  for (const char *name : {"p", "q"}) scene.receives(name);
+  EXPECT_FALSE(scene.look().set_switch);  // r may take it from them again
+  EXPECT_TRUE(scene.look(LinkRepair::longest_turn).set_switch);
+  scene.view.switch_on = true;
+  scene.ended("p", LinkError::NO_HEADER);
+  EXPECT_FALSE(scene.look().how);
+  EXPECT_TRUE(scene.look(LinkRepair::longest_turn).how);
+}
+
+TEST(LinkRepair, SemisyncThatNobodyGetsIsNotTriedForEver) {
+  Scene scene;
+  for (int i = 0; i < 3; ++i) {
+    for (const char *name : {"p", "q", "r"}) scene.stopped(name);
+    scene.look();
+    for (const char *name : {"p", "q", "r"}) scene.connects(name);
+    scene.look();
+    scene.view.switch_on = false;
+    for (const char *name : {"p", "q", "r"}) scene.receives(name);
+    EXPECT_EQ(scene.look().set_switch, i < 2);
+  }
+  scene.look(LinkRepair::transition);
+  EXPECT_THAT(scene.repair.troubles().back(),
+              tells("is ON", "'p', 'q', 'r' run without semi-sync"));
+}
+
+/* What it reads in the wrong mode may get into the relay log. */
+TEST(LinkRepair, NobodyIsEndedOnPurposeWithoutChecksums) {
+  Scene scene;
+  for (const char *name : {"p", "q", "r"}) scene.stopped(name);
+  scene.look();
+  for (const char *name : {"p", "q", "r"}) scene.connects(name);
+  scene.look();
+  scene.view.switch_on = false;
+  for (const char *name : {"p", "q", "r"}) scene.receives(name);
+  scene.link("r").checksums = false;
+  EXPECT_FALSE(scene.look().set_switch);
+  scene.look(LinkRepair::transition);
+  EXPECT_THAT(scene.repair.troubles().back(), tells("run without semi-sync"));
+}
+
+TEST(LinkRepair, WhatNeverHadSemisyncIsLeftAlone) {
+  Scene scene;
+  scene.repair.begin();
+  scene.view.switch_on = false;
+  for (Link &link : scene.view.links) link.semisync = false;
+  scene.look();
+  scene.connects("p");
+  scene.look();
+  scene.view.switch_on = false;
+  scene.receives("p");
+  EXPECT_FALSE(scene.look().set_switch);
+}
+
+/* p is the first in the list, and the one whose primary has no semi-sync. */
+TEST(LinkRepair, OneThatMayHaveNoSemisyncWaitsForTheOthers) {
+  Scene scene;
+  scene.stopped("p");
+  scene.look();
+  scene.connects("p");
+  scene.look();
+  scene.view.switch_on = false;
+  scene.receives("p");
+  scene.look();
+  for (const char *name : {"q", "r"}) scene.ended(name, LinkError::REFUSED);
+  scene.view.switch_on = true;
+  scene.ended("p", LinkError::NO_HEADER);
+  for (const char *name : {"q", "r"}) {
+    const LinkRepair::Orders orders = scene.look();
+    ASSERT_TRUE(orders.how) << name;
+    EXPECT_EQ(orders.which.name, name);
+    scene.done(orders);
+    scene.connects(name);
+  }
+  EXPECT_FALSE(scene.look().how);
+  scene.receives("q");
+  EXPECT_FALSE(scene.look().how);
+  scene.receives("r");
+  LinkRepair::Orders orders = scene.look();
+  ASSERT_TRUE(orders.how);
+  EXPECT_EQ(orders.which.name, "p");
+  // Nor do they start while it does.
+  scene.done(orders);
+  scene.connects("p");
+  scene.look();
+  scene.ended("q", LinkError::REFUSED);
+  scene.link("q").place = "bin.000002:5678";
+  EXPECT_FALSE(scene.look().how);
+  scene.view.switch_on = false;
+  scene.receives("p");
+  orders = scene.look();
+  EXPECT_TRUE(orders.set_switch);
+  ASSERT_TRUE(orders.how);
+  EXPECT_EQ(orders.which.name, "q");
+}
+
 TEST(LinkRepair, WhatIsSeenWhileItStartsMayStillFall) {
   Scene scene;
   scene.stopped("q");
