@@ -91,6 +91,10 @@ class Primary:
         self.server = servers.add(
             name,
             *QUICK,
+            # Of the server alone, a replica that comes and goes too fast gets nothing
+            # any more (ack_receiver_test).
+            *GATE,
+            "--recovery-gate-mode=OFF",
             f"--gtid-domain-id={number}",
             f"--rpl-semi-sync-master-enabled={'ON' if semisync else 'OFF'}",
             # Writes go on while the replica is away.
