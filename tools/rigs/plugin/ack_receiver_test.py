@@ -35,7 +35,9 @@ _TOLD = "ack receiver"
 _LONG = 3.0  # seconds; the plugin needs a tenth of that
 
 
-def leave_unnoticed(servers: Servers, group: str, *options: str) -> Replication:
+def leave_unnoticed(
+    servers: Servers, group: str, *options: str, times: int = 1
+) -> Replication:
     primary = servers.add(f"{group}/primary", *QUICK, *options)
     replica = servers.add(f"{group}/replica", *SEMISYNC_REPLICA, *QUICK)
     primary.start()
@@ -54,6 +56,11 @@ def leave_unnoticed(servers: Servers, group: str, *options: str) -> Replication:
         primary.wait_for_status("Rpl_semi_sync_master_clients", "1")
         replication.stop()
         wait_for(lambda: ending(primary), bool, "the session of the replica to end")
+        for _ in range(1, times):
+            replication.start()
+            primary.wait_for_status("Rpl_semi_sync_master_clients", "1")
+            replication.stop()
+            primary.wait_for_status("Rpl_semi_sync_master_clients", "0")
     return replication
 
 
@@ -63,8 +70,8 @@ def ending(server: Server) -> list[int]:
 
 
 def with_the_plugin(servers: Servers) -> None:
-    """It gets in again."""
-    replication = leave_unnoticed(servers, "plugin", *GATE)
+    """It gets in again, and also when that has happened before."""
+    replication = leave_unnoticed(servers, "plugin", *GATE, times=3)
     replication.start()
     replication.primary.wait_for_status("Rpl_semi_sync_master_clients", "1")
     replication.primary.wait_for_log(_TOLD)
