@@ -228,9 +228,10 @@ class Ledger {
   void wait(BinlogProgress &progress, const BinlogProgress::End &end);
   bool is_proven(BinlogProgress &progress, const BinlogPosition &acknowledged,
                  const BinlogSample &sample);
-  bool reaches(const BinlogPosition &acknowledged, const BinlogSample &sample);
-  bool is_proof(const BinlogPosition &acknowledged,
-                const BinlogSample &sample) const;
+  bool reaches(const BinlogPosition &acknowledged, const BinlogSample &sample,
+               const ServerIds &own);
+  bool is_proof(const BinlogPosition &acknowledged, const BinlogSample &sample,
+                const ServerIds &own) const;
   ServerIds own_of(const Settled &settled) const;
   Writers writers(const GtidState &gtids, bool receives) const;
   void note_newcomers(const BinlogSample &sample);

@@ -521,7 +521,7 @@ bool Ledger::is_proven(BinlogProgress &progress,
                        const BinlogPosition &acknowledged,
                        const BinlogSample &sample) {
   Demand demand = demand_for(sample);
-  demand.acknowledged = reaches(acknowledged, sample);
+  demand.acknowledged = reaches(acknowledged, sample, demand.writers.all());
   demand.reply = acknowledged;
   return progress.is_proven(demand, record_.history);
 }
@@ -547,15 +547,16 @@ Demand Ledger::demand_for(const BinlogSample &sample) const {
   Is all that the one holds before the other? Positions that a file/position
   replica starts from come as acknowledgements too, and need not be the end of
   anything. And events that are in no transaction, as a checkpoint at the end of
-  the log, are never acknowledged.
+  the log, are never acknowledged; nor is what a former primary receives, which
+  may begin to before anybody has looked what was acknowledged of its own.
 */
 bool Ledger::reaches(const BinlogPosition &acknowledged,
-                     const BinlogSample &sample) {
+                     const BinlogSample &sample, const ServerIds &own) {
   // A replica may be away for long: each place is looked at once.
   if (acknowledged.empty() ||
       (acknowledged == refused_ && sample.end == refused_for_))
     return false;
-  const bool reaches = is_proof(acknowledged, sample);
+  const bool reaches = is_proof(acknowledged, sample, own);
   if (!reaches) {
     refused_ = acknowledged;
     refused_for_ = sample.end;
@@ -564,7 +565,7 @@ bool Ledger::reaches(const BinlogPosition &acknowledged,
 }
 
 bool Ledger::is_proof(const BinlogPosition &acknowledged,
-                      const BinlogSample &sample) const {
+                      const BinlogSample &sample, const ServerIds &own) const {
   const BinlogPosition proof = proof_of(sample);
   if (acknowledged.file != sample.end.file)
     return has_reached(acknowledged, proof) ||
@@ -578,7 +579,9 @@ bool Ledger::is_proof(const BinlogPosition &acknowledged,
   // The types of events cannot be read where the list could not.
   if (!sample.log.gtids_before || end - at > longest_walk) return false;
   const BinlogStretch rest = walk_binlog(sample.log.path, at, end);
-  return rest.is_whole && rest.writers.empty();
+  return rest.is_whole &&
+         std::none_of(rest.writers.begin(), rest.writers.end(),
+                      [&](std::uint32_t id) { return own.count(id) != 0; });
 }
 
 ServerIds Ledger::own_of(const Settled &settled) const {

@@ -1532,6 +1532,23 @@ TEST_F(LedgerTest, NeedsNoAcknowledgementOfEventsThatAreInNoTransaction) {
   EXPECT_FALSE(on_disk().obligation.open());
 }
 
+/* A failover manager takes less than a look for a switchover. */
+TEST_F(LedgerTest, SettlesWhatWasAcknowledgedWhenItReceivesAtOnce) {
+  for (const bool more : {false, true}) {
+    Server server;
+    server.settle_down();
+    server.binlog.write_own();
+    const BinlogPosition own = server.binlog.position();
+    if (more) server.binlog.write_own();
+    server.binlog.set_receives(true);
+    server.binlog.write(2);
+    server.acknowledge(own);
+    server.settle_down();
+    EXPECT_EQ(to_string(server.on_disk().settled->gtids),
+              more ? "" : "0-1-1,0-2-2");
+  }
+}
+
 TEST_F(LedgerTest, TakesTheEndOfTheLastTransactionForProofInTheNextLogToo) {
   for (const bool more : {false, true}) {
     Server server;
