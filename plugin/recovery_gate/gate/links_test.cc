@@ -81,6 +81,16 @@ struct Scene {
     return look();
   }
 
+  /* All start at once, and a primary without semi-sync takes it from them. */
+  void lose_semisync() {
+    for (const Link &link : view.links) stopped(link.name);
+    look();
+    for (const Link &link : view.links) connects(link.name);
+    look();
+    view.switch_on = false;
+    for (const Link &link : view.links) receives(link.name);
+  }
+
   FakeClock clock;
   FakeJournal journal;
   LinkRepair repair{journal};
@@ -563,12 +573,7 @@ TEST(LinkRepair, APrimaryWithoutSemisyncIsFoundOut) {
 /* It took semi-sync from all while they started. */
 TEST(LinkRepair, ThoseThatLostSemisyncByChanceComeBackWithIt) {
   Scene scene;
-  for (const char *name : {"p", "q", "r"}) scene.stopped(name);
-  scene.look();
-  for (const char *name : {"p", "q", "r"}) scene.connects(name);
-  scene.look();
-  scene.view.switch_on = false;
-  for (const char *name : {"p", "q", "r"}) scene.receives(name);
+  scene.lose_semisync();
   LinkRepair::Orders orders = scene.look();
   EXPECT_TRUE(orders.set_switch);
   EXPECT_THAT(orders.note, tells("'p', 'q', 'r'", "without semi-sync",
@@ -616,12 +621,7 @@ TEST(LinkRepair, OneThatIsStartingForLongKeepsNobodyFromComingBack) {
 TEST(LinkRepair, SemisyncThatNobodyGetsIsNotTriedForEver) {
   Scene scene;
   for (int i = 0; i < 3; ++i) {
-    for (const char *name : {"p", "q", "r"}) scene.stopped(name);
-    scene.look();
-    for (const char *name : {"p", "q", "r"}) scene.connects(name);
-    scene.look();
-    scene.view.switch_on = false;
-    for (const char *name : {"p", "q", "r"}) scene.receives(name);
+    scene.lose_semisync();
     EXPECT_EQ(scene.look().set_switch, i < 2);
   }
   scene.look(LinkRepair::transition);
@@ -632,12 +632,7 @@ TEST(LinkRepair, SemisyncThatNobodyGetsIsNotTriedForEver) {
 /* What it reads in the wrong mode may get into the relay log. */
 TEST(LinkRepair, NobodyIsEndedOnPurposeWithoutChecksums) {
   Scene scene;
-  for (const char *name : {"p", "q", "r"}) scene.stopped(name);
-  scene.look();
-  for (const char *name : {"p", "q", "r"}) scene.connects(name);
-  scene.look();
-  scene.view.switch_on = false;
-  for (const char *name : {"p", "q", "r"}) scene.receives(name);
+  scene.lose_semisync();
   scene.link("r").checksums = false;
   EXPECT_FALSE(scene.look().set_switch);
   scene.look(LinkRepair::transition);
