@@ -49,12 +49,18 @@ std::string with_folder_of(const std::string &path, const std::string &file) {
   return slash == std::string::npos ? file : path.substr(0, slash + 1) + file;
 }
 
-bool nothing_left(const std::string &path, std::uint64_t from) {
+/* Up to `to`, or the end of the log. */
+bool nothing_of(const ServerIds &own, const std::string &path,
+                std::uint64_t from,
+                std::optional<std::uint64_t> to = std::nullopt) {
   std::error_code unknown;
-  const std::uint64_t size = std::filesystem::file_size(path, unknown);
-  if (unknown || size < from || size - from > longest_walk) return false;
-  const BinlogStretch rest = walk_binlog(path, from);
-  return rest.is_whole && rest.writers.empty();
+  const std::uint64_t end =
+      to ? *to : std::filesystem::file_size(path, unknown);
+  if (unknown || end < from || end - from > longest_walk) return false;
+  const BinlogStretch rest = walk_binlog(path, from, to);
+  return rest.is_whole &&
+         std::none_of(rest.writers.begin(), rest.writers.end(),
+                      [&](std::uint32_t id) { return own.count(id) != 0; });
 }
 
 /* The first position that, when a replica has acknowledged it, proves that the
@@ -567,21 +573,19 @@ bool Ledger::reaches(const BinlogPosition &acknowledged,
 bool Ledger::is_proof(const BinlogPosition &acknowledged,
                       const BinlogSample &sample, const ServerIds &own) const {
   const BinlogPosition proof = proof_of(sample);
+  const std::uint64_t at = acknowledged.offset, end = sample.end.offset;
+  // The types of events cannot be read where the list could not.
+  const bool is_readable = sample.log.gtids_before.has_value();
   if (acknowledged.file != sample.end.file)
     return has_reached(acknowledged, proof) ||
-           (proof.offset == 0 &&
-            is_next_log(acknowledged.file, sample.end.file) &&
-            nothing_left(with_folder_of(sample.log.path, acknowledged.file),
-                         acknowledged.offset));
-  const std::uint64_t at = acknowledged.offset, end = sample.end.offset;
+           (is_readable && is_next_log(acknowledged.file, sample.end.file) &&
+            (proof.offset == 0 ||
+             nothing_of(own, sample.log.path, start_of_events, end)) &&
+            nothing_of(own, with_folder_of(sample.log.path, acknowledged.file),
+                       at));
   if (at >= end) return walk_binlog(sample.log.path, end, at).is_whole;
   if (has_reached(acknowledged, proof)) return true;
-  // The types of events cannot be read where the list could not.
-  if (!sample.log.gtids_before || end - at > longest_walk) return false;
-  const BinlogStretch rest = walk_binlog(sample.log.path, at, end);
-  return rest.is_whole &&
-         std::none_of(rest.writers.begin(), rest.writers.end(),
-                      [&](std::uint32_t id) { return own.count(id) != 0; });
+  return is_readable && nothing_of(own, sample.log.path, at, end);
 }
 
 ServerIds Ledger::own_of(const Settled &settled) const {

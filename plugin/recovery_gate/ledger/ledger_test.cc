@@ -1534,19 +1534,23 @@ TEST_F(LedgerTest, NeedsNoAcknowledgementOfEventsThatAreInNoTransaction) {
 
 /* A failover manager takes less than a look for a switchover. */
 TEST_F(LedgerTest, SettlesWhatWasAcknowledgedWhenItReceivesAtOnce) {
-  for (const bool more : {false, true}) {
-    Server server;
-    server.settle_down();
-    server.binlog.write_own();
-    const BinlogPosition own = server.binlog.position();
-    if (more) server.binlog.write_own();
-    server.binlog.set_receives(true);
-    server.binlog.write(2);
-    server.acknowledge(own);
-    server.settle_down();
-    EXPECT_EQ(to_string(server.on_disk().settled->gtids),
-              more ? "" : "0-1-1,0-2-2");
-  }
+  for (const bool more : {false, true})
+    for (const bool rotates : {false, true}) {
+      Server server;
+      server.settle_down();
+      server.binlog.write_own();
+      const BinlogPosition own = server.binlog.position();
+      if (more && !rotates) server.binlog.write_own();
+      if (rotates) server.binlog.rotate();
+      server.binlog.set_receives(true);
+      server.binlog.write(2);
+      if (more && rotates) server.binlog.write_own();
+      server.acknowledge(own);
+      server.settle_down();
+      EXPECT_EQ(to_string(server.on_disk().settled->gtids),
+                more ? "" : "0-1-1,0-2-2")
+          << rotates;
+    }
 }
 
 TEST_F(LedgerTest, TakesTheEndOfTheLastTransactionForProofInTheNextLogToo) {

@@ -83,6 +83,16 @@ GtidState without_mixed_domains(const Contents &contents) {
   return last;
 }
 
+/* The same of what came between, where that is not known one by one. */
+GtidState last_between(const GtidState &left, const GtidState &last) {
+  Contents between;
+  for (const auto &[source, number] : last)
+    if (!covers(left, source, number))
+      between.emplace(Gtid{source.domain, source.server_id, number},
+                      std::nullopt);
+  return without_mixed_domains(between);
+}
+
 /* What the ledger knows of these logs, the last of which is opened at this
    start. */
 Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
@@ -358,13 +368,15 @@ std::vector<Claim> Start::claims(const Owed &owed) const {
                         " was not found in the binary log";
   }
   if (!claim.empty()) claims.push_back(std::move(claim));
-  if (found_.cut) {
-    // They came right behind what is in doubt.
-    const GtidState cut = without_mixed_domains(found_.cut->transactions);
-    for (Claim &one : claims)
-      for (const auto &[source, number] : cut)
-        raise_to(&one.written, source, number);
-  }
+  // They came right behind what is in doubt.
+  GtidState cut;
+  if (found_.cut)
+    cut = without_mixed_domains(found_.cut->transactions);
+  else if (facts_.was_cut && facts_.cuttable && facts_.cuttable->last)
+    cut = last_between(facts_.left, *facts_.cuttable->last);
+  for (Claim &one : claims)
+    for (const auto &[source, number] : cut)
+      raise_to(&one.written, source, number);
   return claims;
 }
 

@@ -177,6 +177,18 @@ class CutTest : public StartTest {
     start->decided({}, false);
     return read_claims();
   }
+  std::vector<Claim> claims_after_a_cut_in_the_log_before() {
+    binlog.rotate();
+    begin();
+    EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
+    binlog.truncate_before(end, left);
+    recover();
+    binlog.start(1);
+    open();
+    start->decided({}, false);
+    EXPECT_EQ(to_string(facts().unsettled), "0-1-1");
+    return read_claims();
+  }
   std::vector<Claim> read_claims() {
     OwedSearch search;
     search.logs = binlog.paths();
@@ -669,6 +681,21 @@ TEST_F(CutTest, IsKnownUpToItsLastNumberWhenItWasInTheLogBefore) {
   binlog.start(1);
   ledger.decided({}, binlog.now(), false, start->found());
   EXPECT_EQ(to_string(ledger.record().history.earlier), "0-1-3");
+}
+
+TEST_F(CutTest, IsFollowedByWhoHasWhatWasCutOffInTheLogBefore) {
+  const auto claims = claims_after_a_cut_in_the_log_before();
+  EXPECT_EQ(find_among(claims, {promoted(3)}).possession, Possession::HAS);
+  EXPECT_EQ(find_among(claims, {promoted(4)}).possession,
+            Possession::NOT_SHOWN);
+}
+
+/* What another server has written between them may hide what is in doubt. */
+TEST_F(CutTest, IsNotFollowedInTheLogBeforeWhenSomethingWasReceivedBetween) {
+  binlog.write(2);
+  EXPECT_EQ(find_among(claims_after_a_cut_in_the_log_before(), {promoted(3)})
+                .possession,
+            Possession::NOT_SHOWN);
 }
 
 /* And if nobody knows which logs are left. */

@@ -203,6 +203,13 @@ class FakeBinlog final : public BinlogProgress {
     logs_.back().size = size;
     gtids_ = gtids;
   }
+  /* In the log before; it deletes the newest one then. */
+  void truncate_before(std::uint64_t size, const GtidState &gtids) {
+    std::filesystem::remove(logs_.back().path);
+    logs_.pop_back();
+    --next_;
+    truncate(size, gtids);
+  }
   /* It deletes the newest log, and a new one has that name. */
   void truncate_to_nothing(const GtidState &gtids) {
     logs_.pop_back();
