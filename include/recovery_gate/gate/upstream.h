@@ -44,6 +44,8 @@ class Upstreams {
   virtual std::vector<UpstreamAnswer> ask() = 0;
   /* The last of each source in this server's binary log, just before ask(). */
   virtual GtidState written() = 0;
+  /* What of that has come back, see History. */
+  virtual Contents returned() = 0;
   /* For good. Any thread. */
   virtual void cancel() noexcept = 0;
 };

@@ -34,8 +34,10 @@ struct Claim {
      of it has had another one. */
   GtidState written;
   /* These are no longer in this server's binary log, which had the others of
-     the source then: when it has more, it may have used the numbers again. */
+     the source then: when it has more, it may have used the numbers again;
+     unless that is what recovery had cut off, and has come back. */
   std::optional<GtidState> left;
+  Contents cut;
   /* Whose GTIDs are of this history: everybody's, or what the servers with
      these ids have applied; what they have logged may be older. */
   bool believed_of_all = true;
@@ -101,10 +103,11 @@ bool operator==(const Finding &a, const Finding &b);
 
 /* Of several servers that this one replicates from: each owed GTID of each
    claim has to be on one of them. `written` is what is in this server's binary
-   log now. No server: NOT_SHOWN. */
+   log now, `returned` as History has it. No server: NOT_SHOWN. */
 Finding find_among(const std::vector<Claim> &claims,
                    const std::vector<ServerGtids> &servers,
-                   const GtidState &written = {});
+                   const GtidState &written = {},
+                   const Contents &returned = {});
 
 }  // namespace recovery_gate
 

@@ -123,7 +123,7 @@ UpstreamView UpstreamWatch::look(const std::vector<Claim> &claims) {
     else
       trouble += (trouble.empty() ? "" : "; ") + answer.trouble;
   }
-  view.finding = find_among(claims, servers, written);
+  view.finding = find_among(claims, servers, written, upstreams_.returned());
   // Who cannot be asked may have what the others lack.
   if (!trouble.empty() && view.finding.possession != Possession::HAS)
     view.finding = {Possession::NOT_SHOWN, trouble, {}};

@@ -43,6 +43,7 @@ class FakeUpstreams final : public Upstreams {
     return next;
   }
   GtidState written() override { return {{{0, 1}, 8}}; }
+  Contents returned() override { return {}; }
   void cancel() noexcept override { ++cancelled; }
 
   void then(std::vector<UpstreamAnswer> answer) {

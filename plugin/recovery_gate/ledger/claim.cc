@@ -24,17 +24,40 @@ std::uint64_t last_of(const GtidSource &source, const GtidState &gtids) {
   return last == gtids.end() ? 0 : last->second;
 }
 
+/* What is in this server's log, and what of it has come back. */
+struct Here {
+  const GtidState &now;
+  const Contents &returned;
+};
+
+/* Has this server written in the source since? */
+bool has_gone_on(const Claim &claim, const GtidSource &source,
+                 const Here &here) {
+  const std::uint64_t left = last_of(source, *claim.left),
+                      now = last_of(source, here.now);
+  if (now == left) return false;
+  bool is_cut = false;
+  for (const auto &one : claim.cut) {
+    const Gtid &gtid = one.first;
+    if (gtid.domain != source.domain || gtid.server_id != source.server_id ||
+        gtid.sequence > now)
+      continue;
+    if (here.returned.count(one) == 0) return true;
+    is_cut |= gtid.sequence == now;
+  }
+  return !is_cut;
+}
+
 /* Empty, or why a server that names a GTID need not have the transaction that
    is owed: a clause. */
 std::string ambiguity(const Claim &claim, const GtidSource &source,
-                      const ServerGtids &server, const GtidState &now,
+                      const ServerGtids &server, const Here &here,
                       const GtidState &in_doubt) {
   const std::uint64_t number = claim.last.at(source);
   const bool is_believed = claim.believed_of_all ||
                            (claim.believed_of.count(server.server_id) != 0 &&
                             covers(server.applied, source, number));
-  const bool is_again =
-      claim.left && last_of(source, now) != last_of(source, *claim.left);
+  const bool is_again = claim.left && has_gone_on(claim, source, here);
   // Its own transactions with the id that this server had then.
   if (server.server_id == source.server_id || !is_believed || is_again)
     return server.name + " names " + text_of({{source, number}}) +
@@ -59,9 +82,9 @@ std::string ambiguity(const Claim &claim, const GtidSource &source,
   return {};
 }
 
-/* `now` is in this server's log, `in_doubt` the last of all claims. */
+/* `in_doubt`: the last of all claims. */
 Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers,
-                 const GtidState &now, const GtidState &in_doubt) {
+                 const Here &here, const GtidState &in_doubt) {
   Finding finding;
   GtidState unclear;
   std::string ambiguous;
@@ -74,7 +97,8 @@ Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers,
       may_have |= one != Possession::LACKS || server.is_being_sent;
       is_being_sent |= one == Possession::LACKS && server.is_being_sent;
       if (one != Possession::HAS) continue;
-      const std::string doubt = ambiguity(claim, source, server, now, in_doubt);
+      const std::string doubt =
+          ambiguity(claim, source, server, here, in_doubt);
       has |= doubt.empty();
       if (!doubt.empty()) why = doubt;
     }
@@ -161,7 +185,8 @@ Claim with_believers(Claim claim, const std::vector<Numbers> &all,
 
 bool operator==(const Claim &a, const Claim &b) {
   return a.last == b.last && a.written == b.written && a.left == b.left &&
-         a.is_unread == b.is_unread && a.believed_of_all == b.believed_of_all &&
+         a.cut == b.cut && a.is_unread == b.is_unread &&
+         a.believed_of_all == b.believed_of_all &&
          a.believed_of == b.believed_of && a.uncertain == b.uncertain &&
          a.followed == b.followed;
 }
@@ -231,8 +256,9 @@ Possession possession(const ServerGtids &server, const GtidSource &source,
 
 Finding find_among(const std::vector<Claim> &claims,
                    const std::vector<ServerGtids> &servers,
-                   const GtidState &written) {
+                   const GtidState &written, const Contents &returned) {
   Finding finding;
+  const Here here{written, returned};
   if (servers.empty()) return finding;
   GtidState in_doubt;
   for (const Claim &claim : claims)
@@ -240,9 +266,8 @@ Finding find_among(const std::vector<Claim> &claims,
       raise_to(&in_doubt, source, number);
   finding.possession = Possession::HAS;
   for (const Claim &claim : claims)
-    if (!claim.empty())
-      add(find_one(claim, servers, written, in_doubt), &finding);
-  if (finding.why.empty()) finding = find_one({}, servers, written, in_doubt);
+    if (!claim.empty()) add(find_one(claim, servers, here, in_doubt), &finding);
+  if (finding.why.empty()) finding = find_one({}, servers, here, in_doubt);
   return finding;
 }
 

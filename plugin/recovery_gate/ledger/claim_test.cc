@@ -250,6 +250,24 @@ TEST(Claim, OfWhatIsNoLongerInTheLogEndsWhenTheLogGoesOn) {
               Possession::NOT_SHOWN);
 }
 
+/* From the server that is asked, before it was. */
+TEST(Claim, OfWhatIsNoLongerInTheLogGoesOnWhenItHasComeBack) {
+  Claim claim = claim_of({{{0, self}, 8}}, History());
+  claim.left = {{{0, self}, 6}};
+  claim.cut = {{{0, self, 7}, 1}, {{0, self, 8}, 2}};
+  const std::vector<ServerGtids> servers = {server({{{0, self}, 8}})};
+  const auto asked = [&](std::uint64_t now, const Contents &returned) {
+    return find_among({claim}, servers, {{{0, self}, now}}, returned)
+        .possession;
+  };
+  EXPECT_EQ(asked(7, {{{0, self, 7}, 1}}), Possession::HAS);
+  EXPECT_EQ(asked(8, claim.cut), Possession::HAS);
+  EXPECT_EQ(asked(8, {{{0, self, 8}, 2}}), Possession::NOT_SHOWN);
+  EXPECT_EQ(asked(8, {{{0, self, 7}, 1}, {{0, self, 8}, 3}}),
+            Possession::NOT_SHOWN);
+  EXPECT_EQ(asked(9, claim.cut), Possession::NOT_SHOWN);
+}
+
 TEST(Claim, IsNotLackedByAServerThatMayStillReceiveIt) {
   const Claim claim = claim_of(owed_in(0, 7, 8), {}, History());
   ServerGtids replica = server({{{0, self}, 7}});

@@ -355,6 +355,7 @@ std::vector<Claim> Start::claims(const Owed &owed) const {
     if (found_.cut) cut_off(*found_.cut, &with_cut);
     claims.push_back(claim_of(facts_.cut_off, with_cut));
     claims.back().left = facts_.left;
+    if (found_.cut) claims.back().cut = found_.cut->transactions;
   } else if (!lost.empty()) {
     Claim claim;
     claim.last = facts_.unsettled;

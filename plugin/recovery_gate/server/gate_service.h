@@ -117,7 +117,8 @@ class GateService final : public Host, private Kept {
                      [this] { return ledger_.record().history; },
                      [this] { return upstream_watch_.view(); }};
   Waiter waiter_{gate, semisync_, *this};
-  ServerUpstreams upstreams_{log};
+  ServerUpstreams upstreams_{
+      log, [this] { return ledger_.record().history.returned; }};
   UpstreamWatch upstream_watch_{upstreams_, log, [this] { waiter_.wake(); }};
 
   AckReceiver ack_receiver_{log};

@@ -13,7 +13,9 @@
 #define RECOVERY_GATE_SERVER_UPSTREAM_H
 
 #include <atomic>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "recovery_gate/base/journal.h"
@@ -23,18 +25,22 @@ namespace recovery_gate {
 
 class ServerUpstreams final : public Upstreams {
  public:
-  explicit ServerUpstreams(Journal &journal) : journal_(journal) {}
+  /* `returned` may be called from the thread that asks. */
+  ServerUpstreams(Journal &journal, std::function<Contents()> returned)
+      : journal_(journal), returned_(std::move(returned)) {}
 
   bool begin() override;
   void end() override;
   std::vector<UpstreamAnswer> ask() override;
   GtidState written() override;
+  Contents returned() override { return returned_(); }
   void cancel() noexcept override;
 
  private:
   void mention_waiting_sessions();
 
   Journal &journal_;
+  const std::function<Contents()> returned_;
   std::atomic<bool> cancelled_{false};
   std::vector<UpstreamAnswer> last_;
   bool mentioned_ = false;
