@@ -53,7 +53,7 @@ struct Writers {
 
 /* What a transaction is to those that recovery has cut off. */
 enum class Return {
-  /* None of them had its number, nor a later one in its domain. */
+  /* None of them had its GTID, nor is its number among History::cut_numbers. */
   NONE,
   /* One had, and was another one, or nobody knows: so may be what another
      server has. */

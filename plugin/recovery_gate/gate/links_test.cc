@@ -2,6 +2,8 @@
 #include "recovery_gate/gate/links.h"
 
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "testing/fakes.h"
 
@@ -81,14 +83,14 @@ struct Scene {
     return look();
   }
 
-  /* All start at once, and a primary without semi-sync takes it from them. */
-  void lose_semisync() {
-    for (const Link &link : view.links) stopped(link.name);
+  /* They start at once, and a primary without semi-sync takes it from them. */
+  void lose_semisync(const std::vector<std::string> &names = {"p", "q", "r"}) {
+    for (const std::string &name : names) stopped(name);
     look();
-    for (const Link &link : view.links) connects(link.name);
+    for (const std::string &name : names) connects(name);
     look();
     view.switch_on = false;
-    for (const Link &link : view.links) receives(link.name);
+    for (const std::string &name : names) receives(name);
   }
 
   FakeClock clock;
@@ -492,12 +494,7 @@ TEST(LinkRepair, WhatWouldEndOthersStaysAsItIsWhenTheyEndMuchLater) {
 /* Its start and the end of another one came at the same time. */
 TEST(LinkRepair, OneThatIsAsynchronousByChanceComesBackWithSemisync) {
   Scene scene;
-  scene.stopped("p");
-  scene.look();
-  scene.connects("p");
-  scene.look();
-  scene.view.switch_on = false;
-  scene.receives("p");
+  scene.lose_semisync({"p"});
   EXPECT_TRUE(scene.look().set_switch);
   scene.view.switch_on = true;
   scene.ended("p", LinkError::NO_HEADER);
@@ -597,12 +594,7 @@ TEST(LinkRepair, ThoseThatLostSemisyncByChanceComeBackWithIt) {
 
 TEST(LinkRepair, OneThatIsStartingForLongKeepsNobodyFromComingBack) {
   Scene scene;
-  scene.stopped("r");
-  scene.look();
-  scene.connects("r");
-  scene.look();
-  scene.view.switch_on = false;
-  scene.receives("r");
+  scene.lose_semisync({"r"});
   scene.look();
   for (const char *name : {"p", "q", "r"}) scene.stopped(name);
   scene.look();
@@ -655,12 +647,7 @@ TEST(LinkRepair, WhatNeverHadSemisyncIsLeftAlone) {
 /* p is the first in the list, and the one whose primary has no semi-sync. */
 TEST(LinkRepair, OneThatMayHaveNoSemisyncWaitsForTheOthers) {
   Scene scene;
-  scene.stopped("p");
-  scene.look();
-  scene.connects("p");
-  scene.look();
-  scene.view.switch_on = false;
-  scene.receives("p");
+  scene.lose_semisync({"p"});
   scene.look();
   for (const char *name : {"q", "r"}) scene.ended(name, LinkError::REFUSED);
   scene.view.switch_on = true;

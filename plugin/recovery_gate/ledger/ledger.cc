@@ -579,10 +579,10 @@ bool Ledger::is_proof(const BinlogPosition &acknowledged,
   if (acknowledged.file != sample.end.file)
     return has_reached(acknowledged, proof) ||
            (is_readable && is_next_log(acknowledged.file, sample.end.file) &&
-            (proof.offset == 0 ||
-             nothing_of(own, sample.log.path, start_of_events, end)) &&
             nothing_of(own, with_folder_of(sample.log.path, acknowledged.file),
-                       at));
+                       at) &&
+            (proof.offset == 0 ||
+             nothing_of(own, sample.log.path, start_of_events, end)));
   if (at >= end) return walk_binlog(sample.log.path, end, at).is_whole;
   if (has_reached(acknowledged, proof)) return true;
   return is_readable && nothing_of(own, sample.log.path, at, end);

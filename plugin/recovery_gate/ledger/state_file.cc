@@ -187,39 +187,42 @@ std::optional<std::uint64_t> parse_content(std::string_view text,
   return lines->parse_number<std::uint64_t>(text, 16);
 }
 
-Contents parse_contents(std::string_view text, Lines *lines) {
-  Contents contents;
-  while (!text.empty() && lines->is_right()) {
+/* Calls `take` with each part of a list with commas, up to the first wrong one.
+ */
+template <typename Take>
+void for_each_part(std::string_view text, const Lines &lines, Take take) {
+  while (!text.empty() && lines.is_right()) {
     const auto comma = std::min(text.find(','), text.size());
-    std::string_view one = text.substr(0, comma);
-    const Gtid gtid = parse_gtid(take_to('=', &one, lines), lines);
-    contents.emplace(gtid, parse_content(one, lines));
+    take(text.substr(0, comma));
     text.remove_prefix(std::min(comma + 1, text.size()));
   }
+}
+
+Contents parse_contents(std::string_view text, Lines *lines) {
+  Contents contents;
+  for_each_part(text, *lines, [&](std::string_view one) {
+    const Gtid gtid = parse_gtid(take_to('=', &one, lines), lines);
+    contents.emplace(gtid, parse_content(one, lines));
+  });
   return contents;
 }
 
 NumberRanges parse_ranges(std::string_view text, Lines *lines) {
   NumberRanges ranges;
-  while (!text.empty() && lines->is_right()) {
-    const auto comma = std::min(text.find(','), text.size());
-    std::string_view one = text.substr(0, comma);
+  for_each_part(text, *lines, [&](std::string_view one) {
     const auto domain =
         lines->parse_number<std::uint32_t>(take_to('/', &one, lines));
     const auto after =
         lines->parse_number<std::uint64_t>(take_to('-', &one, lines));
     ranges[{domain, after}] = lines->parse_number<std::uint64_t>(one);
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
+  });
   return ranges;
 }
 
 std::vector<CuttableEnd::Item> parse_items(std::string_view text,
                                            Lines *lines) {
   std::vector<CuttableEnd::Item> items;
-  while (!text.empty() && lines->is_right()) {
-    const auto comma = std::min(text.find(','), text.size());
-    std::string_view one = text.substr(0, comma);
+  for_each_part(text, *lines, [&](std::string_view one) {
     CuttableEnd::Item item;
     item.gtid = parse_gtid(take_to('/', &one, lines), lines);
     item.previous =
@@ -230,8 +233,7 @@ std::vector<CuttableEnd::Item> parse_items(std::string_view text,
     item.begin = lines->parse_number<std::uint64_t>(begin);
     item.content = parse_content(one, lines);
     items.push_back(item);
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
+  });
   return items;
 }
 

@@ -360,6 +360,15 @@ class Group:
             seen = {one.error for one in application.since(begin)} - {0}
             expect(f"no errors of writes but {allowed}", seen, seen <= set(allowed))
 
+    def expect_healed(self, begin: float) -> None:
+        """By itself, without a failover, once the replicas are back."""
+        opened = self.wait_for_opening("ACK")
+        self.maxscale.wait_for(db1=MASTER, db2=SLAVE, db3=SLAVE)
+        self.say("Master")
+        self.writers.wait_for_success(opened)
+        self.expect_undisturbed_reads(begin)
+        self.expect_errors(begin, LOST, READ_ONLY)
+
     def wait_for_looks(self, number: int = 3) -> None:
         """Until the monitor has looked so many times."""
 
@@ -405,12 +414,7 @@ def may_not_pass_and_opens_first(servers: Servers) -> None:
         group = Group(servers, stack, may_pass=False, retry=2)
         begin = time.monotonic()
         group.crash_and_restart()
-        opened = group.wait_for_opening("ACK")
-        group.maxscale.wait_for(db1=MASTER, db2=SLAVE, db3=SLAVE)
-        group.say("Master")
-        group.writers.wait_for_success(opened)
-        group.expect_undisturbed_reads(begin)
-        group.expect_errors(begin, LOST, READ_ONLY)
+        group.expect_healed(begin)
 
 
 def may_not_pass_without_failover(servers: Servers) -> None:
@@ -423,12 +427,7 @@ def may_not_pass_without_failover(servers: Servers) -> None:
         group.maxscale.wait_for(db1=DOWN, db2=SLAVE, db3=SLAVE)
         group.expect_no_phantom()
         group.bring_replicas_back()
-        opened = group.wait_for_opening("ACK")
-        group.maxscale.wait_for(db1=MASTER, db2=SLAVE, db3=SLAVE)
-        group.say("Master")
-        group.writers.wait_for_success(opened)
-        group.expect_undisturbed_reads(begin)
-        group.expect_errors(begin, LOST, READ_ONLY)
+        group.expect_healed(begin)
 
 
 def without_enforce_writable_master(servers: Servers) -> None:
