@@ -259,8 +259,11 @@ class ReplicationManager(Manager):
         self._run(old, lock, "SET GLOBAL read_only=1", f"{lock} WITH READ LOCK")
         self._run(old, "FLUSH BINARY LOGS")
         self._await_applied(new, self._logged(old))
-        self._promote(new)
-        self._run(old, "UNLOCK TABLES")
+        try:
+            self._promote(new)
+        finally:
+            # It logs what fails, and goes on: KillThreads(), UnlockTables()
+            self._run(old, "UNLOCK TABLES")
         self._demote(old)
         self._switch(self._others(old))
 
