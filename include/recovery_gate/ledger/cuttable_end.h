@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
-  The end of the newest binary log before crash recovery, which may cut off any
-  part of it (init_rpl_role=SLAVE).
+  The end of the binary log before crash recovery, which may cut off any part of
+  it (init_rpl_role=SLAVE).
 */
 #ifndef RECOVERY_GATE_CUTTABLE_END_H
 #define RECOVERY_GATE_CUTTABLE_END_H
@@ -49,6 +49,14 @@ bool operator==(const CuttableEnd &a, const CuttableEnd &b);
    read to its end, or is too long for a start to wait for that. */
 CuttableEnd read_cuttable_end(const std::string &log_path,
                               EventDecryptor *decryptor);
+
+/* Of each log that recovery reads, newest first, as if all that the logs behind
+   it hold stood at its end: recovery deletes those when it cuts this one.
+   Begins with read_cuttable_end() of the newest. Ends before a log that cannot
+   be read, and where it is too much to be kept one by one. `log_paths` are
+   oldest first; `decryptor` may be null. */
+std::vector<CuttableEnd> read_cuttable_ends(
+    const std::vector<std::string> &log_paths, EventDecryptor *decryptor);
 
 /* What was cut off when the log ends here; nothing where that is not known one
    by one. */

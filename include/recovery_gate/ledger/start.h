@@ -116,8 +116,10 @@ class Start {
   Ledger &ledger_;
   StartFacts facts_;
   Ledger::Inheritance found_;
-  std::string newest_log_;    // before recovery
-  bool had_settled_ = false;  // the settled position was in it then
+  std::vector<std::string> logs_before_recovery_;
+  std::string newest_log_;             // the last of them that is left
+  std::vector<CuttableEnd> cuttable_;  // see read_cuttable_ends()
+  bool had_settled_ = false;  // the settled position was in one of those
   Failure unknown_;           // why it is not known what earlier starts owe
   /* As the logs were before those that had expired were deleted. */
   struct Inherited {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/cuttable_end.h"
 
+#include <algorithm>
 #include <deque>
 #include <filesystem>
 #include <system_error>
@@ -35,15 +36,24 @@ bool operator==(const CuttableEnd &a, const CuttableEnd &b) {
          a.items == b.items && a.identity_before == b.identity_before;
 }
 
-CuttableEnd read_cuttable_end(const std::string &log_path,
-                              EventDecryptor *decryptor) {
-  CuttableEnd found;
+namespace {
+
+struct ReadLog {
+  CuttableEnd end;
+  /* False: it has more transactions than `end`. */
+  bool is_whole = true;
+  std::string last_checkpoint;
+};
+
+ReadLog read_end_of(const std::string &log_path, EventDecryptor *decryptor) {
+  ReadLog read;
+  CuttableEnd &found = read.end;
   std::error_code unknown;
   const auto log_size = std::filesystem::file_size(log_path, unknown);
   found.end = {without_folder(log_path), unknown ? 0 : log_size};
   found.identity = binlog_identity(log_path, found.end.offset);
   FileSource source;
-  if (source.open(log_path) || log_size > most_read_at_start) return found;
+  if (source.open(log_path) || log_size > most_read_at_start) return read;
   ScanOptions options;
   options.decryptor = decryptor;
   struct Noted {
@@ -64,11 +74,13 @@ CuttableEnd read_cuttable_end(const std::string &log_path,
     while (size > most_read_of_the_end || last.size() > most_cut_off_kept) {
       size -= last.front().transaction.size();
       last.pop_front();
+      read.is_whole = false;
     }
     return true;
   };
   const ScanResult log = scan(source, options, add);
-  if (log.error || log.tail == Tail::DAMAGED || !log.gtids_before) return found;
+  if (log.error || log.tail == Tail::DAMAGED || !log.gtids_before) return read;
+  read.last_checkpoint = log.last_checkpoint;
   if (log.unfinished) add(*log.unfinished);
   for (const auto &[source_of, number] : *log.gtids_before)
     raise_to(&written, source_of, number);
@@ -88,7 +100,45 @@ CuttableEnd read_cuttable_end(const std::string &log_path,
   if (!found.items.empty())
     found.identity_before =
         binlog_identity(log_path, found.items.front().begin);
-  return found;
+  return read;
+}
+
+/* As if what is in the logs behind `log` stood at its end. */
+void append(const CuttableEnd &behind, CuttableEnd *log) {
+  log->last = behind.last;
+  for (CuttableEnd::Item one : behind.items) {
+    one.begin = log->end.offset;
+    log->items.push_back(std::move(one));
+  }
+}
+
+}  // namespace
+
+CuttableEnd read_cuttable_end(const std::string &log_path,
+                              EventDecryptor *decryptor) {
+  return read_end_of(log_path, decryptor).end;
+}
+
+std::vector<CuttableEnd> read_cuttable_ends(
+    const std::vector<std::string> &log_paths, EventDecryptor *decryptor) {
+  std::vector<CuttableEnd> ends;
+  if (log_paths.empty()) return ends;
+  ReadLog read = read_end_of(log_paths.back(), decryptor);
+  ends.push_back(read.end);
+  auto log = log_paths.end() - 1;
+  const auto first =
+      std::find_if(log_paths.begin(), log, [&](const std::string &path) {
+        return without_folder(path) == read.last_checkpoint;
+      });
+  while (log != first && ends.back().last && read.is_whole) {
+    read = read_end_of(*--log, decryptor);
+    if (!read.end.last ||
+        read.end.items.size() + ends.back().items.size() > most_cut_off_kept)
+      break;
+    append(ends.back(), &read.end);
+    ends.push_back(read.end);
+  }
+  return ends;
 }
 
 std::optional<CutOff> cut_off_from(const CuttableEnd &before,

@@ -192,6 +192,7 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
 void Start::begin(const std::vector<std::string> &logs,
                   const Failure &index_failure) {
   doubt(index_failure);
+  logs_before_recovery_ = logs;
   if (!logs.empty()) {
     newest_log_ = logs.back();
     const BinlogFileFacts newest = read_binlog_header(newest_log_);
@@ -214,8 +215,14 @@ void Start::begin_unguarded(const std::string &why) {
 }
 
 Failure Start::note_what_may_be_cut(EventDecryptor *decryptor) {
-  had_settled_ = ledger_.has_settled_in(newest_log_);
-  facts_.cuttable = read_cuttable_end(newest_log_, decryptor);
+  if (logs_before_recovery_.empty()) return {};
+  cuttable_ = read_cuttable_ends(logs_before_recovery_, decryptor);
+  facts_.cuttable = cuttable_.front();
+  had_settled_ = std::any_of(
+      logs_before_recovery_.end() -
+          static_cast<std::ptrdiff_t>(cuttable_.size()),
+      logs_before_recovery_.end(),
+      [&](const std::string &path) { return ledger_.has_settled_in(path); });
   return ledger_.may_be_cut(*facts_.cuttable);
 }
 
@@ -225,12 +232,19 @@ void Start::recovered(const std::string &gtid_position,
   if (newest_log_.empty()) return;
   if (facts_.cuttable && !logs.empty() &&
       !is_among(without_folder(newest_log_), logs)) {
-    // It was cut in a log before this one, which is deleted then. What was in
-    // that one nobody has noted.
+    // It was cut in a log before this one, which is deleted then.
     facts_.was_cut = true;
-    facts_.kept = kept_of(*facts_.cuttable);
-    facts_.cuttable->items.clear();
     newest_log_ = logs.back();
+    const auto noted = std::find_if(
+        cuttable_.begin(), cuttable_.end(), [&](const CuttableEnd &log) {
+          return log.end.file == without_folder(newest_log_);
+        });
+    if (noted != cuttable_.end()) {
+      facts_.cuttable = *noted;
+    } else {
+      facts_.kept = kept_of(*facts_.cuttable);
+      facts_.cuttable->items.clear();
+    }
   }
   const BinlogFileFacts log = read_binlog_end(newest_log_);
   if (log.error) {

@@ -177,8 +177,22 @@ class CutTest : public StartTest {
     start->decided({}, false);
     return read_claims();
   }
-  std::vector<Claim> claims_after_a_cut_in_the_log_before() {
+  /* FLUSH BINARY LOGS, before the engine has synced what was cut off. */
+  void go_on_in_the_next_log() {
+    const std::string before = binlog.paths().back();
     binlog.rotate();
+    binlog.append_checkpoint(before);
+  }
+  void cut_the_log_before(bool settled = false) {
+    begin();
+    EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
+    binlog.truncate_before(end, left);
+    recover();
+    binlog.start(1);
+    open();
+    ledger.decided({}, binlog.now(), settled, start->found());
+  }
+  std::vector<Claim> claims_after_a_cut_in_the_log_before() {
     begin();
     EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
     binlog.truncate_before(end, left);
@@ -664,7 +678,76 @@ TEST_F(KeptTest, IsInDoubtWhenItsLogIsGone) {
 }
 
 /* The log before is cut then, and this one deleted. */
-TEST_F(CutTest, IsKnownUpToItsLastNumberWhenItWasInTheLogBefore) {
+TEST_F(CutTest, IsKnownWhenItWasInTheLogBefore) {
+  go_on_in_the_next_log();
+  binlog.write_statement("fourth");
+  cut_the_log_before();
+  EXPECT_EQ(facts().recovered_end.offset, end);
+  EXPECT_EQ(facts().doubt, "");
+  const History history = ledger.record().history;
+  EXPECT_EQ(history.earlier, GtidState());
+  ASSERT_EQ(history.cut_off.size(), 3u);
+  EXPECT_EQ(to_string(history.cut_off.begin()->first), "0-1-2");
+  EXPECT_EQ(to_string(history.cut_off.rbegin()->first), "0-1-4");
+  EXPECT_TRUE(is_believed(history, {0, 5, 5}));
+}
+
+TEST_F(CutTest, SettlesWhatHasComeBackOfTheLogBefore) {
+  go_on_in_the_next_log();
+  cut_the_log_before(true);
+  binlog.set_receives(true);
+  ledger.look(binlog, true);
+  come_back();
+  ledger.look(binlog, true);
+  EXPECT_EQ(ledger.record().settled->gtids, binlog.gtids());
+}
+
+TEST_F(CutTest, LeavesSettledWhatIsLeftOfTheLogBefore) {
+  go_on_in_the_next_log();
+  binlog.write_statement("fourth");
+  start.reset();
+  binlog.acknowledge_all();
+  look_until_it_is_on_disk();
+  ASSERT_EQ(ledger.record().settled->position, binlog.position());
+  cut_the_log_before();
+  EXPECT_EQ(ledger.record().settled->position.offset, end);
+  EXPECT_EQ(facts().unsettled, GtidState());
+  EXPECT_EQ(to_string(facts().cut_off), "0-1-4");
+}
+
+/* Recovery does not read the log before. */
+TEST_F(CutTest, IsOfTheNewestLogAloneWhenItsCheckpointIs) {
+  binlog.rotate();
+  binlog.append_checkpoint();
+  EXPECT_THAT(read_cuttable_ends(binlog.paths(), nullptr), SizeIs(1));
+}
+
+/* More than that is not kept. */
+TEST_F(CutTest, IsOfTheLogsUpToTheOneThatCannotBeRead) {
+  const std::string first = binlog.paths().back();
+  for (int i = 0; i < 3; ++i) {
+    binlog.rotate();
+    binlog.append_checkpoint(first);
+    binlog.write_own();
+  }
+  const auto ends = read_cuttable_ends(binlog.paths(), nullptr);
+  ASSERT_THAT(ends, SizeIs(4));
+  EXPECT_THAT(ends[0].items, SizeIs(1));
+  EXPECT_THAT(ends[3].items, SizeIs(6));
+  EXPECT_EQ(ends[3].last, binlog.gtids());
+  std::filesystem::resize_file(binlog.paths()[1], most_read_at_start + 1);
+  EXPECT_THAT(read_cuttable_ends(binlog.paths(), nullptr), SizeIs(2));
+}
+
+TEST_F(CutTest, IsOfTheNewestLogAloneWhenThatIsTooMuch) {
+  go_on_in_the_next_log();
+  for (std::size_t i = 0; i < most_cut_off_kept; ++i) binlog.write_own();
+  EXPECT_THAT(read_cuttable_ends(binlog.paths(), nullptr), SizeIs(1));
+  binlog.write_own();
+  EXPECT_THAT(read_cuttable_ends(binlog.paths(), nullptr), SizeIs(1));
+}
+
+TEST_F(CutTest, IsKnownUpToItsLastNumberWhenTheLogBeforeWasNotRead) {
   const std::string before = binlog.paths().back();
   binlog.rotate();
   begin();
@@ -684,6 +767,7 @@ TEST_F(CutTest, IsKnownUpToItsLastNumberWhenItWasInTheLogBefore) {
 }
 
 TEST_F(CutTest, IsFollowedByWhoHasWhatWasCutOffInTheLogBefore) {
+  binlog.rotate();
   const auto claims = claims_after_a_cut_in_the_log_before();
   EXPECT_EQ(find_among(claims, {promoted(3)}).possession, Possession::HAS);
   EXPECT_EQ(find_among(claims, {promoted(4)}).possession,
@@ -693,6 +777,7 @@ TEST_F(CutTest, IsFollowedByWhoHasWhatWasCutOffInTheLogBefore) {
 /* What another server has written between them may hide what is in doubt. */
 TEST_F(CutTest, IsNotFollowedInTheLogBeforeWhenSomethingWasReceivedBetween) {
   binlog.write(2);
+  binlog.rotate();
   EXPECT_EQ(find_among(claims_after_a_cut_in_the_log_before(), {promoted(3)})
                 .possession,
             Possession::NOT_SHOWN);

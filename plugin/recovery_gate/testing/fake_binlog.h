@@ -163,10 +163,13 @@ class FakeBinlog final : public BinlogProgress {
     write_own();
     is_transactional_ = true;
   }
-  void append_checkpoint() {
+  void append_checkpoint() { append_checkpoint(logs_.back().path); }
+  /* Recovery begins to read in that log. */
+  void append_checkpoint(const std::string &path) {
+    const std::string file = without_folder(path);
     append(binlog_bytes::with_checksum(
         {binlog_bytes::checkpoint_event, server_id_, 0, ++time_},
-        "checkpoint"));
+        binlog_bytes::little_endian(file.size(), 4) + file));
   }
   void rotate() {
     append(binlog_bytes::with_checksum(
