@@ -63,13 +63,6 @@ bool nothing_of(const ServerIds &own, const std::string &path,
                       [&](std::uint32_t id) { return own.count(id) != 0; });
 }
 
-/* The first position that, when a replica has acknowledged it, proves that the
-   replica has these GTIDs. */
-BinlogPosition proof_of(const BinlogSample &sample) {
-  const bool log_adds_nothing = sample.log.gtids_before == sample.gtids;
-  return {sample.end.file, log_adds_nothing ? 0 : sample.end.offset};
-}
-
 /* Are the logs still there, up to what is owed? */
 bool is_still_there(const Obligation &owed, const std::vector<LogStart> &logs) {
   if (owed.recovered_end.empty()) return true;
@@ -572,20 +565,19 @@ bool Ledger::reaches(const BinlogPosition &acknowledged,
 
 bool Ledger::is_proof(const BinlogPosition &acknowledged,
                       const BinlogSample &sample, const ServerIds &own) const {
-  const BinlogPosition proof = proof_of(sample);
+  const std::string &path = sample.log.path;
   const std::uint64_t at = acknowledged.offset, end = sample.end.offset;
-  // The types of events cannot be read where the list could not.
+  // The types of events cannot be read where the list could not. That the list
+  // has all GTIDs says nothing: one may stand in the log once more.
   const bool is_readable = sample.log.gtids_before.has_value();
   if (acknowledged.file != sample.end.file)
-    return has_reached(acknowledged, proof) ||
+    return has_reached(acknowledged, sample.end) ||
            (is_readable && is_next_log(acknowledged.file, sample.end.file) &&
-            nothing_of(own, with_folder_of(sample.log.path, acknowledged.file),
-                       at) &&
-            (proof.offset == 0 ||
-             nothing_of(own, sample.log.path, start_of_events, end)));
-  if (at >= end) return walk_binlog(sample.log.path, end, at).is_whole;
-  if (has_reached(acknowledged, proof)) return true;
-  return is_readable && nothing_of(own, sample.log.path, at, end);
+            nothing_of(own, with_folder_of(path, acknowledged.file), at) &&
+            nothing_of(own, path, start_of_events, end));
+  if (at >= end) return walk_binlog(path, end, at).is_whole;
+  return is_readable &&
+         nothing_of(own, path, std::max(at, start_of_events), end);
 }
 
 ServerIds Ledger::own_of(const Settled &settled) const {

@@ -637,6 +637,26 @@ TEST_F(LedgerTest, OwesWhatWasWrittenTwiceAfterAProperShutdownToo) {
   EXPECT_EQ(on_disk().obligation.debt, Debt::SHUTDOWN);
 }
 
+/* The list at the start of the log has it. */
+TEST_F(LedgerTest, OwesWhatWasWrittenTwiceInALogThatAReplicaBeganAt) {
+  write_and_settle();
+  const BinlogPosition end_of_last = binlog.position();
+  binlog.rotate();
+  const BinlogPosition begin{binlog.position().file, start_of_events};
+  binlog.write_again(1);
+  Owed owed;
+  owed.domains[0].writers = {1};
+  binlog.set_owed(owed);
+  for (const BinlogPosition &acknowledged : {end_of_last, begin}) {
+    binlog.acknowledge(acknowledged);
+    settle_down();
+    EXPECT_EQ(on_disk().settled->position.file, end_of_last.file);
+  }
+  crash();
+  start();
+  EXPECT_FALSE(gate->is_open());
+}
+
 TEST_F(LedgerTest, OwesWhatStandsTwiceAmongWhatWasReceived) {
   write_and_settle();
   binlog.write_again(1);
