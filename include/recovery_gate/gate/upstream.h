@@ -42,7 +42,7 @@ class Upstreams {
   /* Asks each; empty: this server replicates from nobody. Takes seconds at
      most, and returns soon once cancel() was called. */
   virtual std::vector<UpstreamAnswer> ask() = 0;
-  /* The last of each source in this server's binary log, just before ask(). */
+  /* The last of each source in this server's binary log. */
   virtual GtidState written() = 0;
   /* What of that has come back, see History. */
   virtual Contents returned() = 0;

@@ -33,9 +33,10 @@ struct Claim {
   /* What this server wrote in all histories that are known. Whoever names more
      of it has had another one. */
   GtidState written;
-  /* These are no longer in this server's binary log, which had the others of
-     the source then: when it has more, it may have used the numbers again;
-     unless that is what recovery had cut off, and has come back. */
+  /* What was in this server's binary log then. When it has more of a source by
+     now, that may be what a server names beyond the last owed one, or, where
+     the log has lost that one, in place of it; unless it is what recovery had
+     cut off, and has come back. */
   std::optional<GtidState> left;
   Contents cut;
   /* Whose GTIDs are of this history: everybody's, or what the servers with

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "recovery_gate/binlog/gtid_state.h"
@@ -29,6 +30,9 @@ struct CutOff {
   /* The last of those that have changed what it does not roll back: this server
      still shows that, and nobody is sent it. */
   GtidState kept;
+  /* Domains in which a number went back: a later log may begin with one that
+     comes before what was left. */
+  std::set<std::uint32_t> gone_back = {};
 };
 
 /* Which numbers mean something. */

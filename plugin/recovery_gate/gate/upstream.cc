@@ -110,7 +110,6 @@ void UpstreamWatch::run(const std::function<std::vector<Claim>()> &claims) {
 }
 
 UpstreamView UpstreamWatch::look(const std::vector<Claim> &claims) {
-  const GtidState written = upstreams_.written();
   const std::vector<UpstreamAnswer> answers = upstreams_.ask();
   UpstreamView view;
   view.follows = !answers.empty();
@@ -123,6 +122,8 @@ UpstreamView UpstreamWatch::look(const std::vector<Claim> &claims) {
     else
       trouble += (trouble.empty() ? "" : "; ") + answer.trouble;
   }
+  // After they were asked: it has whatever of this server's they could name.
+  const GtidState written = upstreams_.written();
   view.finding = find_among(claims, servers, written, upstreams_.returned());
   // Who cannot be asked may have what the others lack.
   if (!trouble.empty() && view.finding.possession != Possession::HAS)

@@ -57,7 +57,8 @@ std::string ambiguity(const Claim &claim, const GtidSource &source,
   const bool is_believed = claim.believed_of_all ||
                            (claim.believed_of.count(server.server_id) != 0 &&
                             covers(server.applied, source, number));
-  const bool is_again = claim.left && has_gone_on(claim, source, here);
+  const bool goes_on = claim.left && has_gone_on(claim, source, here);
+  const bool is_again = goes_on && last_of(source, *claim.left) < number;
   // Its own transactions with the id that this server had then.
   if (server.server_id == source.server_id || !is_believed || is_again)
     return server.name + " names " + text_of({{source, number}}) +
@@ -70,9 +71,11 @@ std::string ambiguity(const Claim &claim, const GtidSource &source,
     return server.name + " names a later GTID than " +
            text_of({{source, number}}) +
            ", the last in doubt: " + followed->second;
-  // What it has written since may stand behind something else in its log.
+  // What this server has written since may stand behind something else in its
+  // log, and a replica be served from there.
   const std::uint64_t most =
-      std::max(last_of(source, claim.written), last_of(source, in_doubt));
+      std::max(goes_on ? number : last_of(source, claim.written),
+               last_of(source, in_doubt));
   if (covers(server.logged, source, most + 1) ||
       covers(server.applied, source, most + 1))
     return server.name + " names later GTIDs than " +

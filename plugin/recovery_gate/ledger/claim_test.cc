@@ -250,6 +250,28 @@ TEST(Claim, OfWhatIsNoLongerInTheLogEndsWhenTheLogGoesOn) {
               Possession::NOT_SHOWN);
 }
 
+/* Who was served from behind what is in doubt is sent what comes later, too. */
+TEST(Claim, EndsAtTheLastInDoubtWhenTheLogGoesOn) {
+  Claim claim = claim_of(owed_in(0, 7, 8), {}, History());
+  claim.written = {{{0, self}, 10}};  // 9 and 10 were cut off
+  claim.cut = {{{0, self, 9}, 1}, {{0, self, 10}, 2}};
+  claim.left = {{{0, self}, 8}};
+  const auto asked = [&](std::uint64_t named, std::uint64_t now,
+                         const Contents &returned = {}) {
+    return find_among({claim}, {server({{{0, self}, named}})},
+                      {{{0, self}, now}}, returned)
+        .possession;
+  };
+  for (const std::uint64_t named : {8, 9, 10})
+    EXPECT_EQ(asked(named, 8), Possession::HAS);
+  EXPECT_EQ(asked(8, 9), Possession::HAS);
+  EXPECT_EQ(asked(9, 9), Possession::NOT_SHOWN);
+  EXPECT_EQ(asked(10, 9), Possession::NOT_SHOWN);
+  EXPECT_EQ(asked(10, 9, {{{0, self, 9}, 1}}), Possession::HAS);
+  EXPECT_EQ(asked(10, 10, claim.cut), Possession::HAS);
+  EXPECT_EQ(asked(10, 11, claim.cut), Possession::NOT_SHOWN);
+}
+
 /* From the server that is asked, before it was. */
 TEST(Claim, OfWhatIsNoLongerInTheLogGoesOnWhenItHasComeBack) {
   Claim claim = claim_of({{{0, self}, 8}}, History());

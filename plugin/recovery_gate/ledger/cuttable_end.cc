@@ -153,6 +153,8 @@ std::optional<CutOff> cut_off_from(const CuttableEnd &before,
     cut.transactions.emplace(one->gtid, one->content);
     const GtidSource source{one->gtid.domain, one->gtid.server_id};
     if (one->stays) raise_to(&cut.kept, source, one->gtid.sequence);
+    if (one->gtid.sequence <= one->previous)
+      cut.gone_back.insert(source.domain);
     if (one->previous == 0)
       cut.left.erase(source);
     else

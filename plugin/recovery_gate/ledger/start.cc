@@ -69,28 +69,32 @@ std::optional<CutOff> cut_off_at(const StartFacts &facts) {
   return cut_off_from(*facts.cuttable, facts.recovered_end.offset);
 }
 
-/* The last of each source, where one source alone has written in a domain. */
-GtidState without_mixed_domains(const Contents &contents) {
+/* The last of each source, where one source alone has written in a domain, and
+   each number was higher than the one before. */
+GtidState last_in_order(const CutOff &cut) {
   GtidState last;
   std::map<std::uint32_t, ServerIds> writers;
-  for (const auto &[gtid, content] : contents) {
+  for (const auto &[gtid, content] : cut.transactions) {
     raise_to(&last, {gtid.domain, gtid.server_id}, gtid.sequence);
     writers[gtid.domain].insert(gtid.server_id);
   }
-  for (auto one = last.begin(); one != last.end();)
-    one = writers.at(one->first.domain).size() > 1 ? last.erase(one)
-                                                   : std::next(one);
+  for (auto one = last.begin(); one != last.end();) {
+    const std::uint32_t domain = one->first.domain;
+    const bool is_in_order =
+        writers.at(domain).size() == 1 && cut.gone_back.count(domain) == 0;
+    one = is_in_order ? std::next(one) : last.erase(one);
+  }
   return last;
 }
 
 /* The same of what came between, where that is not known one by one. */
 GtidState last_between(const GtidState &left, const GtidState &last) {
-  Contents between;
+  CutOff between;
   for (const auto &[source, number] : last)
     if (!covers(left, source, number))
-      between.emplace(Gtid{source.domain, source.server_id, number},
-                      std::nullopt);
-  return without_mixed_domains(between);
+      between.transactions.emplace(
+          Gtid{source.domain, source.server_id, number}, std::nullopt);
+  return last_in_order(between);
 }
 
 /* What the ledger knows of these logs, the last of which is opened at this
@@ -369,7 +373,6 @@ std::vector<Claim> Start::claims(const Owed &owed) const {
     if (found_.cut) cut_off(*found_.cut, &with_cut);
     claims.push_back(claim_of(facts_.cut_off, with_cut));
     claims.back().left = facts_.left;
-    if (found_.cut) claims.back().cut = found_.cut->transactions;
   } else if (!lost.empty()) {
     Claim claim;
     claim.last = facts_.unsettled;
@@ -382,16 +385,19 @@ std::vector<Claim> Start::claims(const Owed &owed) const {
       claim.uncertain = "GTID " + to_string(GtidState{{source, number}}) +
                         " was not found in the binary log";
   }
+  claim.left = sample_.gtids;
   if (!claim.empty()) claims.push_back(std::move(claim));
   // They came right behind what is in doubt.
   GtidState cut;
   if (found_.cut)
-    cut = without_mixed_domains(found_.cut->transactions);
+    cut = last_in_order(*found_.cut);
   else if (facts_.was_cut && facts_.cuttable && facts_.cuttable->last)
     cut = last_between(facts_.left, *facts_.cuttable->last);
-  for (Claim &one : claims)
+  for (Claim &one : claims) {
+    if (found_.cut) one.cut = found_.cut->transactions;
     for (const auto &[source, number] : cut)
       raise_to(&one.written, source, number);
+  }
   return claims;
 }
 

@@ -769,8 +769,9 @@ TEST_F(CutTest, IsKnownUpToItsLastNumberWhenTheLogBeforeWasNotRead) {
 TEST_F(CutTest, IsFollowedByWhoHasWhatWasCutOffInTheLogBefore) {
   binlog.rotate();
   const auto claims = claims_after_a_cut_in_the_log_before();
-  EXPECT_EQ(find_among(claims, {promoted(3)}).possession, Possession::HAS);
-  EXPECT_EQ(find_among(claims, {promoted(4)}).possession,
+  EXPECT_EQ(find_among(claims, {promoted(3)}, binlog.gtids()).possession,
+            Possession::HAS);
+  EXPECT_EQ(find_among(claims, {promoted(4)}, binlog.gtids()).possession,
             Possession::NOT_SHOWN);
 }
 
@@ -778,9 +779,19 @@ TEST_F(CutTest, IsFollowedByWhoHasWhatWasCutOffInTheLogBefore) {
 TEST_F(CutTest, IsNotFollowedInTheLogBeforeWhenSomethingWasReceivedBetween) {
   binlog.write(2);
   binlog.rotate();
-  EXPECT_EQ(find_among(claims_after_a_cut_in_the_log_before(), {promoted(3)})
-                .possession,
-            Possession::NOT_SHOWN);
+  EXPECT_EQ(
+      find_among(claims_after_a_cut_in_the_log_before(), {promoted(3)}, left)
+          .possession,
+      Possession::NOT_SHOWN);
+}
+
+TEST_F(CutTest, IsNotFollowedWhenItsNumbersWentBack) {
+  binlog.write_statement_again("first", 1);
+  go_on_in_the_next_log();
+  EXPECT_EQ(
+      find_among(claims_after_a_cut_in_the_log_before(), {promoted(3)}, left)
+          .possession,
+      Possession::NOT_SHOWN);
 }
 
 /* And if nobody knows which logs are left. */
@@ -820,8 +831,9 @@ TEST_F(CutTest, IsFollowedByWhoHasWhatWasCutOff) {
   const auto claims = read_claims();
   ASSERT_THAT(claims, SizeIs(1));
   EXPECT_EQ(to_string(claims.front().last), "0-1-1");
-  EXPECT_EQ(find_among(claims, {promoted(3)}).possession, Possession::HAS);
-  EXPECT_EQ(find_among(claims, {promoted(4)}).possession,
+  EXPECT_EQ(find_among(claims, {promoted(3)}, binlog.gtids()).possession,
+            Possession::HAS);
+  EXPECT_EQ(find_among(claims, {promoted(4)}, binlog.gtids()).possession,
             Possession::NOT_SHOWN);
 }
 
