@@ -223,6 +223,8 @@ class Ledger {
   void note_replicas(BinlogProgress &progress, std::uint64_t resets);
   void note_other_history(const GtidState &named);
   void note_received(bool receives);
+  void keep_foreign_ids(const GtidState &settled, const GtidState &written);
+  GtidState settled_gtids() const;
   void follow(BinlogProgress &progress, const BinlogProgress::End &end,
               const BinlogPosition &acknowledged);
   void wait(BinlogProgress &progress, const BinlogProgress::End &end);

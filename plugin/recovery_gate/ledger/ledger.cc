@@ -244,6 +244,9 @@ void Ledger::decided(const Obligation &owed, const BinlogSample &start,
   start_ = last_ = start;
   own_ids_ = {start.log.server_id};
   receives_ = start.receives;
+  if (start.receives && on_disk_ &&
+      !may_have_received(on_disk_, start.receives))
+    keep_foreign_ids(settled_gtids(), start.gtids);
   record_.received |= start.receives;
   record_.obligation = owed;
   record_.running_since = start.end;
@@ -456,8 +459,25 @@ void Ledger::note_other_history(const GtidState &named) {
 
 void Ledger::note_received(bool receives) {
   if (!receives || record_.received) return;
+  if (last_)
+    keep_foreign_ids(
+        settled_in_this_run_ ? settled_in_this_run_->gtids : settled_gtids(),
+        last_->gtids);
   record_.received = true;
   write_without_delay();
+}
+
+/* What stands in the log of a server that has received nothing, its sessions
+   wrote, whatever ids they took on; and that is still so when it receives. */
+void Ledger::keep_foreign_ids(const GtidState &settled,
+                              const GtidState &written) {
+  for (const auto &[source, number] :
+       written_since(settled, written, writers(written, false).assumed))
+    record_.other_server_ids.insert(source.server_id);
+}
+
+GtidState Ledger::settled_gtids() const {
+  return record_.settled ? record_.settled->gtids : GtidState();
 }
 
 /*
@@ -624,8 +644,7 @@ void Ledger::note_vanished(const BinlogSample &sample) {
   for (const auto &[source, number] : from_servers(
            last_->gtids, writers(last_->gtids, record_.received).all())) {
     if (sample.gtids.count(source) != 0) continue;
-    const GtidState &settled =
-        record_.settled ? record_.settled->gtids : GtidState();
+    const GtidState settled = settled_gtids();
     const auto known = settled.find(source);
     if (known == settled.end() || known->second != number)
       vanished[source] = number;
@@ -757,8 +776,7 @@ bool Ledger::may_have_returned(const GtidState &own) const {
    has to be tried again. */
 bool Ledger::note_returned(BinlogProgress &progress, const GtidState &written) {
   History &history = record_.history;
-  const GtidState settled =
-      record_.settled ? record_.settled->gtids : GtidState();
+  const GtidState settled = settled_gtids();
   std::set<Gtid> wanted;
   for (const auto &one : history.cut_off) {
     const Gtid &gtid = one.first;

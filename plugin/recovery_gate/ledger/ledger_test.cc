@@ -1504,6 +1504,42 @@ TEST_F(LedgerTest, OwesAllThatItWroteWhateverTheIdWhenItIsNoReplica) {
   }
 }
 
+TEST_F(LedgerTest, OwesItStillWhenItHasBecomeAReplica) {
+  enum class When { WHILE_IT_RUNS, AT_ITS_START };
+  for (const When when : {When::WHILE_IT_RUNS, When::AT_ITS_START}) {
+    for (const bool by_crash : {false, true}) {
+      Server server;
+      server.binlog.set_receives(false);
+      server.settle_down();
+      server.binlog.write(77);
+      server.settle_down();
+      if (when == When::AT_ITS_START) server.crash();
+      server.binlog.set_receives(true);
+      if (when == When::AT_ITS_START) server.start();
+      server.settle_down();
+      server.binlog.write(2);
+      Owed owed;
+      owed.domains[0].writers = {77};
+      server.binlog.set_owed(owed);
+      server.settle_down();
+      if (by_crash)
+        server.crash();
+      else
+        server.shut_down();
+      server.start();
+      EXPECT_FALSE(server.gate->is_open());
+      EXPECT_EQ(server.found.unsettled.gtids, gtid(77, 1));
+      server.acknowledge_all();
+      server.binlog.set_owed({});
+      server.settle_down();
+      server.binlog.write(77);  // received from now on
+      server.crash();
+      server.start();
+      EXPECT_TRUE(server.gate->is_open());
+    }
+  }
+}
+
 TEST_F(LedgerTest, OwesNothingForWhatItReceivedBeforeItWasPromoted) {
   for (const bool look_before : {false, true}) {
     Server server;
