@@ -12,17 +12,15 @@ those of build/ when they are not set. Exits 0 only if everything was as expecte
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
-import urllib.parse
-import urllib.request
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 from rigs import PROJECT
+from rigs.monitoring import FOLDER, PAGE
+from rigs.monitoring.dashboard import panels
+from rigs.monitoring.prometheus import PASSWORD, Prometheus, account, admitted, program_of
 from rigs.servers import (
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
@@ -31,31 +29,16 @@ from rigs.servers import (
     Servers,
     SqlError,
     expect,
-    free_port,
-    program,
-    tail,
     wait_for,
 )
 from rigs.story import Story, main
 from rigs.tool_under_test import GATE, QUICK
 
-FOLDER = PROJECT / "tools" / "monitoring"
 RULES = FOLDER / "recovery-gate.rules.yml"
 RULES_TEST = FOLDER / "recovery-gate.rules_test.yml"
-DASHBOARD = FOLDER / "recovery-gate.dashboard.json"
-PAGE = PROJECT / "docs" / "monitoring.md"
 REFERENCE = PROJECT / "docs" / "reference.md"
-UNPACKED = PROJECT / ".deps" / "monitoring" / "usr" / "bin"
 
-PASSWORD = "secret"
 OPTIONS = (*GATE, *QUICK)
-INTERVAL = "1s"  # between two scrapes
-
-
-def program_of(name: str) -> Path | str:
-    """tools/setup unpacks it where it is not installed (tools/setup.d/monitoring.sh)."""
-    unpacked = UNPACKED / name
-    return unpacked if unpacked.exists() else program(name)
 
 
 def documented_codes(heading: str) -> dict[str, str]:
@@ -69,23 +52,23 @@ class Monitoring(Story):
         self.primary = servers.add("primary", *SEMISYNC_PRIMARY, *QUICK)
         self.replica = servers.add("replica", *OPTIONS, *SEMISYNC_REPLICA)
         self.link = Replication(self.primary, self.replica)
-        self.ports: dict[str, int] = {}  # of the exporters
-        self.prometheus = 0
+        self.prometheus = Prometheus(self.folder, self.stack)
 
     def steps(self):
         yield self.rules_are_right
         yield self.pages_agree
         yield self.open
-        yield self.every_panel_shows_something
+        yield self.replica_connects_late
         yield self.closed_and_unseen
         yield self.closed
+        yield self.every_panel_shows_something
         yield self.beyond_proof
         yield self.opened_manually
         yield self.switched_off
         yield self.gone
 
     def more(self) -> str:
-        return "\n".join(f"{log.name}\n{tail(log)}" for log in self.folder.glob("*.out"))
+        return self.prometheus.output()
 
     # The steps
 
@@ -107,52 +90,41 @@ class Monitoring(Story):
         tested = set(re.findall(r"RecoveryGate\w+", RULES_TEST.read_text()))
         expect("a test of each alert", rules - tested, rules <= tested)
         for name in ("waiting_for", "reason"):
-            (panel,) = [
-                panel
-                for panel in self.panels()
-                if panel["description"] == f"Recovery_gate_{name}_code"
+            shown = [
+                {code: word["text"] for code, word in panel.words().items()}
+                for panel in panels()
+                if panel.words() and f"recovery_gate_{name}_code" in panel.expressions()[0]
             ]
-            options = panel["fieldConfig"]["defaults"]["mappings"][0]["options"]
-            shown = {code: option["text"] for code, option in options.items()}
             codes = {"0": "open"} | documented_codes(f"Recovery_gate_{name}")
-            expect(f"the words of {name}", shown, shown == codes)
+            for words in shown or [{}]:
+                expect(f"the words of {name}", words, words == codes)
 
     def open(self) -> None:
         self.primary.start(*GATE)
         self.replica.start()
         self.link.set_up()
         self.primary.wait_for_status("Rpl_semi_sync_master_clients", "1")
-        account = re.findall(r"^(?:CREATE USER|GRANT) .*;$", PAGE.read_text(), re.M)
         for statement in (
-            *(line.replace("'...'", f"'{PASSWORD}'") for line in account),
+            *account(),
             *("CREATE DATABASE shop", f"CREATE USER app IDENTIFIED BY '{PASSWORD}'"),
             "CREATE TABLE shop.orders (id INT PRIMARY KEY) ENGINE=InnoDB",
         ):
             self.primary.query(statement)
-        self.start_exporter(self.primary)
-        self.start_exporter(self.replica)
-        self.start_prometheus()
+        for server in (self.primary, self.replica):
+            self.prometheus.watch(server)
+        # Not what is waited for, but how long: a test has less time.
+        rules = re.sub(r"for: \w+", "for: 0s", RULES.read_text()).replace("> 120", "> 1")
+        self.prometheus.start(rules)
         for server in (self.primary, self.replica):
             self.wait_for_value("mysql_global_status_recovery_gate_open", 1, server)
-        expect("no alert", self.alerts(), not self.alerts())
+        alerts = self.prometheus.alerts()
+        expect("no alert", alerts, not alerts)
 
-    def every_panel_shows_something(self) -> None:
-        def panels_without_values() -> list[str]:
-            return [
-                expression
-                for panel in self.panels()
-                for expression in (target["expr"] for target in panel["targets"])
-                if not self.values(
-                    expression.replace("$instance", ".*").replace("$__rate_interval", "1m")
-                )
-            ]
-
-        # A rate needs two scrapes.
-        wait_for(panels_without_values, lambda empty: not empty, "a value in each panel")
+    def replica_connects_late(self) -> None:
         self.replica.query("STOP SLAVE")
         self.replica.query("CHANGE MASTER TO MASTER_CONNECT_RETRY=60")
         self.replica.query("START SLAVE")
-        self.wait_for_alerts("RecoveryGateReplicaConnectsLate", server=self.replica)
+        self.prometheus.wait_for_alerts(self.replica, "RecoveryGateReplicaConnectsLate")
         self.replica.query("STOP SLAVE")
         self.replica.query("CHANGE MASTER TO MASTER_CONNECT_RETRY=1")
         self.replica.query("START SLAVE")
@@ -176,8 +148,7 @@ class Monitoring(Story):
         self.wait_for_alerts("RecoveryGateUnseen")
 
     def closed(self) -> None:
-        (line,) = re.findall(r"^recovery_gate_admit_users = (\w+)$", PAGE.read_text(), re.M)
-        self.primary.query("SET GLOBAL recovery_gate_admit_users = %s", line)
+        self.primary.query("SET GLOBAL recovery_gate_admit_users = %s", admitted())
         self.wait_for_value("mysql_global_status_recovery_gate_waiting_for_code", 2)
         self.wait_for_value("mysql_global_status_recovery_gate_reason_code", 1)
         self.wait_for_alerts("RecoveryGateClosed")
@@ -188,6 +159,18 @@ class Monitoring(Story):
         self.wait_for_alerts("RecoveryGateSemisyncOff", but_not=())
         self.primary.query("SET GLOBAL rpl_semi_sync_master_enabled = ON")
         self.wait_for_alerts(but_not=("RecoveryGateSemisyncOff",))
+
+    def every_panel_shows_something(self) -> None:
+        def without_values() -> list[str]:
+            return [
+                expression
+                for panel in panels()
+                for expression in panel.expressions()
+                if not self.prometheus.values(expression)
+            ]
+
+        # A rate needs two scrapes.
+        wait_for(without_values, lambda empty: not empty, "a value in each panel")
 
     def beyond_proof(self) -> None:
         self.primary.query("RESET MASTER")
@@ -207,104 +190,13 @@ class Monitoring(Story):
         self.primary.start()
         self.wait_for_alerts("RecoveryGateMissing", but_not=("RecoveryGateModeOff",))
 
-    # The programs
-
-    def launch(self, name: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
-        with open(self.folder / f"{name}.out", "ab") as log:
-            process = subprocess.Popen(
-                # Should this process be killed, the kernel kills it.
-                [*(program("setpriv"), "--pdeathsig", "KILL", "--"), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.stack.callback(process.wait)
-        self.stack.callback(process.kill)
-        return process
-
-    def start_exporter(self, server: Server) -> None:
-        port = self.ports[server.name] = free_port()
-        login = self.folder / f"{server.name}.cnf"
-        login.write_text(
-            f"[client]\nuser=exporter\npassword={PASSWORD}\nsocket={server.socket}\n"
-        )
-        self.launch(
-            f"{server.name}-exporter",
-            program_of("prometheus-mysqld-exporter"),
-            f"--config.my-cnf={login}",
-            f"--web.listen-address=127.0.0.1:{port}",
-        )
-
-    def start_prometheus(self) -> None:
-        rules = RULES.read_text()
-        # Not what is waited for, but how long: a test has less time.
-        rules = re.sub(r"for: \w+", "for: 0s", rules).replace("> 120", "> 1")
-        (self.folder / "rules.yml").write_text(rules)
-        targets = [f"127.0.0.1:{port}" for port in self.ports.values()]
-        configuration = self.folder / "prometheus.yml"
-        configuration.write_text(
-            f"global: {{scrape_interval: {INTERVAL}, scrape_timeout: {INTERVAL},"
-            f" evaluation_interval: {INTERVAL}}}\n"
-            f"rule_files: [{self.folder / 'rules.yml'}]\n"
-            f"scrape_configs: [{{job_name: mysql, static_configs: [{{targets: {targets}}}]}}]\n"
-        )
-        self.prometheus = free_port()
-        self.launch(
-            "prometheus",
-            program_of("prometheus"),
-            f"--config.file={configuration}",
-            f"--storage.tsdb.path={self.folder / 'tsdb'}",
-            f"--web.listen-address=127.0.0.1:{self.prometheus}",
-        )
-
     # What is seen
 
-    def ask(self, path: str, **parameters: str) -> Any:
-        """The answer's data; nothing while Prometheus starts."""
-        url = f"http://127.0.0.1:{self.prometheus}/api/v1/{path}"
-        try:
-            with urllib.request.urlopen(
-                f"{url}?{urllib.parse.urlencode(parameters)}", timeout=30
-            ) as answer:
-                return json.load(answer)["data"]
-        except OSError:
-            return {"result": [], "alerts": []}
-
-    def values(self, expression: str) -> dict[str, float]:
-        """The value of each server."""
-        found = self.ask("query", query=expression)["result"]
-        return {row["metric"]["instance"]: float(row["value"][1]) for row in found}
-
-    def instance(self, server: Server | None) -> str:
-        return f"127.0.0.1:{self.ports[(server or self.primary).name]}"
-
     def wait_for_value(self, metric: str, value: float, server: Server | None = None) -> None:
-        wait_for(
-            lambda: self.values(metric).get(self.instance(server)),
-            lambda seen: seen == value,
-            f"{metric} {value}",
-        )
+        self.prometheus.wait_for_value(metric, value, server or self.primary)
 
-    def alerts(self, server: Server | None = None) -> set[str]:
-        return {
-            alert["labels"]["alertname"]
-            for alert in self.ask("alerts")["alerts"]
-            if alert["state"] == "firing"
-            and (not server or alert["labels"]["instance"] == self.instance(server))
-        }
-
-    def wait_for_alerts(
-        self, *names: str, but_not: tuple[str, ...] = (), server: Server | None = None
-    ) -> None:
-        wait_for(
-            lambda: self.alerts(server or self.primary),
-            lambda seen: set(names) <= seen and not seen & set(but_not),
-            f"the alerts {names}, not {but_not}",
-        )
-
-    def panels(self) -> list[dict[str, Any]]:
-        return json.loads(DASHBOARD.read_text())["panels"]
+    def wait_for_alerts(self, *names: str, but_not: tuple[str, ...] = ()) -> None:
+        self.prometheus.wait_for_alerts(self.primary, *names, but_not=but_not)
 
 
 if __name__ == "__main__":
