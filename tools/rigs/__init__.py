@@ -10,7 +10,8 @@ What is started by name, tools/rigs/start NAME; tools/phantom-check starts
 phantom_check, and so on:
 
     demo, phantom_check, failover_check, check_memory, clients (tools/check-clients),
-    bench_door, bench_binlog_reader, bench_wake, make_binlog_samples
+    bench_door, bench_binlog_reader, bench_wake, make_binlog_samples,
+    monitoring_picture (docs/dashboard.svg)
 
 With a program that is in no distribution: proxies.maxscale, proxies.orchestrator.
 

@@ -15,11 +15,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from contextlib import suppress
+from xml.etree import ElementTree
 
 from rigs import PROJECT
 from rigs.monitoring import FOLDER, PAGE
-from rigs.monitoring.dashboard import panels
+from rigs.monitoring.dashboard import Window, panels
+from rigs.monitoring.drawing import picture
 from rigs.monitoring.prometheus import PASSWORD, Prometheus, account, admitted, program_of
 from rigs.servers import (
     SEMISYNC_PRIMARY,
@@ -62,6 +65,7 @@ class Monitoring(Story):
         yield self.closed_and_unseen
         yield self.closed
         yield self.every_panel_shows_something
+        yield self.panels_are_drawn
         yield self.beyond_proof
         yield self.opened_manually
         yield self.switched_off
@@ -171,6 +175,14 @@ class Monitoring(Story):
 
         # A rate needs two scrapes.
         wait_for(without_values, lambda empty: not empty, "a value in each panel")
+
+    def panels_are_drawn(self) -> None:
+        window = Window(time.time() - 10, time.time())
+        answers = [(panel, panel.ask(self.prometheus, window)) for panel in panels()]
+        drawn = ElementTree.fromstring(picture(answers, window, [], ""))
+        words = {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
+        wanted = {panel.title for panel in panels()} | {"CLOSED", "REPLICA", "CRASH", "1 s"}
+        expect("each panel and what it shows", wanted - words, wanted <= words)
 
     def beyond_proof(self) -> None:
         self.primary.query("RESET MASTER")

@@ -34,7 +34,7 @@ class Story:
         return ""
 
 
-def main(name: str, story: type[Story]) -> int:
+def main(name: str, story: Callable[[Servers], Story]) -> int:
     """Of a program that tells one story; its exit status."""
     catch_signals()
     with Servers(name) as servers:
