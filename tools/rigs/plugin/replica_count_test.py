@@ -275,12 +275,8 @@ def four_replicas(servers: Servers, *, gtid: bool) -> None:
         server.query("SET GLOBAL rpl_semi_sync_slave_enabled=ON")
     # The complete one is asynchronous still: it receives and does not acknowledge.
     here.crash(f"--recovery-gate-replica-ids=!{excluded.id}")
-    links[complete].wait_connected()
-    wait_for(
-        lambda: here.page(),
-        lambda page: f"server_id {complete.id} " in page,
-        "the complete one to be there",
-    )
+    # Before another one is there, whose reply it might be.
+    here.primary.wait_for_status("Recovery_gate_replicas_proven", "1")
     links[excluded].restore()
     links[excluded].wait_connected()
     wait_for(
