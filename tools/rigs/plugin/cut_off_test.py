@@ -173,6 +173,8 @@ def it_filled_its_log(servers: Servers) -> None:
     expect("no order 2", orders(group.primary), orders(group.primary) == [1])
     opened_by = group.primary.status("Recovery_gate_opened_by")
     expect("a gate that nothing is owed to", opened_by, opened_by == "NOT_NEEDED")
+    # ... and which is known again when it comes back.
+    group.wait_for_record(f"\ncut-off-gtid {group.gtid}=")
 
 
 def a_third_server_has_passed_it_on(servers: Servers) -> None:
