@@ -16,38 +16,34 @@ import base64
 import json
 import os
 import re
-import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
 from rigs.proxies import documented
+from rigs.proxies.background import Background
+from rigs.proxies.group import (
+    LOST,
+    NEVER,
+    PASSWORD,
+    READ_ONLY,
+    REJECTED,
+    WRITE,
+    Group,
+)
 from rigs.servers import (
-    Server,
     Servers,
-    Session,
     SqlError,
     expect,
     free_port,
-    program,
-    tail,
     wait_for,
 )
 from rigs.story import run_stories
-from rigs.tool_under_test import GATE, QUICK
 
-PASSWORD = "in-a-rig"
 MASTER, SLAVE, DOWN = "Master, Running", "Slave, Running", "Down"
-READ_ONLY, REJECTED, LOST = 1290, 1047, 2013
-_READ = "SELECT COUNT(*) FROM shop.orders WHERE note = 'in doubt'"
-_WRITE = "INSERT INTO shop.orders (note) VALUES ('written')"
-# Later than any retry in a scene that decides itself when a replica is back.
-_NEVER = 3600
 # What the manual wants for a service's account.
 _SERVICE_TABLES = (
     *("user", "db", "tables_priv", "columns_priv", "procs_priv"),
@@ -55,12 +51,13 @@ _SERVICE_TABLES = (
 )
 
 
-class MaxScale:
-    """In a `with` block: one that runs."""
+class MaxScale(Background):
+    name = "maxscale"
 
     def __init__(self, path: Path, folder: Path, configuration: str):
+        super().__init__(folder)
         self.port, self._admin = free_port(), free_port()
-        self._path, self._folder = path, folder
+        self._path = path
         self._file = folder / "maxscale.cnf"
         self._file.write_text(
             f"[maxscale]\nthreads=2\nadmin_host=127.0.0.1\nadmin_port={self._admin}\n"
@@ -69,44 +66,18 @@ class MaxScale:
                 "port=3306", f"address=127.0.0.1\nport={self.port}"
             )
         )
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def command(self) -> list[str | Path]:
         options = ("datadir", "cachedir", "logdir", "piddir", "persistdir")
         options += ("module_configdir", "language")
         for option in options:
-            (self._folder / option).mkdir(exist_ok=True)
-        with open(self._folder / "maxscale.log", "ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *(program("setpriv"), "--pdeathsig", "KILL", "--"),
-                    *(self._path, "--nodaemon", f"--config={self._file}"),
-                    *(f"--{option}={self._folder / option}" for option in options),
-                    *("--syslog=no", "--maxlog=yes"),
-                    *(("--user=root",) if os.geteuid() == 0 else ()),
-                ],
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def __enter__(self) -> MaxScale:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_) -> None:
-        self.stop()
-        if kind is not None:
-            for log in sorted(self._folder.glob("**/maxscale.log")):
-                print(f"--- {log}\n{tail(log, 15)}", file=sys.stderr)
+            (self.folder / option).mkdir(exist_ok=True)
+        return [
+            *(self._path, "--nodaemon", f"--config={self._file}"),
+            *(f"--{option}={self.folder / option}" for option in options),
+            *("--syslog=no", "--maxlog=yes"),
+            *(("--user=root",) if os.geteuid() == 0 else ()),
+        ]
 
     def ask(self, what: str, method: str = "GET") -> Any:
         request = urllib.request.Request(
@@ -138,67 +109,8 @@ class MaxScale:
         )
 
 
-@dataclass
-class Outcome:
-    begun: float
-    took: float
-    error: int = 0  # none
-    rows: int = 0
-
-
-class Application:
-    """Does one thing after the other, in a new session each time or in one, which it
-    opens again when it is lost."""
-
-    def __init__(self, port: int, sql: str, *, new_sessions: bool):
-        self.outcomes: list[Outcome] = []
-        self.sessions = 0
-        self._port, self._sql, self._new = port, sql, new_sessions
-        self._session: Session | None = None
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._ends.wait(0.2):
-            begun, error, rows = time.monotonic(), 0, 0
-            try:
-                rows = int(self._do() or 0)
-            except SqlError as raised:
-                error = raised.code
-                if raised.is_of_connection():
-                    self._session = None
-            self.outcomes.append(Outcome(begun, time.monotonic() - begun, error, rows))
-
-    def _do(self) -> Any:
-        if self._session is None:
-            self._session = Session("app", PASSWORD, port=self._port, timeout=60)
-            self.sessions += 1
-        try:
-            return self._session.value(self._sql)
-        finally:
-            if self._new:
-                self._session.close()
-                self._session = None
-
-    def end(self) -> None:
-        self._ends.set()
-        self._thread.join(60)
-
-    def since(self, begin: float) -> list[Outcome]:
-        return [one for one in list(self.outcomes) if one.begun >= begin]
-
-    def wait_for_success(self, begin: float) -> None:
-        """One that was begun after that, and succeeded."""
-        wait_for(
-            lambda: self.since(begin)[-3:],
-            lambda seen: any(not one.error for one in seen),
-            "an application to be served",
-        )
-
-
-class Group:
-    """Three servers behind MaxScale; db1 is the primary."""
+class Behind(Group):
+    """A group behind MaxScale."""
 
     def __init__(
         self,
@@ -211,79 +123,29 @@ class Group:
         admits_service: bool = False,
         retry: int,
     ):
-        folder = servers.folder / f"scene-{len(servers.all)}"
         admitted = ["maxscale"] * may_pass + ["maxscale_service"] * admits_service
-        self.servers = [
-            servers.add(
-                f"{folder.name}/db{number}",
-                *(*QUICK, *GATE, *documented.options("managers.md", "read_only ")),
-                f"--recovery-gate-admit-users={','.join(admitted)}",
-            )
-            for number in (1, 2, 3)
-        ]
-        for number, server in enumerate(self.servers, 1):
-            server.id = number
-            server.start()
-            self._accounts(server)
-        self.db1, *self.replicas = self.servers
-        self.db2, self.db3 = self.replicas
-        for replica in self.replicas:
-            replica.query(
-                "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=%s,"
-                " MASTER_USER='replication', MASTER_PASSWORD=%s,"
-                " MASTER_CONNECT_RETRY=%s, MASTER_USE_GTID=slave_pos",
-                *(self.db1.port, PASSWORD, retry),
-            )
-            replica.query("START SLAVE")
-        self.db1.query("SET GLOBAL read_only=OFF")
-        self.db1.wait_for_status("Rpl_semi_sync_master_clients", "2")
-        self.db1.query("CREATE DATABASE shop")
-        self.db1.query(
-            "CREATE TABLE shop.orders (id INT PRIMARY KEY AUTO_INCREMENT, note TEXT)"
+        super().__init__(
+            servers,
+            admitted=",".join(admitted),
+            accounts=self._accounts(),
+            retry=retry,
         )
-        end = self.db1.value("SELECT @@gtid_binlog_pos")
-        for replica in self.replicas:
-            replica.value("SELECT MASTER_GTID_WAIT(%s, 30)", end)
         self.maxscale = MaxScale(
-            _chosen, folder, self._configuration(failover, writable)
+            _chosen, self.folder, self._configuration(failover, writable)
         )
         stack.enter_context(self.maxscale)
         self.maxscale.wait_for(db1=MASTER, db2=SLAVE, db3=SLAVE)
-        self.reads, self.readers, self.writes, self.writers = (
-            self.application(stack, sql, new)
-            for sql in (_READ, _WRITE)
-            for new in (True, False)
-        )
-        for application in (self.reads, self.readers, self.writes, self.writers):
-            application.wait_for_success(0)
-        self.back = time.monotonic()  # from the last start on; what is printed
-
-    def application(self, stack: ExitStack, sql: str, new: bool) -> Application:
-        application = Application(self.maxscale.port, sql, new_sessions=new)
-        stack.callback(application.end)
-        return application
+        self.start_applications(stack, self.maxscale.port)
 
     @staticmethod
-    def _accounts(server: Server) -> None:
-        printed = "".join(
-            documented.block(mark)
-            for mark in ("CREATE USER maxscale@", "GRANT SUPER, RELOAD")
-        ).replace("...", PASSWORD)
-        for user in ("maxscale_service", "replication", "app"):
-            printed += f"CREATE USER {user}@'192.0.2.1' IDENTIFIED BY '{PASSWORD}';\n"
+    def _accounts() -> str:
+        statements = documented.block("CREATE USER maxscale@")
+        statements += documented.block("GRANT SUPER, RELOAD")
+        service = "maxscale_service@'192.0.2.1'"
+        statements += f"CREATE USER {service} IDENTIFIED BY '...';\n"
         for table in _SERVICE_TABLES:
-            printed += f"GRANT SELECT ON mysql.{table}"
-            printed += " TO maxscale_service@'192.0.2.1';\n"
-        printed += (
-            "GRANT SHOW DATABASES ON *.* TO maxscale_service@'192.0.2.1';\n"
-            "GRANT REPLICATION SLAVE ON *.* TO replication@'192.0.2.1';\n"
-            "GRANT SELECT, INSERT ON shop.* TO app@'192.0.2.1';\n"
-        )
-        with server.connect_as_admin() as session:
-            session.query("SET sql_log_bin=OFF")
-            for statement in printed.replace("192.0.2.1", "127.0.0.1").split(";\n"):
-                if statement:
-                    session.query(statement)
+            statements += f"GRANT SELECT ON mysql.{table} TO {service};\n"
+        return statements + f"GRANT SHOW DATABASES ON *.* TO {service};\n"
 
     def _configuration(self, failover: bool, writable: bool) -> str:
         text = documented.block("[Replication-Monitor]").replace("...", PASSWORD)
@@ -297,38 +159,6 @@ class Group:
             text += f"port={server.port}\n"
         return text
 
-    def crash(self) -> None:
-        """With a commit that no replica has; both have lost the primary, and retry."""
-        for replica in self.replicas:
-            replica.query("STOP SLAVE IO_THREAD")
-        self.db1.kill9_during("INSERT INTO shop.orders (note) VALUES ('in doubt')")
-        for replica in self.replicas:
-            replica.query("START SLAVE IO_THREAD")
-            wait_for(
-                lambda replica=replica: replica.query("SHOW SLAVE STATUS")[0],
-                lambda row: row["Last_IO_Errno"],
-                f"{replica.name} to have tried in vain",
-            )
-
-    def restart(self, *options: str) -> None:
-        self.db1.start(*options)
-        self.back = time.monotonic()
-
-    def crash_and_restart(self) -> None:
-        self.crash()
-        self.restart()
-        self.db1.wait_for_status("Recovery_gate_state", "CLOSED")
-
-    def bring_replicas_back(self) -> None:
-        for replica in self.replicas:
-            replica.query("STOP SLAVE")
-            replica.query("START SLAVE")
-
-    def wait_for_opening(self, by: str, timeout: float = 30) -> float:
-        self.db1.wait_for_status("Recovery_gate_opened_by", by, timeout)
-        self.say(f"open, by {by}")
-        return time.monotonic()
-
     def wait_for_failover(self) -> float:
         wait_for(
             lambda: [r.value("SELECT @@read_only") for r in self.replicas],
@@ -338,27 +168,6 @@ class Group:
         )
         self.say("a replica is writable")
         return time.monotonic()
-
-    def say(self, what: str) -> None:
-        print(f"  {time.monotonic() - self.back:5.1f} s: {what}")
-
-    def expect_no_phantom(self) -> None:
-        """What is in doubt, at any time until now."""
-        for application in (self.reads, self.readers):
-            seen = [one for one in application.outcomes if one.rows]
-            expect("nobody to read what is in doubt", seen, not seen)
-
-    def expect_undisturbed_reads(self, begin: float) -> None:
-        for application in (self.reads, self.readers):
-            seen = application.since(begin)
-            bad = [one for one in seen if one.error or one.took > 2]
-            expect("undisturbed reads", bad, seen and not bad)
-
-    def expect_errors(self, begin: float, *allowed: int) -> None:
-        """Of writes that were begun after that."""
-        for application in (self.writes, self.writers):
-            seen = {one.error for one in application.since(begin)} - {0}
-            expect(f"no errors of writes but {allowed}", seen, seen <= set(allowed))
 
     def expect_healed(self, begin: float) -> None:
         """By itself, without a failover, once the replicas are back."""
@@ -379,21 +188,13 @@ class Group:
         enough = ticks() + number
         wait_for(ticks, lambda seen: seen >= enough, f"{number} looks", 60)
 
-    def wait_for_write_error(self, code: int, begin: float) -> None:
-        wait_for(
-            lambda: {one.error for one in self.writers.since(begin)},
-            lambda seen: code in seen,
-            f"a write to end with {code}",
-            60,
-        )
-
 
 # --- A crash, and the primary comes back --------------------------------------
 
 
 def may_not_pass(servers: Servers) -> None:
     with ExitStack() as stack:
-        group = Group(servers, stack, may_pass=False, retry=60)
+        group = Behind(servers, stack, may_pass=False, retry=60)
         begin = time.monotonic()
         group.crash_and_restart()
         group.maxscale.wait_for(db1=DOWN)
@@ -411,7 +212,7 @@ def may_not_pass(servers: Servers) -> None:
 
 def may_not_pass_and_opens_first(servers: Servers) -> None:
     with ExitStack() as stack:
-        group = Group(servers, stack, may_pass=False, retry=2)
+        group = Behind(servers, stack, may_pass=False, retry=2)
         begin = time.monotonic()
         group.crash_and_restart()
         group.expect_healed(begin)
@@ -419,7 +220,7 @@ def may_not_pass_and_opens_first(servers: Servers) -> None:
 
 def may_not_pass_without_failover(servers: Servers) -> None:
     with ExitStack() as stack:
-        group = Group(servers, stack, may_pass=False, failover=False, retry=_NEVER)
+        group = Behind(servers, stack, may_pass=False, failover=False, retry=NEVER)
         begin = time.monotonic()
         group.crash_and_restart()
         group.maxscale.wait_for(db1=DOWN)
@@ -432,12 +233,12 @@ def may_not_pass_without_failover(servers: Servers) -> None:
 
 def without_enforce_writable_master(servers: Servers) -> None:
     with ExitStack() as stack:
-        group = Group(
+        group = Behind(
             *(servers, stack),
             may_pass=False,
             failover=False,
             writable=False,
-            retry=_NEVER,
+            retry=NEVER,
         )
         group.crash_and_restart()
         group.maxscale.wait_for(db1=DOWN)
@@ -452,7 +253,7 @@ def without_enforce_writable_master(servers: Servers) -> None:
 
 def may_pass(servers: Servers) -> None:
     with ExitStack() as stack:
-        group = Group(servers, stack, may_pass=True, retry=_NEVER)
+        group = Behind(servers, stack, may_pass=True, retry=NEVER)
         begin = time.monotonic()
         group.crash_and_restart()
         group.wait_for_looks(2)
@@ -473,21 +274,18 @@ def may_pass(servers: Servers) -> None:
 # --- A crash, and another one is the primary meanwhile ------------------------
 
 
-def _replaced(group: Group) -> None:
+def _replaced(group: Behind) -> None:
     """db1 is back with a closed gate, and its successor lacks nothing."""
-    group.db1.query("INSERT INTO shop.orders (note) VALUES ('acknowledged')")
     group.db1.kill9()
     group.back = time.monotonic()
     group.maxscale.wait_for(db1=DOWN)
     group.writers.wait_for_success(group.wait_for_failover())
-    group.restart("--init-rpl-role=SLAVE")
-    reason = group.db1.status("Recovery_gate_reason")
-    expect("a gate that was closed", reason, reason == "CRASH")
+    group.restart_replaced()
 
 
 def rejoined(servers: Servers) -> None:
     with ExitStack() as stack:
-        group = Group(servers, stack, may_pass=True, retry=2)
+        group = Behind(servers, stack, may_pass=True, retry=2)
         _replaced(group)
         group.wait_for_opening("PRIMARY")
         group.maxscale.wait_for(db1=SLAVE)
@@ -495,19 +293,13 @@ def rejoined(servers: Servers) -> None:
 
 def not_rejoined(servers: Servers) -> None:
     with ExitStack() as stack:
-        group = Group(servers, stack, may_pass=False, retry=2)
+        group = Behind(servers, stack, may_pass=False, retry=2)
         _replaced(group)
         group.maxscale.wait_for(db1=DOWN)
         group.wait_for_looks(5)
         group.maxscale.wait_for(db1=DOWN)
         successor = next(r for r in group.replicas if not r.value("SELECT @@read_only"))
-        group.db1.query(
-            "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=%s,"
-            " MASTER_USER='replication', MASTER_PASSWORD=%s,"
-            " MASTER_USE_GTID=slave_pos, MASTER_DEMOTE_TO_SLAVE=1",
-            *(successor.port, PASSWORD),
-        )
-        group.db1.query("START SLAVE")
+        group.rejoin(successor)
         group.wait_for_opening("PRIMARY")
         group.maxscale.wait_for(db1=SLAVE)
 
@@ -517,7 +309,7 @@ def not_rejoined(servers: Servers) -> None:
 
 def _switchover_and_restart(servers: Servers, *, may_pass: bool) -> None:
     with ExitStack() as stack:
-        group = Group(servers, stack, may_pass=may_pass, retry=2)
+        group = Behind(servers, stack, may_pass=may_pass, retry=2)
         group.back = begin = time.monotonic()
         for old, new in (("db1", "db2"), ("db2", "db1")):
             command = "maxscale/modules/mariadbmon/switchover?Replication-Monitor"
@@ -543,7 +335,7 @@ def _switchover_and_restart(servers: Servers, *, may_pass: bool) -> None:
         group.say("Master")
         group.expect_errors(begin, LOST, READ_ONLY)
         group.expect_undisturbed_reads(begin)
-        later = group.application(stack, _WRITE, False)
+        later = group.application(WRITE, False)
         later.wait_for_success(time.monotonic())
 
 
@@ -560,12 +352,12 @@ def _maxscale_restarts(
 ) -> float:
     """How long its first login takes while the gate is closed."""
     with ExitStack() as stack:
-        group = Group(
+        group = Behind(
             *(servers, stack),
             may_pass=may_pass,
             failover=False,
             admits_service=admits_service,
-            retry=_NEVER,
+            retry=NEVER,
         )
         group.maxscale.stop()
         group.crash_and_restart()
