@@ -13,7 +13,8 @@ phantom_check, and so on:
     bench_door, bench_binlog_reader, bench_wake, make_binlog_samples,
     monitoring_picture (docs/dashboard.svg)
 
-With a program that is in no distribution: proxies.maxscale, proxies.orchestrator.
+With a program that is in no distribution: proxies.maxscale, proxies.proxysql,
+proxies.orchestrator.
 
 Tests, which ctest runs as servers.*:
 
