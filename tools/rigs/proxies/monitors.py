@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from rigs.proxies.client_library import ClientError, Connection
 
-_LOST = 2013
+# Of the client library: a time-out, among others, and a server that is down.
+_LOST, _UNREACHABLE = 2013, 2002
 
 
 @dataclass
@@ -106,14 +107,16 @@ def maxscale_tick(port: int, user: str, password: str) -> MaxScaleSeen:
 
 # --- ProxySQL -----------------------------------------------------------------
 
-# lib/MySQL_Monitor.cpp. Each check takes a connection out of a pool, which is
-# empty after a crash of the server, or makes one: create_new_connection().
-# Seconds; the defaults are 600 to 1000 ms, which the library rounds up as well.
+# 2.7.2, lib/MySQL_Monitor.cpp; `tools/rigs/start proxies.proxysql PROGRAM statements`
+# compares the statements with a server's general log. Each check takes a connection out
+# of a pool, which is empty after a crash of the server, or makes one:
+# create_new_connection(). Seconds; the defaults are 600 to 1000 ms, which the library
+# rounds up as well.
 _PROXYSQL_TIMEOUT = 1
 
-# monitor_ping_thread(), COM_PING, and set_wait_timeout() for a new connection:
-# ten times mysql-monitor_ping_interval
-_PROXYSQL_PINGED = "SET wait_timeout=100"
+# set_wait_timeout(), with a new connection after the check that made it: ten times
+# mysql-monitor_ping_interval
+PROXYSQL_CONNECTED = "SET wait_timeout=80"
 # mysql-monitor_ping_max_failures
 _PROXYSQL_PINGS = 3
 # mysql-monitor_read_only_max_timeout_count
@@ -141,7 +144,6 @@ def proxysql_ping_check(port: int, user: str, password: str) -> Seen:
     def check(connection: Connection, seen: Seen) -> None:
         connection.ping()
         seen.answered.append("COM_PING")
-        connection.query(_PROXYSQL_PINGED)
 
     return _proxysql_check(port, user, password, check)
 
@@ -157,12 +159,12 @@ def proxysql_query_check(port: int, user: str, password: str, query: str) -> See
 def proxysql_hostgroup(port: int, user: str, password: str) -> str:
     """Where a server of the writer hostgroup is, after as many read_only checks as
     it takes to move it: an error leaves it where it is, and so many time-outs in a
-    row are taken for read_only=1."""
+    row are taken for read_only=1. That it cannot connect counts as a time-out."""
     for _ in range(_PROXYSQL_READ_ONLY_CHECKS):
         seen = proxysql_query_check(port, user, password, PROXYSQL_READ_ONLY)
         if seen.error is None:
             return "writer" if seen.rows == [["0"]] else "reader"
-        if seen.error.code != _LOST:  # the client library's time-out
+        if seen.error.code not in (_LOST, _UNREACHABLE):
             return "writer"
     return "reader"
 
@@ -183,6 +185,7 @@ def _proxysql_check(port: int, user: str, password: str, check) -> Seen:
             read_timeout=_PROXYSQL_TIMEOUT,
         ) as connection:
             check(connection, seen)
+            connection.query(PROXYSQL_CONNECTED)
     except ClientError as error:
         seen.error = error
     return seen

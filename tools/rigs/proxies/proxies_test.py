@@ -488,6 +488,10 @@ class BehindProxies(Story):
             expect(f"{name} to fail", name, not self.probe_tcp(name))
         for proxy in ASKING:
             self.haproxy.wait_for(proxy, "db1", "DOWN")
+        seen = monitors.proxysql_hostgroup(
+            self.primary.port, "admitted", self.password
+        )
+        expect("a reader", seen, seen == "reader")
 
     # Steps: MaxScale, ProxySQL and orchestrator, replayed
 
