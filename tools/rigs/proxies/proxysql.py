@@ -7,7 +7,7 @@ No test of ctest's: ProxySQL is in no distribution, and whoever runs this brings
 program. Each scene is a primary with two replicas, all three with the options of
 docs/managers.md, behind ProxySQL with the configuration and the account that are
 printed in docs/proxies.md, and applications that read and write through it all the
-time: what they read is sent to the readers. Takes seven minutes; exits 0 only if
+time: what they read is sent to the readers. Takes eight minutes; exits 0 only if
 everything was as the page says.
 """
 
@@ -209,6 +209,10 @@ class Behind(Group):
             60,
         )
 
+    def expect_no_held_reads(self, begin: float) -> None:
+        slow = [one for one in self.readers.since(begin) if one.took > 2]
+        expect("reads to fail immediately", slow, not slow)
+
     def expect_only(self, **places: set[str]) -> None:
         """Where a server has been, from when it was watched until now."""
         for name, expected in places.items():
@@ -359,13 +363,27 @@ def may_not_pass_and_is_not_held(servers: Servers) -> None:
         group.expect_errors(begin, LOST, NO_SERVER)
 
 
+def slow_restart_and_is_not_held(servers: Servers) -> None:
+    with ExitStack() as stack:
+        group = Behind(servers, stack, may_pass=False, wait=0)
+        group.crash_and_restart_slowly()
+        group.wait_for_read_error(LOST, group.back)
+        group.wait_for_write_error(NO_SERVER, group.back)
+        group.expect_no_held_reads(group.back)
+        group.expect_no_phantom()
+        group.bring_replicas_back()
+        opened = group.wait_for_opening("ACK")
+        group.wait_for(db1="10 ONLINE", db2="20 ONLINE", db3="20 ONLINE")
+        group.writers.wait_for_success(opened)
+
+
 # --- Another one is the primary meanwhile --------------------------------------
 
 
-def _replaced(servers: Servers, *, may_pass: bool) -> None:
+def _replaced(servers: Servers, *, may_pass: bool, wait: int = 10000) -> None:
     """db1 comes back with a closed gate, read-only, and its successor lacks nothing."""
     with ExitStack() as stack:
-        group = Behind(servers, stack, may_pass=may_pass, read_only=True)
+        group = Behind(servers, stack, may_pass=may_pass, wait=wait, read_only=True)
         group.db1.kill9()
         group.back = time.monotonic()
         group.promote_db2()
@@ -374,7 +392,9 @@ def _replaced(servers: Servers, *, may_pass: bool) -> None:
         group.wait_for(db1="20 SHUNNED", db2="10 ONLINE", db3="20 ONLINE")
         group.restart_replaced()
         group.wait_for_read_error(LOST, group.back)
-        if not may_pass:
+        if not wait:
+            group.expect_no_held_reads(group.back)
+        elif not may_pass:
             group.wait_for(60, db1="20 SHUNNED")
             shunned = time.monotonic()
             wait_for(
@@ -398,6 +418,10 @@ def replaced(servers: Servers) -> None:
 
 def replaced_and_may_not_pass(servers: Servers) -> None:
     _replaced(servers, may_pass=False)
+
+
+def replaced_and_is_not_held(servers: Servers) -> None:
+    _replaced(servers, may_pass=False, wait=0)
 
 
 # --- What else is sent to it ---------------------------------------------------
@@ -508,8 +532,10 @@ SCENES: tuple[Callable[[Servers], None], ...] = (
     read_only_in_its_option_file,
     may_not_pass,
     may_not_pass_and_is_not_held,
+    slow_restart_and_is_not_held,
     replaced,
     replaced_and_may_not_pass,
+    replaced_and_is_not_held,
     limited_lag,
     limited_lag_where_null_is_none,
     pooled_connection,
