@@ -108,7 +108,7 @@ void append(const CuttableEnd &behind, CuttableEnd *log) {
   log->last = behind.last;
   for (CuttableEnd::Item one : behind.items) {
     one.begin = log->end.offset;
-    log->items.push_back(std::move(one));
+    log->items.push_back(one);
   }
 }
 
