@@ -183,22 +183,20 @@ class CutTest : public StartTest {
     binlog.rotate();
     binlog.append_checkpoint(before);
   }
-  void cut_the_log_before(bool settled = false) {
+  void open_after_a_cut_in_the_log_before() {
     begin();
     EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
     binlog.truncate_before(end, left);
     recover();
     binlog.start(1);
     open();
+  }
+  void cut_the_log_before(bool settled = false) {
+    open_after_a_cut_in_the_log_before();
     ledger.decided({}, binlog.now(), settled, start->found());
   }
   std::vector<Claim> claims_after_a_cut_in_the_log_before() {
-    begin();
-    EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
-    binlog.truncate_before(end, left);
-    recover();
-    binlog.start(1);
-    open();
+    open_after_a_cut_in_the_log_before();
     start->decided({}, false);
     EXPECT_EQ(to_string(facts().unsettled), "0-1-1");
     return read_claims();
