@@ -61,6 +61,12 @@ struct RecoveryLogs {
 Failure find_recovery_logs(const BinlogIndex &index, EventDecryptor *decryptor,
                            RecoveryLogs *logs);
 
+/* Where crash recovery begins in these logs (paths, oldest first, at least
+   one): at the one that `checkpoint`, the last in the last log, names; or at
+   the last one, where it is not among them. */
+std::vector<std::string>::const_iterator recovery_begins(
+    const std::vector<std::string> &logs, const std::string &checkpoint);
+
 }  // namespace recovery_gate
 
 #endif  // RECOVERY_GATE_BINLOG_INDEX_H

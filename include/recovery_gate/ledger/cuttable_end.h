@@ -45,15 +45,11 @@ struct CuttableEnd {
 bool operator==(const CuttableEnd::Item &a, const CuttableEnd::Item &b);
 bool operator==(const CuttableEnd &a, const CuttableEnd &b);
 
-/* `decryptor` may be null. Without `last` and `items` when the log cannot be
-   read to its end, or is too long for a start to wait for that. */
-CuttableEnd read_cuttable_end(const std::string &log_path,
-                              EventDecryptor *decryptor);
-
 /* Of each log that recovery reads, newest first, as if all that the logs behind
-   it hold stood at its end: recovery deletes those when it cuts this one.
-   Begins with read_cuttable_end() of the newest. Ends before a log that cannot
-   be read, and where it is too much to be kept one by one. `log_paths` are
+   it hold stood at its end: recovery deletes those when it cuts this one. The
+   newest is always there, without `last` and `items` when it cannot be read to
+   its end, or is too long for a start to wait for that. Ends before another
+   such log, and where it is too much to be kept one by one. `log_paths` are
    oldest first; `decryptor` may be null. */
 std::vector<CuttableEnd> read_cuttable_ends(
     const std::vector<std::string> &log_paths, EventDecryptor *decryptor);

@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
+
+#include "recovery_gate/binlog/binlog_position.h"
 
 namespace recovery_gate {
 namespace {
@@ -100,6 +103,14 @@ Failure find_recovery_logs(const BinlogIndex &index, EventDecryptor *decryptor,
              failure.text();
   }
   return {};
+}
+
+std::vector<std::string>::const_iterator recovery_begins(
+    const std::vector<std::string> &logs, const std::string &checkpoint) {
+  return std::find_if(logs.begin(), logs.end() - 1,
+                      [&](const std::string &path) {
+                        return without_folder(path) == checkpoint;
+                      });
 }
 
 }  // namespace recovery_gate

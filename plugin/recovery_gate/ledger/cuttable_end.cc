@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "recovery_gate/ledger/cuttable_end.h"
 
-#include <algorithm>
 #include <deque>
 #include <filesystem>
 #include <system_error>
 
 #include "recovery_gate/binlog/binlog_file.h"
+#include "recovery_gate/binlog/binlog_index.h"
 #include "recovery_gate/binlog/byte_source.h"
 #include "recovery_gate/binlog/transaction_scanner.h"
 #include "recovery_gate/ledger/owed.h"
@@ -114,11 +114,6 @@ void append(const CuttableEnd &behind, CuttableEnd *log) {
 
 }  // namespace
 
-CuttableEnd read_cuttable_end(const std::string &log_path,
-                              EventDecryptor *decryptor) {
-  return read_end_of(log_path, decryptor).end;
-}
-
 std::vector<CuttableEnd> read_cuttable_ends(
     const std::vector<std::string> &log_paths, EventDecryptor *decryptor) {
   std::vector<CuttableEnd> ends;
@@ -126,10 +121,7 @@ std::vector<CuttableEnd> read_cuttable_ends(
   ReadLog read = read_end_of(log_paths.back(), decryptor);
   ends.push_back(read.end);
   auto log = log_paths.end() - 1;
-  const auto first =
-      std::find_if(log_paths.begin(), log, [&](const std::string &path) {
-        return without_folder(path) == read.last_checkpoint;
-      });
+  const auto first = recovery_begins(log_paths, read.last_checkpoint);
   while (log != first && ends.back().last && read.is_whole) {
     read = read_end_of(*--log, decryptor);
     if (!read.end.last ||

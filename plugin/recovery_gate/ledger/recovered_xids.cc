@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "recovery_gate/binlog/binlog_index.h"
 #include "recovery_gate/binlog/byte_source.h"
 
 namespace recovery_gate {
@@ -184,11 +185,8 @@ Failure find_in_binlog(const std::vector<std::string> &logs,
   if (logs.empty()) return problem;
   const std::string checkpoint =
       look_in(logs.back(), decryptor, xids, &problem);
-  const auto first =
-      std::find_if(logs.begin(), logs.end() - 1, [&](const std::string &path) {
-        return without_folder(path) == checkpoint;
-      });
-  for (auto log = first; log != logs.end() - 1; ++log)
+  for (auto log = recovery_begins(logs, checkpoint); log != logs.end() - 1;
+       ++log)
     look_in(*log, decryptor, xids, &problem);
   return problem;
 }
