@@ -364,6 +364,11 @@ def program(name: str) -> str:
     return found
 
 
+def tied(*command: str | Path) -> list[str | Path]:
+    """Should this process be killed, so is the one that this starts."""
+    return [program("setpriv"), "--pdeathsig", "KILL", "--", *command]
+
+
 # One name cannot be bound twice, and is free again when this process is gone. A long
 # run has forgotten its first servers when it would have no descriptors left.
 _reserved: deque[socket.socket] = deque(maxlen=300)
@@ -492,10 +497,7 @@ class Server:
             self._log_start = log.tell()
             self._process = _starter.submit(
                 subprocess.Popen,
-                [
-                    *(program("setpriv"), "--pdeathsig", "KILL", "--"),
-                    *(*self.runner, program(name), *arguments),
-                ],
+                tied(*self.runner, program(name), *arguments),
                 cwd=self.folder,
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,

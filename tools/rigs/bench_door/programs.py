@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rigs import PROJECT
-from rigs.servers import Unexpected, checkpoint, program, tail, wait_for
+from rigs.servers import Unexpected, checkpoint, tail, tied, wait_for
 SCRIPT = PROJECT / "benchmarks" / "let-in-when-received.sh"
 
 
@@ -25,7 +25,7 @@ class Program:
         self._errors = errors
         with open(errors, "ab") as output:
             self._process = subprocess.Popen(
-                [program("setpriv"), "--pdeathsig", "KILL", "--", *command],
+                tied(*command),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,

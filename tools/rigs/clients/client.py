@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rigs.clients.drivers import Driver
-from rigs.servers import Unexpected, checkpoint, program, tail
+from rigs.servers import Unexpected, checkpoint, program, tail, tied
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,7 @@ class Client:
         )
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(
-                # Should this process be killed, the kernel kills the client.
-                [
-                    *(program("setpriv"), "--pdeathsig", "KILL", "--"),
-                    *(first if "/" in first else program(first), *rest),
-                ],
+                tied(first if "/" in first else program(first), *rest),
                 env={
                     **{k: v for k, v in os.environ.items() if not k.startswith("M")},
                     "HOME": str(folder),  # no option file of this user has a say

@@ -14,7 +14,7 @@ from typing import Any
 
 from rigs import PROJECT
 from rigs.monitoring import PAGE
-from rigs.servers import Server, free_port, program, tail, wait_for
+from rigs.servers import Server, free_port, program, tail, tied, wait_for
 
 UNPACKED = PROJECT / ".deps" / "monitoring" / "usr" / "bin"
 
@@ -97,7 +97,7 @@ class Prometheus:
         with open(self._folder / f"{name}.out", "ab") as log:
             process = subprocess.Popen(
                 # Should this process be killed, the kernel kills it.
-                [*(program("setpriv"), "--pdeathsig", "KILL", "--"), *arguments],
+                tied(*arguments),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -3,11 +3,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from rigs.servers import program, tail
+from rigs.servers import tail, tied
+
+
+def chosen(usage: str) -> Path:
+    """The program that is named first on the command line; ends without one."""
+    if len(sys.argv) < 2 or not os.access(sys.argv[1], os.X_OK):
+        print(usage, file=sys.stderr)
+        sys.exit(2)
+    return Path(sys.argv[1]).resolve()
 
 
 class Background:
@@ -26,7 +35,7 @@ class Background:
     def start(self) -> None:
         with open(self.folder / f"{self.name}.log", "ab") as log:
             self._process = subprocess.Popen(
-                [*(program("setpriv"), "--pdeathsig", "KILL", "--"), *self.command()],
+                tied(*self.command()),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

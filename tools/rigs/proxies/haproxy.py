@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rigs import PROJECT
-from rigs.servers import Unexpected, program, tail, wait_for
+from rigs.servers import Unexpected, program, tail, tied, wait_for
 
 _UNPACKED = PROJECT / ".deps" / "haproxy"
 
@@ -45,11 +45,7 @@ class HAProxy:
         path, environment = _program()
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                # Should this process be killed, the kernel kills HAProxy.
-                [
-                    *(program("setpriv"), "--pdeathsig", "KILL", "--"),
-                    *(path, "-db", "-f", self._configuration),
-                ],
+                tied(path, "-db", "-f", self._configuration),
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from rigs.proxies import documented
-from rigs.proxies.background import Background
+from rigs.proxies.background import Background, chosen
 from rigs.proxies.group import (
     LOST,
     NEVER,
@@ -400,8 +400,5 @@ SCENES: tuple[Callable[[Servers], None], ...] = (
 _chosen = Path()
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or not os.access(sys.argv[1], os.X_OK):
-        print(__doc__, file=sys.stderr)
-        sys.exit(2)
-    _chosen = Path(sys.argv[1]).resolve()
+    _chosen = chosen(__doc__)
     sys.exit(run_stories("maxscale", SCENES, sys.argv[2:]))

@@ -13,7 +13,6 @@ only if everything was as the page says.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from rigs.proxies import documented
+from rigs.proxies.background import chosen
 from rigs.servers import (
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
@@ -31,7 +31,7 @@ from rigs.servers import (
     Servers,
     expect,
     free_port,
-    program,
+    tied,
     wait_for,
 )
 from rigs.story import run_stories
@@ -64,10 +64,7 @@ class Orchestrator:
         self._begun = time.monotonic()
         with open(folder / "orchestrator.log", "wb") as log:
             self._process = subprocess.Popen(
-                [
-                    *(program("setpriv"), "--pdeathsig", "KILL", "--"),
-                    *(path, "-config", self._file, "http"),
-                ],
+                tied(path, "-config", self._file, "http"),
                 cwd=path.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -293,8 +290,5 @@ SCENES = (may_not_pass, may_pass, may_pass_and_is_seen_down, hook, hook_gives_up
 _chosen = Path()
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or not os.access(sys.argv[1], os.X_OK):
-        print(__doc__, file=sys.stderr)
-        sys.exit(2)
-    _chosen = Path(sys.argv[1]).resolve()
+    _chosen = chosen(__doc__)
     sys.exit(run_stories("orchestrator", SCENES, sys.argv[2:]))

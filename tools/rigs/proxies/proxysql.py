@@ -13,7 +13,6 @@ everything was as the page says.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import threading
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from rigs.proxies import documented, monitors
-from rigs.proxies.background import Background
+from rigs.proxies.background import Background, chosen
 from rigs.proxies.group import LOST, NEVER, PASSWORD, READ, WRITE, Group
 from rigs.servers import (
     Server,
@@ -545,8 +544,5 @@ SCENES: tuple[Callable[[Servers], None], ...] = (
 _chosen = Path()
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or not os.access(sys.argv[1], os.X_OK):
-        print(__doc__, file=sys.stderr)
-        sys.exit(2)
-    _chosen = Path(sys.argv[1]).resolve()
+    _chosen = chosen(__doc__)
     sys.exit(run_stories("proxysql", SCENES, sys.argv[2:]))
