@@ -28,6 +28,7 @@ readonly build_packages=(
   cmake ninja-build g++   # the build
   pkg-config              # finds libraries for cmake
   dpkg-dev                # unpacks the server's source
+  file                    # finds what the Debian packages depend on
   libssl-dev zlib1g-dev   # the server's private headers include these; so does the binary log reader
   libpcre2-dev            # likewise (regular expressions)
   libboost-dev            # header-only parts of Boost
