@@ -54,6 +54,8 @@ BinlogFileFacts read_binlog_end(const std::string &path);
 struct BinlogStretch {
   /* An event begins at the end of the stretch, or would. */
   bool is_whole = false;
+  /* It begins within a transaction, of which it has the rest. */
+  bool begins_within = false;
   /* The servers whose transactions begin in it. */
   ServerIds writers;
 };

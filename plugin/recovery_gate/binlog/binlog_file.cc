@@ -46,6 +46,21 @@ BinlogFileFacts read(const std::string &path, bool to_the_end) {
   return facts;
 }
 
+/* In no transaction. */
+bool is_of_log(EventType type) {
+  switch (type) {
+    case EventType::FORMAT_DESCRIPTION:
+    case EventType::START_ENCRYPTION:
+    case EventType::GTID_LIST:
+    case EventType::BINLOG_CHECKPOINT:
+    case EventType::ROTATE:
+    case EventType::STOP:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
@@ -57,9 +72,12 @@ BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
   if (from > end || end > file.size()) return stretch;
   BinlogReader reader(file);
   reader.seek_by_lengths(from);
-  for (Event event; reader.position() < end && reader.next(&event);)
+  for (Event event; reader.position() < end && reader.next(&event);) {
     if (event.header.type == EventType::GTID)
       stretch.writers.insert(event.header.server_id);
+    else if (stretch.writers.empty() && !is_of_log(event.header.type))
+      stretch.begins_within = true;
+  }
   // A crash may have torn the last event apart.
   stretch.is_whole = to ? reader.position() == *to : !reader.error();
   return stretch;

@@ -435,6 +435,23 @@ TEST_F(Stretch, TellsWhoseTransactionsBeginInIt) {
   EXPECT_EQ(walk_binlog(log, end, end).writers, ServerIds());
 }
 
+TEST_F(Stretch, TellsThatItBeginsWithinATransaction) {
+  const std::string checkpoint =
+      with_checksum({checkpoint_event, 2}, std::string(8, 'c'));
+  const std::string content =
+      start_ + transaction_of_2_ + query_ + checkpoint + transaction_of_5_;
+  const std::string log = write(content);
+  const std::uint64_t first = start_.size(),
+                      second = first + transaction_of_2_.size(),
+                      third = second + query_.size(),
+                      fourth = third + checkpoint.size();
+  for (const std::uint64_t from : {start_of_events, first, third, fourth})
+    EXPECT_FALSE(walk_binlog(log, from).begins_within) << from;
+  EXPECT_TRUE(walk_binlog(log, second).begins_within);
+  EXPECT_TRUE(walk_binlog(log, second, third).begins_within);
+  EXPECT_FALSE(walk_binlog(log, first, third).begins_within);
+}
+
 TEST_F(Stretch, IsWholeWhenItEndsWhereAnEventDoes) {
   const std::string content = start_ + transaction_of_2_ + query_;
   const std::string log = write(content);

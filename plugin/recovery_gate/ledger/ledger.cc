@@ -58,7 +58,7 @@ bool nothing_of(const ServerIds &own, const std::string &path,
       to ? *to : std::filesystem::file_size(path, unknown);
   if (unknown || end < from || end - from > longest_walk) return false;
   const BinlogStretch rest = walk_binlog(path, from, to);
-  return rest.is_whole &&
+  return rest.is_whole && !rest.begins_within &&
          std::none_of(rest.writers.begin(), rest.writers.end(),
                       [&](std::uint32_t id) { return own.count(id) != 0; });
 }
