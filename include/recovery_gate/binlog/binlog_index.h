@@ -38,6 +38,17 @@ Failure read_binlog_index(const std::string &path,
                           const std::string &data_directory,
                           BinlogIndex *index);
 
+enum class IndexKind { BINARY_LOGS, RELAY_LOGS, OTHER };
+
+/* Told by the newest log in it that is there. */
+IndexKind kind_of(const BinlogIndex &index);
+
+/* The relay logs of all indexes among these names in the folder; relative
+   paths as above. Whether they exist is not looked at. */
+std::vector<std::string> find_relay_logs(const std::string &folder,
+                                         const std::vector<std::string> &names,
+                                         const std::string &data_directory);
+
 struct RecoveryLogs {
   /* The last log was not closed: the server is running, or it crashed, and its
      next start recovers. */

@@ -13,7 +13,9 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "recovery_gate/binlog/binlog_events.h"
 #include "recovery_gate/binlog/binlog_reader.h"
@@ -40,6 +42,10 @@ std::optional<std::uint64_t> content_of(ByteSource &source, std::uint64_t begin,
    be read, up to there. */
 Contents contents_in_relay_log(ByteSource &source, const std::set<Gtid> &wanted,
                                std::uint64_t most);
+/* The same of these logs (paths), of all together `most` bytes. */
+Contents contents_in_relay_logs(const std::vector<std::string> &logs,
+                                const std::set<Gtid> &wanted,
+                                std::uint64_t most);
 
 }  // namespace recovery_gate
 

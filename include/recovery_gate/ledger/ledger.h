@@ -174,6 +174,11 @@ class Ledger {
   std::vector<std::string> relevant_logs(
       const std::vector<std::string> &paths) const;
 
+  /* Servers with these ids have sent what the logs hold of them since the
+     settled position; recovered() asked before has not known it. Until
+     decided(). */
+  void has_received_from(const ServerIds &senders);
+
   /* Recovery is over, and left these logs; the last is the one just opened, of
      which `start` is the sample. */
   Inheritance recovered(const std::vector<LogStart> &logs,
@@ -289,6 +294,7 @@ class Ledger {
   std::optional<BinlogSample> pending_;
   /* What was settled of the server's own and recovery has cut off. */
   GtidState lost_;
+  ServerIds senders_;  // see has_received_from()
   /* Set: recovery has cut something off in an earlier start, and it is not
      known what; this was History::known. */
   std::optional<bool> was_known_;

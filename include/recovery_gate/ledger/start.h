@@ -30,8 +30,10 @@
 #define RECOVERY_GATE_START_H
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "recovery_gate/base/failure.h"
@@ -51,6 +53,13 @@ class Start {
      earlier start, which did not get to its end, was going to cut off. */
   void begin(const std::vector<std::string> &logs,
              const Failure &index_failure = {});
+  /* How to find the relay logs that there were before the start. What stands in
+     them was sent by another server: asked for where the record does not say
+     that this one receives. Called by the members that follow. */
+  void may_have_received(
+      std::function<std::vector<std::string>()> find_relay_logs) {
+    find_relay_logs_ = std::move(find_relay_logs);
+  }
   /* Loads the ledger. This start is not guarded, and here is why. */
   void begin_unguarded(const std::string &why);
 
@@ -110,10 +119,21 @@ class Start {
   std::vector<Claim> claims(const Owed &owed) const;
 
  private:
+  Ledger::Inheritance take_stock(const std::vector<std::string> &logs,
+                                 const Failure &index_failure,
+                                 const BinlogSample &start,
+                                 EventDecryptor *decryptor,
+                                 StartFacts *facts) const;
+  Ledger::Inheritance ask_ledger(const std::vector<LogStart> &starts,
+                                 const std::vector<std::string> &logs,
+                                 const BinlogSample &start,
+                                 EventDecryptor *decryptor,
+                                 const StartFacts &facts) const;
   std::string follow_up(const Failure &index_failure);
   bool has_expired(const std::string &file) const;
 
   Ledger &ledger_;
+  std::function<std::vector<std::string>()> find_relay_logs_;
   StartFacts facts_;
   Ledger::Inheritance found_;
   std::vector<std::string> logs_before_recovery_;

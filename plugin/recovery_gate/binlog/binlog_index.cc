@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "recovery_gate/binlog/binlog_position.h"
+#include "recovery_gate/binlog/binlog_reader.h"
 
 namespace recovery_gate {
 namespace {
@@ -64,6 +65,35 @@ Failure read_binlog_index(const std::string &path,
     rest.remove_prefix(index->is_torn ? rest.size() : end + 1);
   }
   return {};
+}
+
+IndexKind kind_of(const BinlogIndex &index) {
+  for (auto path = index.logs.rbegin(); path != index.logs.rend(); ++path) {
+    FileSource file;
+    if (file.open(*path)) continue;
+    BinlogReader reader(file);
+    const Failure failure = reader.open();
+    if (reader.format().is_relay_log) return IndexKind::RELAY_LOGS;
+    return failure ? IndexKind::OTHER : IndexKind::BINARY_LOGS;
+  }
+  return IndexKind::OTHER;
+}
+
+std::vector<std::string> find_relay_logs(const std::string &folder,
+                                         const std::vector<std::string> &names,
+                                         const std::string &data_directory) {
+  constexpr std::string_view ending = ".index";
+  std::vector<std::string> logs;
+  for (const std::string &name : names) {
+    BinlogIndex index;
+    if (name.size() < ending.size() ||
+        name.compare(name.size() - ending.size(), ending.size(), ending) != 0 ||
+        read_binlog_index(resolved(name, folder), data_directory, &index) ||
+        kind_of(index) != IndexKind::RELAY_LOGS)
+      continue;
+    logs.insert(logs.end(), index.logs.begin(), index.logs.end());
+  }
+  return logs;
 }
 
 Failure find_recovery_logs(const BinlogIndex &index, EventDecryptor *decryptor,

@@ -177,4 +177,17 @@ Contents contents_in_relay_log(ByteSource &source, const std::set<Gtid> &wanted,
   return found;
 }
 
+Contents contents_in_relay_logs(const std::vector<std::string> &logs,
+                                const std::set<Gtid> &wanted,
+                                std::uint64_t most) {
+  Contents found;
+  for (const std::string &log : logs) {
+    FileSource source;
+    if (source.open(log)) continue;
+    found.merge(contents_in_relay_log(source, wanted, most));
+    most -= std::min(most, source.size());
+  }
+  return found;
+}
+
 }  // namespace recovery_gate

@@ -170,6 +170,11 @@ std::vector<std::string> Ledger::relevant_logs(
   return relevant(record_.settled, paths);
 }
 
+void Ledger::has_received_from(const ServerIds &senders) {
+  Lock lock(mutex_);
+  senders_ = senders;
+}
+
 Ledger::Inheritance Ledger::recovered(const std::vector<LogStart> &logs,
                                       const BinlogSample &start,
                                       bool crashed) const {
@@ -244,10 +249,11 @@ void Ledger::decided(const Obligation &owed, const BinlogSample &start,
   start_ = last_ = start;
   own_ids_ = {start.log.server_id};
   receives_ = start.receives;
-  if (start.receives && on_disk_ &&
-      !may_have_received(on_disk_, start.receives))
+  const bool has_received = start.receives || !senders_.empty();
+  if (has_received && on_disk_ && !may_have_received(on_disk_, start.receives))
     keep_foreign_ids(settled_gtids(), start.gtids);
-  record_.received |= start.receives;
+  record_.received |= has_received;
+  senders_.clear();
   record_.obligation = owed;
   record_.running_since = start.end;
   record_.running_identity = start.identity;
@@ -617,7 +623,8 @@ Writers Ledger::writers(const GtidState &gtids, bool receives) const {
   writers.returned = record_.history.returned;
   if (receives) return writers;
   for (const auto &[source, number] : gtids)
-    if (writers.own.count(source.server_id) == 0)
+    if (writers.own.count(source.server_id) == 0 &&
+        senders_.count(source.server_id) == 0)
       writers.assumed.insert(source.server_id);
   return writers;
 }

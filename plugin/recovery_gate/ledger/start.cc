@@ -9,6 +9,7 @@
 
 #include "recovery_gate/binlog/binlog_file.h"
 #include "recovery_gate/ledger/owed.h"
+#include "recovery_gate/ledger/senders.h"
 
 namespace recovery_gate {
 namespace {
@@ -97,17 +98,42 @@ GtidState last_between(const GtidState &left, const GtidState &last) {
   return last_in_order(between);
 }
 
+}  // namespace
+
+/* A crash may come before anybody has seen that the server receives. */
+Ledger::Inheritance Start::ask_ledger(const std::vector<LogStart> &starts,
+                                      const std::vector<std::string> &logs,
+                                      const BinlogSample &start,
+                                      EventDecryptor *decryptor,
+                                      const StartFacts &facts) const {
+  Ledger::Inheritance found = ledger_.recovered(starts, start, facts.crashed);
+  if (found.writers.assumed.empty() || !find_relay_logs_ || !found.since ||
+      facts.recovered_end.empty())
+    return found;
+  ReceivedSearch search;
+  search.ids = found.writers.assumed;
+  search.logs = logs;
+  search.stretch = {found.since->position, facts.recovered_end};
+  search.relay_logs = find_relay_logs_();
+  search.decryptor = decryptor;
+  const ServerIds senders = find_senders(search);
+  if (senders.empty()) return found;
+  ledger_.has_received_from(senders);
+  return ledger_.recovered(starts, start, facts.crashed);
+}
+
 /* What the ledger knows of these logs, the last of which is opened at this
    start. */
-Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
-                               const std::vector<std::string> &logs,
-                               const Failure &index_failure,
-                               const BinlogSample &start,
-                               EventDecryptor *decryptor, StartFacts *facts) {
-  Failure doubt = index_failure ? index_failure : unknown;
+Ledger::Inheritance Start::take_stock(const std::vector<std::string> &logs,
+                                      const Failure &index_failure,
+                                      const BinlogSample &start,
+                                      EventDecryptor *decryptor,
+                                      StartFacts *facts) const {
+  Failure doubt = index_failure ? index_failure : unknown_;
   const std::vector<LogStart> starts =
-      starts_of(ledger.relevant_logs(logs), start, &doubt);
-  Ledger::Inheritance found = ledger.recovered(starts, start, facts->crashed);
+      starts_of(ledger_.relevant_logs(logs), start, &doubt);
+  Ledger::Inheritance found =
+      ask_ledger(starts, logs, start, decryptor, *facts);
   found.was_cut = facts->was_cut;
   const bool knows_last = facts->cuttable && facts->cuttable->last;
   found.before_cut =
@@ -190,8 +216,6 @@ Ledger::Inheritance take_stock(const Ledger &ledger, const Failure &unknown,
   found.settled &= facts->unguarded.empty() && facts->doubt.empty();
   return found;
 }
-
-}  // namespace
 
 void Start::begin(const std::vector<std::string> &logs,
                   const Failure &index_failure) {
@@ -276,8 +300,8 @@ void Start::inherit(const std::vector<std::string> &logs,
   std::vector<std::string> with_next = logs;
   with_next.push_back(next.log.path);
   StartFacts facts = facts_;
-  Ledger::Inheritance found = take_stock(
-      ledger_, unknown_, with_next, index_failure, next, decryptor, &facts);
+  Ledger::Inheritance found =
+      take_stock(with_next, index_failure, next, decryptor, &facts);
   facts.awaited = next.end;
   inherited_ = Inherited{logs, next.gtids};
   found_ = std::move(found);
@@ -293,8 +317,7 @@ std::string Start::opened(const std::vector<std::string> &logs,
   facts_.awaited = sample.end;
   recorded_ = ledger_.record().history;
   if (inherited_) return follow_up(index_failure);
-  found_ = take_stock(ledger_, unknown_, logs, index_failure, sample, decryptor,
-                      &facts_);
+  found_ = take_stock(logs, index_failure, sample, decryptor, &facts_);
   return {};
 }
 

@@ -39,6 +39,12 @@ class StartTest : public testing::Test {
     EXPECT_EQ(open(), "");
   }
 
+  void look_until_it_is_on_disk() {
+    for (int i = 0; i < 5; ++i) {
+      ledger.look(binlog, true);
+      clock.advance(Ledger::look_interval);
+    }
+  }
   const StartFacts &facts() const { return start->facts(); }
   bool is_settled() const { return start->found().settled; }
 
@@ -109,6 +115,99 @@ TEST_F(StartTest, KnowsItsFirstStart) {
   EXPECT_TRUE(facts().had_record);
 }
 
+/* A server begins to receive, and crashes before anybody has seen it. */
+class SenderTest : public StartTest {
+ protected:
+  SenderTest() {
+    binlog.set_receives(false);
+    look_until_it_is_on_disk();
+    from = binlog.position().offset;
+  }
+
+  void keep_relay_log() {
+    relay_logs.push_back(folder.write(
+        "relay." + std::to_string(relay_logs.size()), binlog.relay_log(from)));
+    from = binlog.position().offset;
+  }
+  void crash_and_start(bool receives = true) {
+    begin();
+    start->may_have_received([this] { return relay_logs; });
+    recover();
+    binlog.start(1);
+    binlog.set_receives(receives);
+    EXPECT_EQ(open(), "");
+    start->decided({}, true);
+  }
+
+  TestFolder folder;
+  std::uint64_t from = 0;
+  std::vector<std::string> relay_logs;
+};
+
+TEST_F(SenderTest, OwesNothingOfWhatStandsInItsRelayLogs) {
+  binlog.write_statement_of(2, "first");
+  keep_relay_log();
+  binlog.write_statement_of(2, "second");
+  binlog.write_statement_of(3, "third");
+  keep_relay_log();
+  crash_and_start();
+  EXPECT_EQ(facts().unsettled, GtidState());
+  EXPECT_TRUE(is_settled());
+}
+
+TEST_F(SenderTest, OwesOnlyItsOwn) {
+  binlog.write_own();
+  from = binlog.position().offset;
+  binlog.write_statement_of(2, "sent");
+  keep_relay_log();
+  crash_and_start(false);
+  EXPECT_EQ(to_string(facts().unsettled), "0-1-1");
+  EXPECT_TRUE(ledger.record().received) << "or the next start owes it again";
+  EXPECT_THAT(ledger.record().other_server_ids, IsEmpty());
+  start_again();
+  EXPECT_EQ(to_string(facts().unsettled), "0-1-1");
+}
+
+TEST_F(SenderTest, OwesAllOfAnIdUnderWhichItMayHaveWrittenItself) {
+  binlog.write_statement_of(2, "sent");
+  binlog.write_statement_of(3, "sent");
+  keep_relay_log();
+  binlog.write_statement_of(2, "written here");
+  crash_and_start();
+  EXPECT_EQ(to_string(facts().unsettled), "0-2-3");
+  EXPECT_THAT(ledger.record().other_server_ids, ElementsAre(2));
+}
+
+TEST_F(SenderTest, OwesWhatIsAnotherInTheRelayLog) {
+  FakeBinlog elsewhere(2);
+  const auto begin_of_it = elsewhere.position().offset;
+  elsewhere.write_statement("another");
+  relay_logs = {folder.write("relay", elsewhere.relay_log(begin_of_it))};
+  binlog.write_statement_of(2, "written here");
+  crash_and_start();
+  EXPECT_EQ(to_string(facts().unsettled), "0-2-1");
+}
+
+TEST_F(SenderTest, OwesWhatStandsThereTwice) {
+  binlog.write_statement_of(2, "sent");
+  keep_relay_log();
+  binlog.write_again(2);
+  crash_and_start();
+  EXPECT_EQ(to_string(facts().unsettled), "0-2-1");
+}
+
+/* That it has received says nothing of what sessions write from now on. */
+TEST_F(SenderTest, OwesWhatIsWrittenUnderTheIdOfASenderLater) {
+  binlog.write_statement_of(2, "sent");
+  keep_relay_log();
+  crash_and_start(false);
+  ASSERT_TRUE(is_settled());
+  look_until_it_is_on_disk();
+  binlog.write_statement_of(2, "written here");
+  start_again();
+  EXPECT_EQ(to_string(facts().unsettled), "0-2-2");
+}
+
 /* Numbers that recovery cut off, and no others, may mean two transactions. */
 class CutTest : public StartTest {
  protected:
@@ -134,12 +233,6 @@ class CutTest : public StartTest {
     return ledger.record().history;
   }
 
-  void look_until_it_is_on_disk() {
-    for (int i = 0; i < 5; ++i) {
-      ledger.look(binlog, true);
-      clock.advance(Ledger::look_interval);
-    }
-  }
   void cut_and_start(bool settled = false) {
     EXPECT_FALSE(start->note_what_may_be_cut(nullptr));
     binlog.truncate(end, left);

@@ -117,19 +117,13 @@ std::optional<Contents> ServerBinlog::relayed(const std::set<Gtid> &wanted) {
       indexes.push_back(link->rli.relay_log.get_index_fname());
   });
   if (links == Links::BUSY) return std::nullopt;
-  Contents found;
-  std::uint64_t left = most_relayed;
+  std::vector<std::string> logs;
   for (const std::string &path : indexes) {
     BinlogIndex index;
     if (read_binlog_index(path, mysql_real_data_home, &index)) continue;
-    for (const std::string &log : index.logs) {
-      FileSource source;
-      if (source.open(log)) continue;
-      found.merge(contents_in_relay_log(source, wanted, left));
-      left -= std::min(left, source.size());
-    }
+    logs.insert(logs.end(), index.logs.begin(), index.logs.end());
   }
-  return found;
+  return contents_in_relay_logs(logs, wanted, most_relayed);
 }
 
 std::optional<GtidState> ServerBinlog::passed_over() {

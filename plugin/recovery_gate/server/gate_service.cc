@@ -53,6 +53,7 @@ Failure GateService::begin_start() {
   std::vector<std::string> logs;
   const Failure index_failure = binlogs(&logs);
   start_.emplace(ledger_).begin(logs, index_failure);
+  start_->may_have_received(relay_logs_on_disk);
   if (!start_->facts().crashed || !may_cut_logs()) return {};
   ServerDecryptor decryptor;
   return start_->note_what_may_be_cut(&decryptor);

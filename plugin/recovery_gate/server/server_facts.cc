@@ -9,12 +9,18 @@
 #include <semisync_master.h>
 #include <semisync_slave.h>
 #include <set_var.h>
+#include <slave.h>
 #include <sql_class.h>
 #include <sys_vars_shared.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <wsrep_on.h>
 
+#include <filesystem>
+#include <set>
+#include <system_error>
+
+#include "recovery_gate/binlog/binlog_index.h"
 #include "recovery_gate/binlog/engine_binlog.h"
 #include "server_facts.h"
 
@@ -89,6 +95,27 @@ Failure binlogs(std::vector<std::string> *paths) {
     return "the binary log index cannot be read (error " +
            std::to_string(failure) + ")";
   return {};
+}
+
+std::vector<std::string> relay_logs_on_disk() {
+  std::set<std::string> folders{"."};
+  for (const char *option : {opt_relay_logname, opt_relaylog_index_name}) {
+    const std::string path = option == nullptr ? "" : option;
+    if (const auto slash = path.rfind('/'); slash != path.npos && slash > 0)
+      folders.insert(path.substr(0, slash));
+  }
+  std::vector<std::string> logs;
+  for (const std::string &folder : folders) {
+    std::vector<std::string> names;
+    std::error_code unreadable;
+    for (std::filesystem::directory_iterator entry(folder, unreadable), end;
+         !unreadable && entry != end; entry.increment(unreadable))
+      names.push_back(entry->path().filename());
+    const std::vector<std::string> found =
+        find_relay_logs(folder, names, mysql_real_data_home);
+    logs.insert(logs.end(), found.begin(), found.end());
+  }
+  return logs;
 }
 
 std::string binlog_gtid() {

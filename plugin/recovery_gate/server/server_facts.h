@@ -40,6 +40,10 @@ bool is_running();
    directory or absolute. Fails when the index cannot be read to its end; those
    before are then there. */
 Failure binlogs(std::vector<std::string> *paths);
+/* Paths of the relay logs that lie where this server puts its own, or in the
+   data directory, and have an index. Before replication starts, which may
+   delete them. */
+std::vector<std::string> relay_logs_on_disk();
 /* The binary log's GTID position, as @@gtid_binlog_pos shows it. */
 std::string binlog_gtid();
 

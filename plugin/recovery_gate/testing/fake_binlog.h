@@ -130,8 +130,12 @@ class FakeBinlog final : public BinlogProgress {
   }
   /* The server's own, or what comes back of it: with the same time. */
   void write_statement(const std::string &statement) {
+    write_statement_of(server_id_, statement);
+  }
+  void write_statement_of(std::uint32_t server_id,
+                          const std::string &statement) {
     statement_ = statement;
-    write_own();
+    write(server_id);
     statement_.clear();
   }
   void write_statement_again(const std::string &statement,
@@ -157,6 +161,15 @@ class FakeBinlog final : public BinlogProgress {
         binlog_bytes::little_endian(number, 8)));
   }
   void write_own() { write(server_id_); }
+  /* A relay log with what comes after that offset in the newest log. */
+  std::string relay_log(std::uint64_t from) const {
+    std::ifstream log(logs_.back().path, std::ios::binary);
+    log.seekg(static_cast<std::streamoff>(from));
+    binlog_bytes::Header header;
+    header.flags = relay_log_flag;
+    return binlog_bytes::magic + binlog_bytes::format_description(header) +
+           std::string(std::istreambuf_iterator<char>(log), {});
+  }
   /* Some of it in a table without transactions. */
   void write_mixed() {
     is_transactional_ = false;

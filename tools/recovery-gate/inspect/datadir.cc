@@ -74,21 +74,6 @@ bool exists(const std::string &path) {
   return ::access(path.c_str(), F_OK) == 0;
 }
 
-enum class IndexKind { BINARY_LOGS, RELAY_LOGS, OTHER };
-
-/* Told by the newest log in it that is there. */
-IndexKind kind_of(const BinlogIndex &index) {
-  for (auto path = index.logs.rbegin(); path != index.logs.rend(); ++path) {
-    FileSource file;
-    if (file.open(*path)) continue;
-    BinlogReader reader(file);
-    const Failure failure = reader.open();
-    if (reader.format().is_relay_log) return IndexKind::RELAY_LOGS;
-    return failure ? IndexKind::OTHER : IndexKind::BINARY_LOGS;
-  }
-  return IndexKind::OTHER;
-}
-
 void check_lock(const std::string &path, Occupant *found) {
   const Descriptor file(open_quietly(path));
   if (file.number() < 0) {

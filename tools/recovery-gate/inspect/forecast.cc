@@ -82,6 +82,12 @@ Forecast foretell(const DataDirectory &directory, const Survey &survey,
   const std::vector<std::string> &logs = directory.index.logs;
   Start start(ledger);
   start.begin(logs);
+  start.may_have_received([&directory] {
+    std::vector<std::string> names;
+    // Without them it is not known to receive, as with the plugin.
+    static_cast<void>(list_quietly(directory.path, &names));
+    return find_relay_logs(directory.path, names, directory.path);
+  });
   start.recovered(survey.gtid_position, logs);
 
   const std::string newest = logs.empty() ? std::string() : logs.back();

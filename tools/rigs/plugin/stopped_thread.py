@@ -29,13 +29,17 @@ def _ptrace(request: int, thread: int) -> None:
 
 @contextmanager
 def stopped(thread: int) -> Iterator[None]:
+    """It may be killed meanwhile, with its server."""
     _ptrace(_SEIZE, thread)
     try:
         _ptrace(_INTERRUPT, thread)
         os.waitpid(thread, _WALL)
         yield
     finally:
-        _ptrace(_DETACH, thread)
+        try:
+            _ptrace(_DETACH, thread)
+        except ProcessLookupError:
+            os.waitpid(thread, _WALL)
 
 
 def go_on_until_it_opens(server: Server, thread: int, file: str) -> None:

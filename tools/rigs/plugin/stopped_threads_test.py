@@ -11,6 +11,8 @@ set. Exits 0 only if everything was as expected, 77 where threads cannot be stop
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from contextlib import ExitStack
 
@@ -21,7 +23,16 @@ from rigs.plugin.stopped_thread import (
     stopped,
     thread_named,
 )
-from rigs.servers import Position, Server, Servers, expect
+from rigs.servers import (
+    SEMISYNC_PRIMARY,
+    Position,
+    Replication,
+    Server,
+    Servers,
+    expect,
+    wait_for,
+)
+from rigs.tool_under_test import GATE, QUICK
 
 _TRIES = 20
 _BETWEEN = "Finished reading one binlog; switching to next binlog"
@@ -99,5 +110,37 @@ def comes_late(servers: Servers) -> None:
     expect("it to be stopped in time", "too late each time", False)
 
 
+def crashes_before_it_is_seen_to_receive(servers: Servers) -> None:
+    """What a server received between START SLAVE and the next look at it is not its own."""
+    former = servers.add(
+        "former-primary", *SEMISYNC_PRIMARY, *QUICK, *GATE, "--skip-slave-start"
+    )
+    primary = servers.add("new-primary", *QUICK, *GATE)
+    for server in (former, primary):
+        server.start()
+    settled = former.binlog_end()
+    record = former.datadir / "recovery_gate.state"
+    wait_for(
+        record.read_text,
+        lambda text: f"settled-file {settled.file}\nsettled-offset {settled.offset}\n" in text,
+        "everything settled",
+    )
+    with stopped(thread_named(former, "gate-keeper")):
+        Replication(primary, former).begin()
+        primary.query("CREATE DATABASE shop")
+        wait_for(lambda: former.query("SHOW DATABASES LIKE 'shop'"), bool, "what was sent")
+        os.kill(former.pid, signal.SIGKILL)
+    former.wait_end()
+    former.start()
+    former.wait_for_status("Recovery_gate_opened_by", "NOT_NEEDED")
+
+
+STORIES = (
+    seen_between_logs,
+    withdraws_late,
+    comes_late,
+    crashes_before_it_is_seen_to_receive,
+)
+
 if __name__ == "__main__":
-    sys.exit(run_or_skip("stopped-threads", (seen_between_logs, withdraws_late, comes_late)))
+    sys.exit(run_or_skip("stopped-threads", STORIES))
