@@ -74,10 +74,14 @@ struct ServerGtids {
   std::string name;  // "db2:3306 (server_id 2)"
   /* gtid_binlog_state: a number covers all lower ones of its source. */
   GtidState logged;
-  /* gtid_slave_pos: the last that it applied in each domain. */
+  /* gtid_slave_pos: the last that it applied in each domain; or with a file and
+     a position, what its primary said of the place where it connected. */
   GtidState applied;
   /* It is a replica of this server too, so it may still get what it lacks. */
   bool is_being_sent = false;
+  /* It logs what it applies (log_slave_updates): what is in `applied` and not
+     in `logged`, it may have been told of, have skipped or left out. */
+  bool logs_all = false;
 };
 
 enum class Possession {

@@ -72,6 +72,11 @@ struct History {
   ServerIds by_file;
   /* Of arrivals, and not on record: who has come with GTIDs since. */
   ServerIds by_gtid;
+  /* Of a domain and a replica, by server id: what it names up to this number it
+     need not have applied. It came with a file and a position, received or not,
+     and was told what GTIDs that is (binlog_gtid_pos()). Until all up to there
+     is settled. */
+  GtidState told;
   /* What this server had applied and not logged when a replica named it, which
      was then served from behind what this server wrote up to that number. */
   GtidState passed_over;
@@ -142,7 +147,7 @@ inline bool operator==(const History &a, const History &b) {
          a.cut_off == b.cut_off && a.cut_numbers == b.cut_numbers &&
          a.returned == b.returned && a.has_unseen == b.has_unseen &&
          a.replica_ids == b.replica_ids && a.replicas == b.replicas &&
-         a.behind == b.behind && a.by_file == b.by_file &&
+         a.behind == b.behind && a.by_file == b.by_file && a.told == b.told &&
          a.passed_over == b.passed_over;
 }
 

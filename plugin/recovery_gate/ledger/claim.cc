@@ -242,9 +242,11 @@ Claim claim_of(const GtidState &gtids, const History &history) {
 
 Possession possession(const ServerGtids &server, const GtidSource &source,
                       std::uint64_t number) {
-  if (covers(server.logged, source, number) ||
-      covers(server.applied, source, number))
-    return Possession::HAS;
+  if (covers(server.logged, source, number)) return Possession::HAS;
+  if (covers(server.applied, source, number))
+    return server.logs_all && server.logged.count(source) != 0
+               ? Possession::NOT_SHOWN
+               : Possession::HAS;
   // It was never sent anything of this source, or has forgotten that (RESET
   // MASTER).
   if (server.logged.count(source) == 0 && server.applied.count(source) == 0)

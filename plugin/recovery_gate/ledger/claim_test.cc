@@ -67,6 +67,18 @@ TEST(Claim, OfWhatWasAppliedAndNotLoggedOnlyTheLastIsKnown) {
             Possession::LACKS);
 }
 
+/* A replica by file and position names what its primary said of that place. */
+TEST(Claim, IsNotMadeGoodByWhatItsLogShouldHave) {
+  const Claim claim = claim_of(owed_in(0, 7, 8), {}, History());
+  ServerGtids upstream = server({{{0, self}, 7}}, {{{0, self}, 8}});
+  EXPECT_EQ(of(claim, upstream), Possession::HAS);
+  upstream.logs_all = true;
+  EXPECT_EQ(of(claim, upstream), Possession::NOT_SHOWN);
+  // It began with a copy of the data that had it already.
+  upstream.logged = {{{0, other}, 9}};
+  EXPECT_EQ(of(claim, upstream), Possession::HAS);
+}
+
 TEST(Claim, SaysNothingWhereTheSeriesIsBroken) {
   Owed owed = owed_in(0, 7, 8);
   owed.domains[0].broken = "0-3-5 stands between them";

@@ -108,11 +108,13 @@ bool add_arrivals(const History &arrived, History *history) {
   const ServerIds by_file = history->by_file;
   for (const std::uint32_t id : arrived.by_gtid) history->by_file.erase(id);
   history->by_file.insert(arrived.by_file.begin(), arrived.by_file.end());
-  bool passed_over = false;
+  bool more = false;
   for (const auto &[source, number] : arrived.passed_over)
-    passed_over |= raise_to(&history->passed_over, source, number);
+    more |= raise_to(&history->passed_over, source, number);
+  for (const auto &[replica, number] : arrived.told)
+    more |= raise_to(&history->told, replica, number);
   return !added.empty() || history->behind.size() != behind ||
-         history->by_file != by_file || passed_over;
+         history->by_file != by_file || more;
 }
 
 std::uint64_t highest_in(const GtidState &state, std::uint32_t domain) {

@@ -44,6 +44,14 @@ bool is_accounted_for(const Record &record, const std::vector<LogStart> &logs) {
   });
 }
 
+/* What is settled, they need not have applied. */
+void forget_told(const GtidState &settled, GtidState *told) {
+  for (auto one = told->begin(); one != told->end();)
+    one = one->second <= highest_in(settled, one->first.domain)
+              ? told->erase(one)
+              : std::next(one);
+}
+
 std::string with_folder_of(const std::string &path, const std::string &file) {
   const auto slash = path.rfind('/');
   return slash == std::string::npos ? file : path.substr(0, slash + 1) + file;
@@ -439,6 +447,7 @@ void Ledger::note_replicas(BinlogProgress &progress, std::uint64_t resets) {
     arrivals.replica_ids.clear();
     arrivals.replicas.clear();
   }
+  if (record_.settled) forget_told(record_.settled->gtids, &arrivals.told);
   if (!add_arrivals(arrivals, &record_.history)) return;
   write_without_delay();
 }
@@ -825,6 +834,7 @@ void Ledger::settle(const BinlogSample &sample) {
   record_.history.known = true;
   record_.history.behind.clear();
   record_.history.passed_over.clear();
+  forget_told(sample.gtids, &record_.history.told);
   // What has their numbers from now on is written here.
   Contents &returned = record_.history.returned;
   for (auto one = returned.begin(); one != returned.end();)

@@ -1576,6 +1576,38 @@ TEST_F(LedgerTest, TakesNoPositionForProofWhereNoEventBegins) {
   EXPECT_THAT(on_disk().settled->gtids, IsEmpty());
 }
 
+/* One that lost its connection there goes on there. */
+TEST_F(LedgerTest, TakesNoPositionWithinATransactionForProof) {
+  for (const bool rotates : {false, true}) {
+    Server server;
+    server.settle_down();
+    BinlogPosition within = server.binlog.position();
+    server.binlog.write_own();
+    within.offset += 42;  // its GTID event
+    if (rotates) server.binlog.rotate();
+    server.acknowledge(within);
+    server.settle_down();
+    EXPECT_THAT(server.on_disk().settled->gtids, IsEmpty());
+  }
+}
+
+/* A crash may come at once. */
+TEST_F(LedgerTest, PutsOnRecordWhatAReplicaWasToldUntilThatIsSettled) {
+  settle_down();
+  binlog.write_own();
+  binlog.tell(2, 1);
+  look();
+  EXPECT_EQ(on_disk().history.told, (GtidState{{{0, 2}, 1}}));
+  acknowledge_all();
+  settle_down();
+  EXPECT_EQ(on_disk().history.told, GtidState());
+  const int before = files.writes;
+  binlog.tell(2, 1);
+  settle_down();
+  EXPECT_EQ(on_disk().history.told, GtidState());
+  EXPECT_EQ(files.writes, before);
+}
+
 TEST_F(LedgerTest, NeedsNoAcknowledgementOfEventsThatAreInNoTransaction) {
   settle_down();
   binlog.write_own();

@@ -33,6 +33,11 @@ bool is_before_the_first(const Gtid &gtid, const OwedDomain &owed,
          lowest->second > gtid.sequence;
 }
 
+std::uint64_t number_of(const GtidSource &source, const GtidState &state) {
+  const auto found = state.find(source);
+  return found == state.end() ? 0 : found->second;
+}
+
 std::string name_of(const ReplicaConnection &replica) {
   return "replica " + std::to_string(replica.server_id) +
          (replica.host.empty() ? "" : " (" + replica.host + ")");
@@ -227,6 +232,9 @@ void Proof::meet(const ReplicaConnection &connection,
   // What it named before the log was begun anew says nothing of what it has
   // since.
   if (connection.of_this_log) add_arrivals(arrived, &arrivals_);
+  if (!connection.uses_gtid)
+    for (const auto &[replica, number] : arrived.replicas)
+      raise_to(&arrivals_.told, replica, number);
   if (connection.uses_gtid) {
     arrivals_.by_gtid.insert(connection.server_id);
     arrivals_.by_file.erase(connection.server_id);
@@ -535,6 +543,13 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
                        " were written under several server ids, "
                        "and GTID " +
                        to_string(gtid) + " does not show which of them it has",
+                   advice_to_compare(owed));
+    if (gtid.sequence <=
+        std::max(number_of({domain, now.server_id}, history.told),
+                 number_of({domain, now.server_id}, arrivals_.told)))
+      return lacks("its position, GTID " + to_string(gtid) +
+                       ", may be what it was told when it connected with a "
+                       "file and a position, and need not have applied",
                    advice_to_compare(owed));
     if (gtid.sequence < owed.last.sequence) *named_all = false;
   }

@@ -606,6 +606,41 @@ TEST_F(ProofTest, KnowsByFileWhoHasEverythingUntilItComesWithGtids) {
   EXPECT_THAT(history.by_file, IsEmpty());
 }
 
+/* It was told what its place is in GTIDs, which it need not have applied. */
+TEST_F(ProofTest, IsNotGivenByAGtidOfWhoCameWithAFileAndAPosition) {
+  for (const bool is_on_record : {false, true}) {
+    connect(2, "").uses_gtid = false;
+    ask();
+    if (is_on_record) {
+      add_arrivals(proof.take_arrivals(seen.resets), &history);
+      EXPECT_EQ(history.told, (GtidState{{{0, 2}, 5}}));
+    }
+    seen.connections.clear();
+    for (const char *position : {"0-1-5", "0-1-4"}) {
+      connect(2, position);
+      const Answer answer = ask_after(header);
+      EXPECT_FALSE(answer.proven) << position;
+      EXPECT_THAT(answer.replicas.at(0).why, HasSubstr("may be what it was"));
+      seen.connections.clear();
+    }
+    connect(3, "0-1-5");
+    EXPECT_TRUE(ask().proven);
+    seen.connections.clear();
+  }
+}
+
+TEST_F(ProofTest, IsGivenByAGtidThatNoFileAndPositionWas) {
+  history.told = {{{0, 2}, 3}, {{7, 2}, 9}};
+  connect(2, "0-1-5");
+  EXPECT_TRUE(ask().proven);
+}
+
+TEST_F(ProofTest, IsGivenByWhoIsSentAllThatItWasTold) {
+  history.told = {{{0, 2}, 5}};
+  connect(2, "0-1-3");
+  EXPECT_TRUE(ask_after(header).proven);
+}
+
 /* What was read before its log was deleted. */
 TEST_F(ProofTest, IsGivenByTheLastOfWhatIsGone) {
   reader.gone = {"bin.000001"};

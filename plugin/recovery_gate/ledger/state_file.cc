@@ -20,12 +20,13 @@ namespace recovery_gate {
 namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
-constexpr char first_line[] = "recovery-gate-state 8\n";
+constexpr char first_line[] = "recovery-gate-state 9\n";
 constexpr std::size_t at_version = sizeof "recovery-gate-state " - 1;
 /* The oldest that is read had no history in it. */
-constexpr char first_with_numbers = '8', first_with_cuttable = '7',
-               first_with_cut_off = '6', first_with_files = '5',
-               first_with_unseen = '4', first_with_history = '3', oldest = '2';
+constexpr char first_with_told = '9', first_with_numbers = '8',
+               first_with_cuttable = '7', first_with_cut_off = '6',
+               first_with_files = '5', first_with_unseen = '4',
+               first_with_history = '3', oldest = '2';
 
 constexpr Debt debts[] = {Debt::NONE, Debt::CRASH, Debt::SHUTDOWN,
                           Debt::CARRIED_OVER};
@@ -339,7 +340,7 @@ std::string encode(const Record &record) {
       "\ncuttable-transactions " + items_text(cuttable.items) +
       "\ncuttable-identity-before " +
       (cuttable.identity_before ? hexadecimal(*cuttable.identity_before) : "") +
-      "\n";
+      "\ntold-gtid " + to_string(record.history.told) + "\n";
   return content + checksum_line(content);
 }
 
@@ -427,6 +428,8 @@ Failure decode(const std::string &content, Record *record) {
         cuttable.identity_before = lines.identity("cuttable-identity-before");
       if (!cuttable.end.empty()) read.cuttable = std::move(cuttable);
     }
+    if (version >= first_with_told)
+      read.history.told = lines.gtids("told-gtid");
   }
   lines.value("crc32");
   if (!lines.is_right() || !lines.is_at_end()) return "it is damaged";

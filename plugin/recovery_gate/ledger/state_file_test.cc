@@ -155,6 +155,7 @@ TEST(StateFileBytes, AreReadAsTheyWereWritten) {
         record.history.behind = {2, 9};
         record.history.passed_over = {{{0, 9}, 8}};
         record.history.by_file = {2, 4};
+        record.history.told = {{{0, 2}, 42}, {{7, 4}, 3}};
         record.newcomers = {{{7, 1}, 4}};
         record.history.cut_off = {{{0, 1, 23}, 0x0123456789abcdef},
                                   {{0, 1, 24}, std::nullopt},
@@ -201,6 +202,7 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
                              {{0, 1, 26}, 10}};
   example.history.cut_numbers = {{{0, 24}, 26}};
   example.history.returned = {{{0, 1, 25}, 0x0123456789abcdef}};
+  example.history.told = {{{0, 3}, 42}};
   example.cuttable = CuttableEnd{
       {"bin.000003", 1284},
       0x9b0f6e2c,
@@ -209,7 +211,7 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
       0x44cae1ed};
   EXPECT_EQ(
       encode(example),
-      "recovery-gate-state 8\n"
+      "recovery-gate-state 9\n"
       "obligation carried-over\n"
       "provable yes\n"
       "file bin.000002\n"
@@ -249,11 +251,12 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
       "cuttable-transactions "
       "0-1-25/24@495=000000000000000a,0-1-26/25@790*=\n"
       "cuttable-identity-before 44cae1ed\n"
-      "crc32 96a63058\n");
+      "told-gtid 0-3-42\n"
+      "crc32 812e6947\n");
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
-  EXPECT_EQ(encode(Record()), with_checksum("recovery-gate-state 8\n"
+  EXPECT_EQ(encode(Record()), with_checksum("recovery-gate-state 9\n"
                                             "obligation none\n"
                                             "provable yes\n"
                                             "file \n"
@@ -291,14 +294,15 @@ TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
                                             "cuttable-identity \n"
                                             "cuttable-gtid \n"
                                             "cuttable-transactions \n"
-                                            "cuttable-identity-before \n"));
+                                            "cuttable-identity-before \n"
+                                            "told-gtid \n"));
 }
 
 /* What the version before did not say is in doubt. */
 TEST(StateFileBytes, OfTheVersionBeforeAreReadAndLeaveTheHistoryInDoubt) {
   std::string old = encode(full());
   old = old.substr(0, old.find("received "));
-  old[old.find('8')] = '2';
+  old[old.find('9')] = '2';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   Record expected = full();
@@ -314,7 +318,7 @@ TEST(StateFileBytes, OfVersion3DoNotSayWhetherAllWasSeen) {
     std::string old = encode(expected);
     old.erase(old.find("history-unseen"), sizeof "history-unseen no");
     old.erase(old.find("file-ids "));
-    old[old.find('8')] = '3';
+    old[old.find('9')] = '3';
     Record read;
     EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
     expected.history.has_unseen = had_another;
@@ -326,7 +330,7 @@ TEST(StateFileBytes, OfVersion3DoNotSayWhetherAllWasSeen) {
 TEST(StateFileBytes, OfVersion4DoNotSayWhoCameByFile) {
   std::string old = encode(full());
   old.erase(old.find("file-ids "));
-  old[old.find('8')] = '4';
+  old[old.find('9')] = '4';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   EXPECT_EQ(read, full());
@@ -336,7 +340,7 @@ TEST(StateFileBytes, OfVersion4DoNotSayWhoCameByFile) {
 TEST(StateFileBytes, OfVersion5DoNotSayWhatWasCutOff) {
   std::string old = encode(full());
   old.erase(old.find("cut-off-gtid "));
-  old[old.find('8')] = '5';
+  old[old.find('9')] = '5';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   EXPECT_EQ(read, full());
@@ -346,7 +350,7 @@ TEST(StateFileBytes, OfVersion5DoNotSayWhatWasCutOff) {
 TEST(StateFileBytes, OfVersion6DoNotSayWhatMayHaveBeenCut) {
   std::string old = encode(full());
   old.erase(old.find("cut-off-numbers "));
-  old[old.find('8')] = '6';
+  old[old.find('9')] = '6';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   EXPECT_EQ(read, full());
@@ -364,16 +368,26 @@ TEST(StateFileBytes, OfVersion7DoNotSayWhichNumbersWereBehindACut) {
                                   {}};
   std::string old = encode(expected);
   for (const std::string key :
-       {"cut-off-numbers ", "cuttable-identity-before "}) {
+       {"cut-off-numbers ", "cuttable-identity-before ", "told-gtid "}) {
     const auto line = old.find(key);
     old.erase(line, old.find('\n', line) + 1 - line);
   }
   old.erase(old.find("crc32 "));
-  old[old.find('8')] = '7';
+  old[old.find('9')] = '7';
   Record read;
   EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
   expected.history.cut_numbers = {{{0, 0}, 27}};
   EXPECT_EQ(read, expected);
+}
+
+/* Then what a replica names is believed, as it was. */
+TEST(StateFileBytes, OfVersion8DoNotSayWhatReplicasWereTold) {
+  std::string old = encode(full());
+  old.erase(old.find("told-gtid "));
+  old[old.find('9')] = '8';
+  Record read;
+  EXPECT_EQ(decode(with_checksum(old), &read).text(), "");
+  EXPECT_EQ(read, full());
 }
 
 TEST(StateFileBytes, AreRefusedWhenARangeIsNotWhole) {
@@ -507,7 +521,7 @@ TEST(StateFileBytes, AreRefusedWhenALineIsNotWhatItShouldBe) {
 
 TEST(StateFileBytes, SayWhenTheyAreOfAnotherVersionOrNotOurs) {
   std::string later = encode(owing);
-  later.replace(later.find(" 8\n"), 3, " 9\n");
+  later.replace(later.find(" 9\n"), 3, " :\n");
   EXPECT_THAT(refused(later), HasSubstr("another version"));
   EXPECT_THAT(refused(with_checksum("recovery-gate-state 1\nobligation open\n"
                                     "file bin.000002\noffset 662\n"

@@ -102,10 +102,12 @@ std::string read_answer(const PrimaryLink &link, ServerGtids *server) {
   std::string trouble;
   const std::vector<std::string> said =
       row_of(connection,
-             "SELECT @@global.server_id, @@global.gtid_binlog_state, "
-             "@@global.gtid_slave_pos",
+             // What is applied is logged before.
+             "SELECT @@global.server_id, @@global.gtid_slave_pos, "
+             "@@global.gtid_binlog_state, "
+             "@@global.log_bin AND @@global.log_slave_updates",
              &trouble);
-  if (said.size() != 3)
+  if (said.size() != 4)
     return link.name() + " does not say which GTIDs it has: " + trouble;
   server->server_id =
       static_cast<std::uint32_t>(std::strtoul(said[0].c_str(), nullptr, 10));
@@ -117,7 +119,8 @@ std::string read_answer(const PrimaryLink &link, ServerGtids *server) {
            " is not the server that replication is connected to "
            "(server_id " +
            std::to_string(link.primary_id) + ")";
-  if (!parse(said[1], &server->logged) || !parse(said[2], &server->applied))
+  server->logs_all = said[3] == "1";
+  if (!parse(said[1], &server->applied) || !parse(said[2], &server->logged))
     return server->name + " names GTIDs that cannot be read";
   const std::vector<std::string> gate = row_of(
       connection, "SHOW GLOBAL STATUS LIKE 'Recovery\\_gate\\_open'", &trouble);

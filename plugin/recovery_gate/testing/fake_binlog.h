@@ -269,6 +269,10 @@ class FakeBinlog final : public BinlogProgress {
     arrived_after_ = resets_;
     arrivals_.by_file.insert(replica);
   }
+  void tell(std::uint32_t replica, std::uint64_t number) {
+    arrived_after_ = resets_;
+    arrivals_.told[{0, replica}] = number;
+  }
   void arrive_behind(std::uint32_t replica) {
     arrived_after_ = resets_;
     arrivals_.behind.insert(replica);

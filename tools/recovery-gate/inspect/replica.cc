@@ -19,6 +19,7 @@ ServerError ask_variables(Session &session, Replica *replica) {
   Rows rows;
   const ServerError error = session.query(
       "SELECT @@global.server_id AS server_id, @@global.version AS version, "
+      // What is applied is logged before.
       "@@global.gtid_slave_pos AS slave_pos, "
       "@@global.gtid_current_pos AS current_pos, "
       "@@global.gtid_binlog_pos AS binlog_pos, "
@@ -108,10 +109,20 @@ bool may_follow(const ReplicaLink &link, const ThisServer &server) {
   return link.master_server_id == server.id || link.master_server_id == 0;
 }
 
+/* As applied. Where its log should have it and has not, that may be what its
+   primary said of the file and the position where it connected. */
+bool names(const Replica &replica, const Gtid &gtid) {
+  return covers(replica.slave_pos, gtid) || covers(replica.current_pos, gtid);
+}
+
+bool should_have_logged(const Replica &replica, const Gtid &gtid) {
+  return replica.logs_all && has_source(replica.binlog_state, gtid);
+}
+
 bool has_applied(const Replica &replica, const Gtid &gtid,
                  const BinlogPosition &end, const ThisServer &server) {
-  if (covers(replica.binlog_state, gtid) || covers(replica.slave_pos, gtid) ||
-      covers(replica.current_pos, gtid))
+  if (covers(replica.binlog_state, gtid) ||
+      (names(replica, gtid) && !should_have_logged(replica, gtid)))
     return true;
   return std::any_of(replica.links.begin(), replica.links.end(),
                      [&](const ReplicaLink &link) {
@@ -134,7 +145,7 @@ bool has_received(const Replica &replica, const Gtid &gtid,
 bool lacks(const Replica &replica, const Gtid &gtid) {
   // Its own log would list it, unless it began with a copy of the data that had
   // it already.
-  if (replica.logs_all && has_source(replica.binlog_state, gtid)) return true;
+  if (should_have_logged(replica, gtid)) return !names(replica, gtid);
   return has_source(replica.slave_pos, gtid) ||
          !is_overtaken(replica.slave_pos, gtid);
 }

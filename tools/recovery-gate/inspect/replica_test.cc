@@ -52,6 +52,19 @@ TEST(InspectReplica, LacksWhatItsOwnLogDoesNotList) {
   EXPECT_EQ(has(promoted("0-1-10", "0-2-15"), "0-1-11"), Has::NO);
 }
 
+/* A replica by file and position names what its primary said of that place. */
+TEST(InspectReplica, MayLackWhatItNamesAndHasNotLogged) {
+  Replica replica;
+  replica.logs_all = true;
+  replica.binlog_state = gtids("0-1-7");
+  replica.slave_pos = replica.current_pos = gtids("0-1-8");
+  const ThisServer here{1, gtids("0-1-8")};
+  EXPECT_EQ(has_transaction(replica, {0, 1, 8}, {}, here), Has::UNKNOWN);
+  EXPECT_EQ(has_transaction(replica, {0, 1, 9}, {}, here), Has::NO);
+  replica.logs_all = false;
+  EXPECT_EQ(has_transaction(replica, {0, 1, 8}, {}, here), Has::APPLIED);
+}
+
 TEST(InspectReplica, CannotTellWithoutALogWhatCameBeforeAnotherServersNumber) {
   Replica replica = follower("0-3-15");
   replica.logs_all = false;
