@@ -43,6 +43,9 @@ struct Claim {
      these ids have applied; what they have logged may be older. */
   bool believed_of_all = true;
   ServerIds believed_of;
+  /* As History has them. */
+  GtidState told;
+  ServerIds behind;
   /* Empty: a server whose GTIDs are believed and that has them all, has
      everything. Else why that would not follow. */
   std::string uncertain;
@@ -74,14 +77,10 @@ struct ServerGtids {
   std::string name;  // "db2:3306 (server_id 2)"
   /* gtid_binlog_state: a number covers all lower ones of its source. */
   GtidState logged;
-  /* gtid_slave_pos: the last that it applied in each domain; or with a file and
-     a position, what its primary said of the place where it connected. */
+  /* gtid_slave_pos: the last that it applied in each domain. */
   GtidState applied;
   /* It is a replica of this server too, so it may still get what it lacks. */
   bool is_being_sent = false;
-  /* It logs what it applies (log_slave_updates): what is in `applied` and not
-     in `logged`, it may have been told of, have skipped or left out. */
-  bool logs_all = false;
 };
 
 enum class Possession {

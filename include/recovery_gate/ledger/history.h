@@ -12,7 +12,9 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
+#include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/binlog/gtid_state.h"
 #include "recovery_gate/binlog/transaction_content.h"
 
@@ -63,8 +65,9 @@ struct History {
   ServerIds replica_ids;
   GtidState replicas;
   /* Replicas that were served from behind something that is owed, since their
-     GTIDs did not show that they lack it. A file and a position that one of
-     them names later do not either. */
+     GTIDs did not show that they lack it; or may have been, since they were
+     told one. A file and a position that one of them names later do not either.
+   */
   ServerIds behind;
   /* Replicas that had, or were sent, everything when they came with a file and
      a position: only of them such a place says that they have what is before
@@ -72,11 +75,20 @@ struct History {
   ServerIds by_file;
   /* Of arrivals, and not on record: who has come with GTIDs since. */
   ServerIds by_gtid;
-  /* Of a domain and a replica, by server id: what it names up to this number it
-     need not have applied. It came with a file and a position, received or not,
-     and was told what GTIDs that is (binlog_gtid_pos()). Until all up to there
-     is settled. */
+  /* Of a domain and a replica, by server id: the number of a transaction within
+     which it began with a file and a position. It was told that this is its
+     place (binlog_gtid_pos()) before it had the rest, and names it. Until all
+     up to there is settled. */
   GtidState told;
+  /* Of arrivals, and not on record: a replica that began with a file and a
+     position, how far it was sent the log when it was seen first, and how many
+     bytes. */
+  struct Began {
+    std::uint32_t replica = 0;
+    BinlogPosition sent;
+    std::uint64_t bytes = 0;
+  };
+  std::vector<Began> began;
   /* What this server had applied and not logged when a replica named it, which
      was then served from behind what this server wrote up to that number. */
   GtidState passed_over;
@@ -111,6 +123,10 @@ void forget(const Contents &transactions, Contents *known);
 void forget_cut_off(History *history);
 
 bool was_cut_off(const Gtid &gtid, const History &history);
+
+/* Was the replica told something in the domain from that number on? */
+bool was_told(const History &history, std::uint32_t domain,
+              std::uint32_t replica, std::uint64_t number);
 
 /* More are not kept one by one. */
 inline constexpr std::size_t most_cut_off_kept = 1000;

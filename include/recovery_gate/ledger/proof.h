@@ -68,6 +68,9 @@ struct ReplicaConnection {
   /* It was sent nothing that ends after this; empty: the server does not show
      it at the moment. */
   BinlogPosition sent;
+  /* All that was sent on the connection, roughly: of the last there may be a
+     buffer more. */
+  std::uint64_t bytes_sent = 0;
 };
 
 /* One that has ended. */
@@ -232,6 +235,7 @@ class Proof {
     ReplicaConnection now;
     BinlogPosition first_sent;  // as `now.sent` when it was seen first
     BinlogPosition reached;     // the furthest that was shown
+    bool has_begun = false;     // the server has shown it
     /* The end of the binary log then, what was in it, and what this server had
        applied as a replica. */
     BinlogPosition met;
@@ -256,6 +260,7 @@ class Proof {
 
   void meet(const ReplicaConnection &connection,
             const ReplicaObservation &seen);
+  void note_began(Known *replica);
   void begin_anew(const ReplicaObservation &seen);
   void take_gone(const ReplicaObservation &seen);
   void note_reply(const ReplicaObservation &seen);

@@ -8,6 +8,7 @@
 
 #include "recovery_gate/binlog/binlog_reader.h"
 #include "recovery_gate/binlog/quiet_open.h"
+#include "recovery_gate/binlog/transaction_scanner.h"
 
 namespace recovery_gate {
 namespace {
@@ -15,6 +16,10 @@ namespace {
 // What binlog_identity() covers of the bytes before the offset: an event's end
 // with its checksum, and what tells its transaction from others.
 constexpr std::uint64_t identifying_tail = 64;
+
+// In bytes. A session has sent less when it begins to send events, and has less
+// in its buffer that is not counted yet; a large transaction is much more.
+constexpr std::uint64_t sent_before_events = 16 * 1024, large = 64 * 1024;
 
 BinlogFileFacts read(const std::string &path, bool to_the_end) {
   BinlogFileFacts facts;
@@ -81,6 +86,31 @@ BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
   // A crash may have torn the last event apart.
   stretch.is_whole = to ? reader.position() == *to : !reader.error();
   return stretch;
+}
+
+std::set<Gtid> may_begin_within(const std::string &path, std::uint64_t sent,
+                                std::uint64_t bytes) {
+  std::set<Gtid> around;
+  FileSource file;
+  if (file.open(path)) return around;
+  BinlogReader reader(file);
+  reader.seek_by_lengths(sent);
+  Event next;
+  const bool goes_on = reader.next(&next) &&
+                       next.header.type != EventType::GTID &&
+                       !is_of_log(next.header.type);
+  if (!goes_on && bytes < sent_before_events) return around;
+  const std::uint64_t began = sent - std::min(sent, bytes);
+  ScanOptions options;
+  options.to = sent;
+  const ScanResult before = scan(file, options, [&](const Transaction &one) {
+    if (one.gtid && one.size() >= large && one.begin < began && began < one.end)
+      around.insert(*one.gtid);
+    return true;
+  });
+  if (goes_on && before.unfinished && before.unfinished->gtid)
+    around.insert(*before.unfinished->gtid);
+  return around;
 }
 
 std::optional<std::uint32_t> binlog_identity(int file, std::uint64_t offset) {

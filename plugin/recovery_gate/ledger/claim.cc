@@ -85,6 +85,15 @@ std::string ambiguity(const Claim &claim, const GtidSource &source,
   return {};
 }
 
+/* May it name what it was only told, when it began within that with a file and
+   a position? If it has not come with GTIDs since, what it logged it has. */
+bool is_told(const Claim &claim, const ServerGtids &server,
+             const GtidSource &source, std::uint64_t number) {
+  return claim.told.count({source.domain, server.server_id}) != 0 &&
+         (claim.behind.count(server.server_id) != 0 ||
+          !covers(server.logged, source, number));
+}
+
 /* `in_doubt`: the last of all claims. */
 Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers,
                  const Here &here, const GtidState &in_doubt) {
@@ -99,7 +108,8 @@ Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers,
       const Possession one = possession(server, source, number);
       may_have |= one != Possession::LACKS || server.is_being_sent;
       is_being_sent |= one == Possession::LACKS && server.is_being_sent;
-      if (one != Possession::HAS) continue;
+      if (one != Possession::HAS || is_told(claim, server, source, number))
+        continue;
       const std::string doubt =
           ambiguity(claim, source, server, here, in_doubt);
       has |= doubt.empty();
@@ -170,6 +180,8 @@ bool was_used_twice(const GtidSource &source, std::uint64_t number,
 
 Claim with_believers(Claim claim, const std::vector<Numbers> &all,
                      const History &history) {
+  claim.told = history.told;
+  claim.behind = history.behind;
   claim.written = history.earlier;
   for (const auto &[gtid, content] : history.cut_off)
     raise_to(&claim.written, {gtid.domain, gtid.server_id}, gtid.sequence);
@@ -190,7 +202,8 @@ bool operator==(const Claim &a, const Claim &b) {
   return a.last == b.last && a.written == b.written && a.left == b.left &&
          a.cut == b.cut && a.is_unread == b.is_unread &&
          a.believed_of_all == b.believed_of_all &&
-         a.believed_of == b.believed_of && a.uncertain == b.uncertain &&
+         a.believed_of == b.believed_of && a.told == b.told &&
+         a.behind == b.behind && a.uncertain == b.uncertain &&
          a.followed == b.followed;
 }
 
@@ -242,11 +255,9 @@ Claim claim_of(const GtidState &gtids, const History &history) {
 
 Possession possession(const ServerGtids &server, const GtidSource &source,
                       std::uint64_t number) {
-  if (covers(server.logged, source, number)) return Possession::HAS;
-  if (covers(server.applied, source, number))
-    return server.logs_all && server.logged.count(source) != 0
-               ? Possession::NOT_SHOWN
-               : Possession::HAS;
+  if (covers(server.logged, source, number) ||
+      covers(server.applied, source, number))
+    return Possession::HAS;
   // It was never sent anything of this source, or has forgotten that (RESET
   // MASTER).
   if (server.logged.count(source) == 0 && server.applied.count(source) == 0)

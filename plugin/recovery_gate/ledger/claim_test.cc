@@ -67,16 +67,22 @@ TEST(Claim, OfWhatWasAppliedAndNotLoggedOnlyTheLastIsKnown) {
             Possession::LACKS);
 }
 
-/* A replica by file and position names what its primary said of that place. */
-TEST(Claim, IsNotMadeGoodByWhatItsLogShouldHave) {
-  const Claim claim = claim_of(owed_in(0, 7, 8), {}, History());
-  ServerGtids upstream = server({{{0, self}, 7}}, {{{0, self}, 8}});
-  EXPECT_EQ(of(claim, upstream), Possession::HAS);
-  upstream.logs_all = true;
-  EXPECT_EQ(of(claim, upstream), Possession::NOT_SHOWN);
-  // It began with a copy of the data that had it already.
-  upstream.logged = {{{0, other}, 9}};
-  EXPECT_EQ(of(claim, upstream), Possession::HAS);
+/* It began within 0-1-8 with a file and a position. */
+TEST(Claim, IsNotMadeGoodByWhatAServerWasTold) {
+  History history;
+  history.told = {{{0, other}, 8}};
+  Claim claim = claim_of(owed_in(0, 7, 8), {}, history);
+  EXPECT_EQ(of(claim, server({}, {{{0, self}, 8}})), Possession::NOT_SHOWN);
+  EXPECT_EQ(of(claim, server({{{0, self}, 7}}, {{{0, self}, 8}})),
+            Possession::NOT_SHOWN);
+  EXPECT_EQ(of(claim, server({{{0, self}, 8}})), Possession::HAS);
+  // It came with GTIDs, and was sent what comes behind it.
+  history.behind = {other};
+  claim = claim_of(owed_in(0, 7, 9), {}, history);
+  EXPECT_EQ(of(claim, server({{{0, self}, 9}})), Possession::NOT_SHOWN);
+  history.told = {{{0, 3}, 8}, {{1, other}, 8}};
+  claim = claim_of(owed_in(0, 7, 9), {}, history);
+  EXPECT_EQ(of(claim, server({}, {{{0, self}, 9}})), Possession::HAS);
 }
 
 TEST(Claim, SaysNothingWhereTheSeriesIsBroken) {

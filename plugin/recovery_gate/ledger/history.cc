@@ -88,6 +88,12 @@ bool was_cut_off(const Gtid &gtid, const History &history) {
   return cut != history.cut_off.end() && cut->first == gtid;
 }
 
+bool was_told(const History &history, std::uint32_t domain,
+              std::uint32_t replica, std::uint64_t number) {
+  const auto told = history.told.find({domain, replica});
+  return told != history.told.end() && number <= told->second;
+}
+
 bool is_in_question(const History &history) {
   return !history.known || history.has_unseen || !history.earlier.empty() ||
          !history.cut_off.empty();
@@ -103,16 +109,19 @@ bool add_arrivals(const History &arrived, History *history) {
   for (const auto &[replica, number] : arrived.replicas)
     if (added.count(replica.server_id) != 0 && number != 0)
       history->replicas.emplace(replica, number);
-  const std::size_t behind = history->behind.size();
-  history->behind.insert(arrived.behind.begin(), arrived.behind.end());
-  const ServerIds by_file = history->by_file;
-  for (const std::uint32_t id : arrived.by_gtid) history->by_file.erase(id);
-  history->by_file.insert(arrived.by_file.begin(), arrived.by_file.end());
   bool more = false;
   for (const auto &[source, number] : arrived.passed_over)
     more |= raise_to(&history->passed_over, source, number);
   for (const auto &[replica, number] : arrived.told)
     more |= raise_to(&history->told, replica, number);
+  const std::size_t behind = history->behind.size();
+  history->behind.insert(arrived.behind.begin(), arrived.behind.end());
+  for (const auto &told : history->told)
+    if (arrived.by_gtid.count(told.first.server_id) != 0)
+      history->behind.insert(told.first.server_id);
+  const ServerIds by_file = history->by_file;
+  for (const std::uint32_t id : arrived.by_gtid) history->by_file.erase(id);
+  history->by_file.insert(arrived.by_file.begin(), arrived.by_file.end());
   return !added.empty() || history->behind.size() != behind ||
          history->by_file != by_file || more;
 }

@@ -44,7 +44,7 @@ bool is_accounted_for(const Record &record, const std::vector<LogStart> &logs) {
   });
 }
 
-/* What is settled, they need not have applied. */
+/* That is settled, and on a replica that has all of it. */
 void forget_told(const GtidState &settled, GtidState *told) {
   for (auto one = told->begin(); one != told->end();)
     one = one->second <= highest_in(settled, one->first.domain)
@@ -447,9 +447,22 @@ void Ledger::note_replicas(BinlogProgress &progress, std::uint64_t resets) {
     arrivals.replica_ids.clear();
     arrivals.replicas.clear();
   }
-  if (record_.settled) forget_told(record_.settled->gtids, &arrivals.told);
+  note_told(&arrivals);
   if (!add_arrivals(arrivals, &record_.history)) return;
   write_without_delay();
+}
+
+/* Most begin where a transaction does. */
+void Ledger::note_told(History *arrivals) const {
+  for (const History::Began &one : arrivals->began) {
+    if (!last_ || one.sent.offset > longest_owed_stretch ||
+        (record_.settled && has_reached(record_.settled->position, one.sent)))
+      continue;
+    const std::string path = with_folder_of(last_->log.path, one.sent.file);
+    for (const Gtid &gtid : may_begin_within(path, one.sent.offset, one.bytes))
+      raise_to(&arrivals->told, {gtid.domain, one.replica}, gtid.sequence);
+  }
+  forget_told(settled_gtids(), &arrivals->told);
 }
 
 /* A replica has named what this server must have written, and its log lacks:
@@ -715,6 +728,7 @@ void Ledger::begin_anew(const BinlogSample &sample) {
   // It is of the history that ends.
   forget_cut_off(&record_.history);
   record_.history.known = true;
+  record_.history.told.clear();
   record_.acknowledged = {};
   record_.running_since = sample.end;
   record_.running_identity = sample.identity;

@@ -1592,20 +1592,41 @@ TEST_F(LedgerTest, TakesNoPositionWithinATransactionForProof) {
 }
 
 /* A crash may come at once. */
-TEST_F(LedgerTest, PutsOnRecordWhatAReplicaWasToldUntilThatIsSettled) {
+TEST_F(LedgerTest, PutsOnRecordWhoBeganWithinATransactionUntilThatIsSettled) {
   settle_down();
+  const BinlogPosition before = binlog.position();
+  const BinlogPosition within{before.file, before.offset + 42};
   binlog.write_own();
-  binlog.tell(2, 1);
+  binlog.begin_at(2, before);
+  binlog.begin_at(3, within);
+  binlog.begin_at(4, binlog.position());
+  binlog.write_own();
   look();
-  EXPECT_EQ(on_disk().history.told, (GtidState{{{0, 2}, 1}}));
+  EXPECT_EQ(on_disk().history.told, (GtidState{{{0, 3}, 1}}));
+  EXPECT_THAT(on_disk().history.behind, IsEmpty());
+  binlog.arrive_by_gtid(2);
+  binlog.arrive_by_gtid(3);
+  look();
+  EXPECT_THAT(on_disk().history.behind, ElementsAre(3));
   acknowledge_all();
   settle_down();
   EXPECT_EQ(on_disk().history.told, GtidState());
-  const int before = files.writes;
-  binlog.tell(2, 1);
+  binlog.begin_at(3, within);
   settle_down();
   EXPECT_EQ(on_disk().history.told, GtidState());
-  EXPECT_EQ(files.writes, before);
+}
+
+TEST_F(LedgerTest, ForgetsWhoBeganWithinATransactionOfAnEarlierHistory) {
+  settle_down();
+  BinlogPosition within = binlog.position();
+  within.offset += 42;
+  binlog.write_own();
+  binlog.begin_at(3, within);
+  look();
+  ASSERT_EQ(on_disk().history.told, (GtidState{{{0, 3}, 1}}));
+  reset_binlog(2);
+  look();
+  EXPECT_EQ(on_disk().history.told, GtidState());
 }
 
 TEST_F(LedgerTest, NeedsNoAcknowledgementOfEventsThatAreInNoTransaction) {

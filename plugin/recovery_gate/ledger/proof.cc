@@ -33,11 +33,6 @@ bool is_before_the_first(const Gtid &gtid, const OwedDomain &owed,
          lowest->second > gtid.sequence;
 }
 
-std::uint64_t number_of(const GtidSource &source, const GtidState &state) {
-  const auto found = state.find(source);
-  return found == state.end() ? 0 : found->second;
-}
-
 std::string name_of(const ReplicaConnection &replica) {
   return "replica " + std::to_string(replica.server_id) +
          (replica.host.empty() ? "" : " (" + replica.host + ")");
@@ -139,6 +134,7 @@ void Proof::observe(const ReplicaObservation &seen) {
     if (!is_before(connection.sent, replica.reached))
       replica.reached = connection.sent;
     replica.now.sent = replica.reached;
+    note_began(&replica);
   }
   unseen_.clear();
   for (const EndedReplica &ended : seen.ended) {
@@ -150,6 +146,15 @@ void Proof::observe(const ReplicaObservation &seen) {
   }
   take_gone(seen);
   note_reply(seen);
+}
+
+/* As soon as the server shows it. */
+void Proof::note_began(Known *replica) {
+  const ReplicaConnection &now = replica->now;
+  if (replica->has_begun || now.sent.empty()) return;
+  replica->has_begun = true;
+  if (!now.uses_gtid && now.of_this_log)
+    arrivals_.began.push_back({now.server_id, now.sent, now.bytes_sent});
 }
 
 /* What was known of connections and replies was about another binary log. One
@@ -232,13 +237,11 @@ void Proof::meet(const ReplicaConnection &connection,
   // What it named before the log was begun anew says nothing of what it has
   // since.
   if (connection.of_this_log) add_arrivals(arrived, &arrivals_);
-  if (!connection.uses_gtid)
-    for (const auto &[replica, number] : arrived.replicas)
-      raise_to(&arrivals_.told, replica, number);
   if (connection.uses_gtid) {
     arrivals_.by_gtid.insert(connection.server_id);
     arrivals_.by_file.erase(connection.server_id);
   }
+  note_began(&replica);
   if (connection.semisync) {
     Lock lock(ids_mutex_);
     semisync_ids_.insert(connection.server_id);
@@ -544,15 +547,15 @@ bool Proof::has_or_gets(Known *replica, std::uint32_t domain,
                        "and GTID " +
                        to_string(gtid) + " does not show which of them it has",
                    advice_to_compare(owed));
-    if (gtid.sequence <=
-        std::max(number_of({domain, now.server_id}, history.told),
-                 number_of({domain, now.server_id}, arrivals_.told)))
-      return lacks("its position, GTID " + to_string(gtid) +
-                       ", may be what it was told when it connected with a "
-                       "file and a position, and need not have applied",
-                   advice_to_compare(owed));
     if (gtid.sequence < owed.last.sequence) *named_all = false;
   }
+  // Its place says that it has what comes next, unless it left it in between.
+  if (was_told(history, domain, now.server_id, owed.first.sequence) &&
+      (now.uses_gtid || history.behind.count(now.server_id) != 0))
+    return lacks(shows_not(now, domain, owed) +
+                     ": it began within a transaction, with a file and a "
+                     "position, and was told then to name that as its GTID",
+                 advice_to_compare(owed));
   // Behind some of them: what it has of those, it has to show by what it named.
   // In a file there is nothing that could hide another, unless it began with
   // GTIDs; and it may have another server id since. And of a file in another

@@ -249,7 +249,7 @@ class RandomHistory {
     std::uint32_t server_id = 0;
     bool uses_gtid = true, ignores_duplicates = false,
          leaves_out_marked = false;
-    bool semisync = true, has_come_by_file = false;
+    bool semisync = true;
     std::set<int> has;
     GtidPosition position;  // gtid_slave_pos
     BinlogPosition file;    // by file and position: where it is
@@ -539,9 +539,6 @@ class RandomHistory {
     if (rules_.by_file && &replica != &upstream() && !replica.file.empty() &&
         one_in(6))
       replica.uses_gtid = !replica.uses_gtid;
-    // What it names then would be believed of nobody.
-    if (is_calm_ && replica.has_come_by_file) replica.uses_gtid = false;
-    replica.has_come_by_file |= !replica.uses_gtid;
     replica.skips.clear();
     const Log *log = &logs_.front();
     replica.next = 0;

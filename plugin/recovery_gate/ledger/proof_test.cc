@@ -12,6 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 class FakeReader final : public OwedReader {
  public:
@@ -606,39 +607,60 @@ TEST_F(ProofTest, KnowsByFileWhoHasEverythingUntilItComesWithGtids) {
   EXPECT_THAT(history.by_file, IsEmpty());
 }
 
-/* It was told what its place is in GTIDs, which it need not have applied. */
-TEST_F(ProofTest, IsNotGivenByAGtidOfWhoCameWithAFileAndAPosition) {
-  for (const bool is_on_record : {false, true}) {
-    connect(2, "").uses_gtid = false;
-    ask();
-    if (is_on_record) {
-      add_arrivals(proof.take_arrivals(seen.resets), &history);
-      EXPECT_EQ(history.told, (GtidState{{{0, 2}, 5}}));
-    }
-    seen.connections.clear();
-    for (const char *position : {"0-1-5", "0-1-4"}) {
-      connect(2, position);
-      const Answer answer = ask_after(header);
-      EXPECT_FALSE(answer.proven) << position;
-      EXPECT_THAT(answer.replicas.at(0).why, HasSubstr("may be what it was"));
-      seen.connections.clear();
-    }
-    connect(3, "0-1-5");
-    EXPECT_TRUE(ask().proven);
+/* It began within a transaction with a file and a position: it may name that,
+   and be served what comes behind it. */
+TEST_F(ProofTest, IsNotGivenByAGtidOfWhoWasToldOne) {
+  history.told = {{{0, 2}, 4}};
+  for (const char *position : {"0-1-5", "0-1-4"}) {
+    connect(2, position);
+    const Answer answer = ask_after(header);
+    EXPECT_FALSE(answer.proven) << position;
+    EXPECT_THAT(answer.replicas.at(0).why,
+                HasSubstr("it began within a transaction"));
     seen.connections.clear();
   }
+  connect(3, "0-1-5");
+  EXPECT_TRUE(ask().proven);
 }
 
-TEST_F(ProofTest, IsGivenByAGtidThatNoFileAndPositionWas) {
-  history.told = {{{0, 2}, 3}, {{7, 2}, 9}};
+TEST_F(ProofTest, IsGivenByAGtidOfWhoWasToldNothingThatIsOwed) {
+  history.told = {{{0, 2}, 3}, {{7, 2}, 9}, {{0, 3}, 5}};
   connect(2, "0-1-5");
   EXPECT_TRUE(ask().proven);
 }
 
-TEST_F(ProofTest, IsGivenByWhoIsSentAllThatItWasTold) {
+TEST_F(ProofTest, IsGivenByWhoWasToldAGtidAndIsSentItAll) {
   history.told = {{{0, 2}, 5}};
   connect(2, "0-1-3");
   EXPECT_TRUE(ask_after(header).proven);
+}
+
+class GoesOnByFile : public ProofTest {
+ protected:
+  bool proves() {
+    history.told = {{{0, 2}, 4}};
+    ReplicaConnection &replica = connect(2, "");
+    replica.uses_gtid = false;
+    replica.sent = {"bin.000001", 500};
+    replica.bytes_sent = 7;
+    ask();
+    seen.connections[0].sent = header;
+    return ask_after(header).proven;
+  }
+};
+
+TEST_F(GoesOnByFile, WhoWasToldAGtidAndIsSentTheRest) {
+  EXPECT_TRUE(proves());
+  const auto began = proof.take_arrivals(seen.resets).began;
+  ASSERT_THAT(began, SizeIs(1));
+  EXPECT_EQ(began[0].replica, 2u);
+  EXPECT_EQ(began[0].sent, (BinlogPosition{"bin.000001", 500}));
+  EXPECT_EQ(began[0].bytes, 7u);
+}
+
+TEST_F(GoesOnByFile, WhoHasComeWithTheGtidThatItWasTold) {
+  history.behind = {2};
+  EXPECT_FALSE(proves());
 }
 
 /* What was read before its log was deleted. */

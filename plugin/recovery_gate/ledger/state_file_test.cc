@@ -202,7 +202,7 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
                              {{0, 1, 26}, 10}};
   example.history.cut_numbers = {{{0, 24}, 26}};
   example.history.returned = {{{0, 1, 25}, 0x0123456789abcdef}};
-  example.history.told = {{{0, 3}, 42}};
+  example.history.told = {{{0, 3}, 24}};
   example.cuttable = CuttableEnd{
       {"bin.000003", 1284},
       0x9b0f6e2c,
@@ -251,8 +251,8 @@ TEST(StateFileBytes, AreThoseOfTheDocument) {
       "cuttable-transactions "
       "0-1-25/24@495=000000000000000a,0-1-26/25@790*=\n"
       "cuttable-identity-before 44cae1ed\n"
-      "told-gtid 0-3-42\n"
-      "crc32 812e6947\n");
+      "told-gtid 0-3-24\n"
+      "crc32 d3f9b273\n");
 }
 
 TEST(StateFileBytes, AreThoseOfTheDocumentAlsoWhenThereIsNothingToSay) {
@@ -381,7 +381,7 @@ TEST(StateFileBytes, OfVersion7DoNotSayWhichNumbersWereBehindACut) {
 }
 
 /* Then what a replica names is believed, as it was. */
-TEST(StateFileBytes, OfVersion8DoNotSayWhatReplicasWereTold) {
+TEST(StateFileBytes, OfVersion8DoNotSayWhoBeganWithinATransaction) {
   std::string old = encode(full());
   old.erase(old.find("told-gtid "));
   old[old.find('9')] = '8';

@@ -102,12 +102,10 @@ std::string read_answer(const PrimaryLink &link, ServerGtids *server) {
   std::string trouble;
   const std::vector<std::string> said =
       row_of(connection,
-             // What is applied is logged before.
-             "SELECT @@global.server_id, @@global.gtid_slave_pos, "
-             "@@global.gtid_binlog_state, "
-             "@@global.log_bin AND @@global.log_slave_updates",
+             "SELECT @@global.server_id, @@global.gtid_binlog_state, "
+             "@@global.gtid_slave_pos",
              &trouble);
-  if (said.size() != 4)
+  if (said.size() != 3)
     return link.name() + " does not say which GTIDs it has: " + trouble;
   server->server_id =
       static_cast<std::uint32_t>(std::strtoul(said[0].c_str(), nullptr, 10));
@@ -119,8 +117,7 @@ std::string read_answer(const PrimaryLink &link, ServerGtids *server) {
            " is not the server that replication is connected to "
            "(server_id " +
            std::to_string(link.primary_id) + ")";
-  server->logs_all = said[3] == "1";
-  if (!parse(said[1], &server->applied) || !parse(said[2], &server->logged))
+  if (!parse(said[1], &server->logged) || !parse(said[2], &server->applied))
     return server->name + " names GTIDs that cannot be read";
   const std::vector<std::string> gate = row_of(
       connection, "SHOW GLOBAL STATUS LIKE 'Recovery\\_gate\\_open'", &trouble);

@@ -269,9 +269,13 @@ class FakeBinlog final : public BinlogProgress {
     arrived_after_ = resets_;
     arrivals_.by_file.insert(replica);
   }
-  void tell(std::uint32_t replica, std::uint64_t number) {
+  void begin_at(std::uint32_t replica, const BinlogPosition &place) {
     arrived_after_ = resets_;
-    arrivals_.told[{0, replica}] = number;
+    arrivals_.began.push_back({replica, place, 0});
+  }
+  void arrive_by_gtid(std::uint32_t replica) {
+    arrived_after_ = resets_;
+    arrivals_.by_gtid.insert(replica);
   }
   void arrive_behind(std::uint32_t replica) {
     arrived_after_ = resets_;

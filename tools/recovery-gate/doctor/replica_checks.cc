@@ -199,9 +199,13 @@ void without_gtid(const Facts &f, Problems *problems) {
             "It replicates by file and position: it cannot name what it has, "
             "which proves less to a gate, and it cannot follow another server "
             "by itself.",
-            fmt::format("STOP SLAVE{0}; CHANGE MASTER{0} TO "
-                        "MASTER_USE_GTID=slave_pos; START SLAVE{0}",
-                        named(link)));
+            // CHANGE MASTER throws away what it has not applied.
+            fmt::format(
+                "STOP SLAVE{0} IO_THREAD; wait until its SQL thread has "
+                "read all relay log (SHOW ALL SLAVES STATUS); STOP "
+                "SLAVE{0}; CHANGE MASTER{0} TO "
+                "MASTER_USE_GTID=slave_pos; START SLAVE{0}",
+                named(link)));
       });
 }
 

@@ -19,7 +19,6 @@ ServerError ask_variables(Session &session, Replica *replica) {
   Rows rows;
   const ServerError error = session.query(
       "SELECT @@global.server_id AS server_id, @@global.version AS version, "
-      // What is applied is logged before.
       "@@global.gtid_slave_pos AS slave_pos, "
       "@@global.gtid_current_pos AS current_pos, "
       "@@global.gtid_binlog_pos AS binlog_pos, "
@@ -109,21 +108,22 @@ bool may_follow(const ReplicaLink &link, const ThisServer &server) {
   return link.master_server_id == server.id || link.master_server_id == 0;
 }
 
-/* As applied. Where its log should have it and has not, that may be what its
-   primary said of the file and the position where it connected. */
 bool names(const Replica &replica, const Gtid &gtid) {
-  return covers(replica.slave_pos, gtid) || covers(replica.current_pos, gtid);
+  return covers(replica.binlog_state, gtid) ||
+         covers(replica.slave_pos, gtid) || covers(replica.current_pos, gtid);
 }
 
-bool should_have_logged(const Replica &replica, const Gtid &gtid) {
-  return replica.logs_all && has_source(replica.binlog_state, gtid);
+/* The plugin's rule for what a server says that it replicates from. */
+bool is_told(const Replica &replica, const Gtid &gtid,
+             const ThisServer &server) {
+  return server.told.count({gtid.domain, replica.server_id}) != 0 &&
+         (server.behind.count(replica.server_id) != 0 ||
+          !covers(replica.binlog_state, gtid));
 }
 
 bool has_applied(const Replica &replica, const Gtid &gtid,
                  const BinlogPosition &end, const ThisServer &server) {
-  if (covers(replica.binlog_state, gtid) ||
-      (names(replica, gtid) && !should_have_logged(replica, gtid)))
-    return true;
+  if (names(replica, gtid) && !is_told(replica, gtid, server)) return true;
   return std::any_of(replica.links.begin(), replica.links.end(),
                      [&](const ReplicaLink &link) {
                        return follows(link, server) && !link.uses_gtid &&
@@ -135,7 +135,8 @@ bool has_received(const Replica &replica, const Gtid &gtid,
                   const BinlogPosition &end, const ThisServer &server) {
   return std::any_of(
       replica.links.begin(), replica.links.end(), [&](const ReplicaLink &link) {
-        return link.uses_gtid ? covers(link.received, gtid)
+        return link.uses_gtid ? covers(link.received, gtid) &&
+                                    !is_told(replica, gtid, server)
                               : follows(link, server) &&
                                     has_reached(link.received_file, end);
       });
@@ -145,7 +146,7 @@ bool has_received(const Replica &replica, const Gtid &gtid,
 bool lacks(const Replica &replica, const Gtid &gtid) {
   // Its own log would list it, unless it began with a copy of the data that had
   // it already.
-  if (should_have_logged(replica, gtid)) return !names(replica, gtid);
+  if (replica.logs_all && has_source(replica.binlog_state, gtid)) return true;
   return has_source(replica.slave_pos, gtid) ||
          !is_overtaken(replica.slave_pos, gtid);
 }
@@ -187,7 +188,9 @@ Has has_transaction(const Replica &replica, const Gtid &gtid,
         return !link.uses_gtid && may_follow(link, server) &&
                has_reached(link.received_file, end);
       });
-  return lacks(replica, gtid) && !may_have_received ? Has::NO : Has::UNKNOWN;
+  return lacks(replica, gtid) && !names(replica, gtid) && !may_have_received
+             ? Has::NO
+             : Has::UNKNOWN;
 }
 
 GtidState beyond(const Replica &replica, const ThisServer &server) {

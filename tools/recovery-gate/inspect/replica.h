@@ -65,6 +65,9 @@ struct ThisServer {
   std::uint32_t id = 0;
   /* The last transactions of each source in its binary log. */
   GtidState gtids;
+  /* On record, see History: who may name what they have a part of. */
+  GtidState told = {};
+  ServerIds behind = {};
 };
 
 enum class Has { APPLIED, RECEIVED, NO, UNKNOWN };

@@ -52,17 +52,23 @@ TEST(InspectReplica, LacksWhatItsOwnLogDoesNotList) {
   EXPECT_EQ(has(promoted("0-1-10", "0-2-15"), "0-1-11"), Has::NO);
 }
 
-/* A replica by file and position names what its primary said of that place. */
-TEST(InspectReplica, MayLackWhatItNamesAndHasNotLogged) {
-  Replica replica;
-  replica.logs_all = true;
-  replica.binlog_state = gtids("0-1-7");
-  replica.slave_pos = replica.current_pos = gtids("0-1-8");
-  const ThisServer here{1, gtids("0-1-8")};
-  EXPECT_EQ(has_transaction(replica, {0, 1, 8}, {}, here), Has::UNKNOWN);
-  EXPECT_EQ(has_transaction(replica, {0, 1, 9}, {}, here), Has::NO);
-  replica.logs_all = false;
-  EXPECT_EQ(has_transaction(replica, {0, 1, 8}, {}, here), Has::APPLIED);
+/* It began within 0-1-11 with a file and a position. */
+TEST(InspectReplica, MayNameWhatItHasAPartOf) {
+  ThisServer here = server;
+  here.told = gtids("0-2-11");
+  Replica replica = follower("0-1-11");
+  replica.server_id = 2;
+  replica.binlog_state = gtids("0-1-10");
+  const auto has_it = [&] {
+    return has_transaction(replica, {0, 1, 11}, {"bin.000003", 1200}, here);
+  };
+  EXPECT_EQ(has_it(), Has::UNKNOWN);
+  replica.binlog_state = gtids("0-1-11");
+  EXPECT_EQ(has_it(), Has::APPLIED);
+  here.behind = {2};
+  EXPECT_EQ(has_it(), Has::UNKNOWN);
+  here.told = gtids("0-3-11");
+  EXPECT_EQ(has_it(), Has::APPLIED);
 }
 
 TEST(InspectReplica, CannotTellWithoutALogWhatCameBeforeAnotherServersNumber) {
