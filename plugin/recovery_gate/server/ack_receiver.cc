@@ -18,13 +18,9 @@ constexpr int looks_until_reminded = 2, looks_until_told = 4;
 }  // namespace
 
 void AckReceiver::tend() {
-  if (!ack_receiver.running()) {
-    looks_ = 0;
-    return;
-  }
   TriedLock lock(&m_mutex(ack_receiver));
   // Whoever holds it notices.
-  if (!lock || !m_slaves_changed(ack_receiver)) {
+  if (!lock || !ack_receiver.running() || !m_slaves_changed(ack_receiver)) {
     looks_ = 0;
     return;
   }
