@@ -40,7 +40,9 @@ void end_session(THD *thd) {
   thd->clear_error(true);
   thd->set_killed(KILL_CONNECTION);
   // init_connect comes next, and would run for nobody.
+  mysql_mutex_lock(&thd->LOCK_thd_data);  // Replicas reads it
   thd->security_ctx->master_access |= CONNECTION_ADMIN_ACL;
+  mysql_mutex_unlock(&thd->LOCK_thd_data);
 }
 
 /* The login is over and its OK is sent; the client will send a command and
