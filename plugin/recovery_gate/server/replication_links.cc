@@ -6,6 +6,7 @@
 #include <slave.h>
 
 #include "replication_links.h"
+#include "server_shutdown.h"
 #include "tried_lock.h"
 
 namespace recovery_gate {
@@ -14,7 +15,7 @@ Links visit_replication_links(const std::function<void(Master_info *)> &visit) {
   // gate, and so for us.
   const TriedLock lock(&LOCK_active_mi);
   if (!lock) return Links::BUSY;
-  if (abort_loop) return Links::GONE;
+  if (is_shutting_down()) return Links::GONE;
   if (master_info_index == nullptr) return Links::NOT_READ_YET;
   HASH &all = master_info_index->master_info_hash;
   for (ulong i = 0; i < all.records; ++i)

@@ -11,6 +11,7 @@
 
 #include "semisync.h"
 #include "server_private.h"
+#include "server_shutdown.h"
 #include "server_start.h"
 #include "waiting_thd.h"
 
@@ -205,7 +206,7 @@ bool Semisync::attach() {
   // From here on shutdown finds this thread, kills it and waits for it. One
   // that began earlier has set abort_loop, does not wait, and may be
   // destroying semi-sync right now.
-  if (abort_loop) {
+  if (is_shutting_down()) {
     destroy_waiting_thd(thd);
     return false;
   }
@@ -233,7 +234,7 @@ SemisyncView Semisync::wait_for_change(const SemisyncView &seen,
     SemisyncView view = wait_once(seen, until, &killed);
     if (!view.shutting_down)
       judge_replicas(&view, [this] {
-        return abort_loop || waiting_->killed != NOT_KILLED;
+        return is_shutting_down() || waiting_->killed != NOT_KILLED;
       });
     const bool done = view.shutting_down || woken_.exchange(false) || killed ||
                       !(view == seen) || (until && clock_.now() >= *until);
@@ -274,7 +275,7 @@ SemisyncView Semisync::wait_once(const SemisyncView &seen,
     ask_locked();
     view = look_locked();
     add_findings(&view);
-    view.shutting_down = abort_loop;
+    view.shutting_down = is_shutting_down();
     *killed = thd->killed != NOT_KILLED;
     if (waited || view.shutting_down || *killed || woken_ || !(view == seen))
       break;

@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "server_shutdown.h"
+#include "unlocked.h"
 
 namespace recovery_gate {
 
@@ -19,7 +20,7 @@ void shut_server_down() {
   kill_mysql(current_thd);
 }
 
-bool is_shutting_down() { return abort_loop; }
+bool is_shutting_down() { return unlocked(abort_loop); }
 
 /* Nothing is recovered yet, so to the next start it is as if this one had not
    been. The server's own way out, unireg_abort(), can wait for a Galera

@@ -9,7 +9,8 @@ namespace recovery_gate {
    once. The calling thread must have a THD. */
 void shut_server_down();
 
-/* A shutdown has begun. Any thread may ask. */
+/* A shutdown has begun. Any thread may ask; where it must not have begun a
+   moment ago, a lock that shutdown takes has to say so. */
 bool is_shutting_down();
 
 /* While the server initialises its plugins: ends its start, as when a plugin

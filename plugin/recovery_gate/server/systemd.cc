@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "server_shutdown.h"
 #include "systemd.h"
 
 namespace recovery_gate {
@@ -45,7 +46,7 @@ void tell_systemd(std::string line) {
   std::replace(line.begin(), line.end(), '\n', ' ');
   line.insert(0, "STATUS=");
   mysql_mutex_lock(&LOCK_start_thread);
-  if (!abort_loop) send_or_forget(line);
+  if (!is_shutting_down()) send_or_forget(line);
   mysql_mutex_unlock(&LOCK_start_thread);
 }
 
