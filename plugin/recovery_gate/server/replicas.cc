@@ -16,6 +16,8 @@
 #include "replicas.h"
 #include "semisync_list.h"
 #include "server_facts.h"
+#include "server_private.h"
+#include "unlocked.h"
 
 namespace recovery_gate {
 namespace {
@@ -77,11 +79,12 @@ struct Place {
 */
 Place place_of(const THD *thd) {
   const LOG_INFO &shown = *thd->current_linfo;
-  const std::string file = without_folder(shown.log_file_name);
+  const std::string file = without_folder(unlocked_text(shown.log_file_name));
   std::atomic_thread_fence(std::memory_order_acquire);
-  const char *const stage = thd->proc_info;
+  const char *const stage = unlocked(thd->proc_info);
   std::atomic_thread_fence(std::memory_order_acquire);
-  BinlogPosition at = {without_folder(shown.log_file_name), shown.pos};
+  BinlogPosition at = {without_folder(unlocked_text(shown.log_file_name)),
+                       unlocked(shown.pos)};
   if (at.file != file ||
       stage ==
           stage_finished_reading_one_binlog_switching_to_next_binlog.m_name)
@@ -103,27 +106,35 @@ struct Served {
   std::string one_may_be;
 };
 
+/* By its account, which is there as long as the session: a session that changes
+   the user frees the name that it came with. */
 std::string name_of(const THD *thd) {
   const Security_context &account = thd->main_security_ctx;
   return "session " + std::to_string(thd->thread_id) + " (" +
-         (account.user ? account.user : "") + "@" +
+         unlocked_text(account.priv_user) + "@" +
          (account.host_or_ip ? account.host_or_ip : "") + ", server_id " +
-         std::to_string(thd->variables.server_id) + ")";
+         std::to_string(unlocked(thd->variables.server_id)) + ")";
 }
 
 /* Another server's id is in a session from where that registers as a replica to
    its end; `own` are those that this server has had. */
 bool may_have_been_served(const THD *thd, const ServerIds &own) {
   return !thd->system_thread &&
-         (thd->main_security_ctx.master_access & REPL_SLAVE_ACL) != NO_ACL &&
-         own.count(static_cast<std::uint32_t>(thd->variables.server_id)) == 0;
+         (unlocked(thd->main_security_ctx.master_access) & REPL_SLAVE_ACL) !=
+             NO_ACL &&
+         own.count(static_cast<std::uint32_t>(
+             unlocked(thd->variables.server_id))) == 0;
 }
 
+/* A session writes its command, privileges and server_id with no lock, but
+   takes LOCK_thd_data after that and before it is sent anything: of who was
+   sent something they are seen as they were then, or newer. And it takes it
+   once more before it frees its user variables. */
 my_bool note_if_served(THD *thd, Served *served) {
   mysql_mutex_lock(&thd->LOCK_thd_data);
   // SHOW BINLOG EVENTS has a place in the log too. And of a session that runs
   // statements the variables are its own affair.
-  if (thd->get_command() == COM_BINLOG_DUMP) {
+  if (unlocked(server_private::m_command(*thd)) == COM_BINLOG_DUMP) {
     if (thd->current_linfo) {
       Place place = place_of(thd);
       served->replicas.push_back({connection_of(thd), place.stage});

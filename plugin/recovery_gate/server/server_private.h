@@ -53,6 +53,7 @@ RECOVERY_GATE_EXPOSE(Ack_receiver, Slave_ilist, m_slaves)
 RECOVERY_GATE_EXPOSE(Active_tranx, Tranx_node *, m_trx_front)
 RECOVERY_GATE_EXPOSE(Active_tranx, Tranx_node *, m_trx_rear)
 RECOVERY_GATE_EXPOSE(THD, LEX, main_lex)
+RECOVERY_GATE_EXPOSE(THD, enum_server_command, m_command)
 
 #undef RECOVERY_GATE_EXPOSE
 
