@@ -14,6 +14,7 @@
 #include "gate_service.h"
 #include "login_hook.h"
 #include "recovery_gate/door/hold.h"
+#include "unlocked.h"
 
 namespace recovery_gate {
 namespace {
@@ -86,7 +87,10 @@ class Held final : public HeldClient {
   }
 
   int descriptor() const override { return socket_.descriptor(); }
-  bool killed() const override { return thd_->killed >= KILL_CONNECTION; }
+  // KILL writes it before it closes the socket, and so wakes who is held.
+  bool killed() const override {
+    return unlocked(thd_->killed) >= KILL_CONNECTION;
+  }
   FirstCommand peek() const override { return socket_.peek(); }
   void show(const char *state) override { thd_proc_info(thd_, state); }
 

@@ -13,6 +13,7 @@
 #include "server_private.h"
 #include "server_shutdown.h"
 #include "server_start.h"
+#include "unlocked.h"
 #include "waiting_thd.h"
 
 namespace recovery_gate {
@@ -234,7 +235,7 @@ SemisyncView Semisync::wait_for_change(const SemisyncView &seen,
     SemisyncView view = wait_once(seen, until, &killed);
     if (!view.shutting_down)
       judge_replicas(&view, [this] {
-        return is_shutting_down() || waiting_->killed != NOT_KILLED;
+        return is_shutting_down() || unlocked(waiting_->killed) != NOT_KILLED;
       });
     const bool done = view.shutting_down || woken_.exchange(false) || killed ||
                       !(view == seen) || (until && clock_.now() >= *until);
@@ -276,7 +277,8 @@ SemisyncView Semisync::wait_once(const SemisyncView &seen,
     view = look_locked();
     add_findings(&view);
     view.shutting_down = is_shutting_down();
-    *killed = thd->killed != NOT_KILLED;
+    // KILL writes it before it signals the condition.
+    *killed = unlocked(thd->killed) != NOT_KILLED;
     if (waited || view.shutting_down || *killed || woken_ || !(view == seen))
       break;
     const Instant now = clock_.now();
