@@ -140,8 +140,7 @@ my_bool note_if_served(THD *thd, Served *served) {
       served->replicas.push_back({connection_of(thd), place.stage});
       ReplicaConnection &connection = served->replicas.back().connection;
       connection.sent = std::move(place.at);
-      connection.bytes_sent =
-          __atomic_load_n(&thd->status_var.bytes_sent, __ATOMIC_RELAXED);
+      connection.bytes_sent = unlocked(thd->status_var.bytes_sent);
     } else if (asks_for_semisync(thd))
       served->one_between = true;
   } else if (may_have_been_served(thd, served->own)) {
