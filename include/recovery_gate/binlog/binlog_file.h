@@ -13,7 +13,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "recovery_gate/base/failure.h"
@@ -66,15 +65,16 @@ struct BinlogStretch {
    is_whole means anything. */
 BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
                           std::optional<std::uint64_t> to = std::nullopt);
-/*
-  Who was sent a log up to there, where an event ends, and so many bytes in all:
-  the transactions within which it may have begun. That is certain of one that
-  goes on there. What was sent before it was looked at can only be estimated by
-  the bytes, so of the others only large ones are named. None of an encrypted
-  log. Reads the log up to there if there may be any.
-*/
-std::set<Gtid> may_begin_within(const std::string &path, std::uint64_t sent,
-                                std::uint64_t bytes);
+struct Around {
+  /* An event begins there that goes on with a transaction; nobody looks whether
+     it does where none begins. */
+  bool is_within = false;
+  /* That transaction; nothing where it is not known, as in an encrypted log. */
+  std::optional<Gtid> gtid;
+};
+
+/* Reads the log up to there if it is within a transaction. */
+Around transaction_around(const std::string &path, std::uint64_t offset);
 /* Where the first event of every log begins. */
 inline constexpr std::uint64_t start_of_events = binlog_magic.size();
 

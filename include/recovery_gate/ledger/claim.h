@@ -43,9 +43,7 @@ struct Claim {
      these ids have applied; what they have logged may be older. */
   bool believed_of_all = true;
   ServerIds believed_of;
-  /* As History has them. */
-  GtidState told;
-  ServerIds behind;
+  GtidState told;  // as History has it
   /* Empty: a server whose GTIDs are believed and that has them all, has
      everything. Else why that would not follow. */
   std::string uncertain;

@@ -76,9 +76,9 @@ struct History {
   /* Of arrivals, and not on record: who has come with GTIDs since. */
   ServerIds by_gtid;
   /* Of a domain and a replica, by server id: the number of a transaction within
-     which it began with a file and a position. It was told that this is its
-     place (binlog_gtid_pos()) before it had the rest, and names it. Until all
-     up to there is settled. */
+     which it began with a file and a position, or the last that it may be. It
+     was told that this is its place (binlog_gtid_pos()) before it had the rest,
+     and names it. Until all up to there is settled. */
   GtidState told;
   /* Of arrivals, and not on record: a replica that began with a file and a
      position, how far it was sent the log when it was seen first, and how many

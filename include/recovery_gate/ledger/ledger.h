@@ -226,7 +226,7 @@ class Ledger {
   void note_server_id(std::uint32_t id);
   void note_acknowledged(const BinlogPosition &acknowledged);
   void note_replicas(BinlogProgress &progress, std::uint64_t resets);
-  void note_told(History *arrivals) const;
+  void note_told(BinlogProgress &progress, History *arrivals) const;
   void note_other_history(const GtidState &named);
   void note_received(bool receives);
   void keep_foreign_ids(const GtidState &settled, const GtidState &written);

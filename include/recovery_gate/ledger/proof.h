@@ -69,7 +69,7 @@ struct ReplicaConnection {
      it at the moment. */
   BinlogPosition sent;
   /* All that was sent on the connection, roughly: of the last there may be a
-     buffer more. */
+     buffer more. The most where that is not known. */
   std::uint64_t bytes_sent = 0;
 };
 

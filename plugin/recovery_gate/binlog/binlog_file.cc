@@ -17,10 +17,6 @@ namespace {
 // with its checksum, and what tells its transaction from others.
 constexpr std::uint64_t identifying_tail = 64;
 
-// In bytes. A session has sent less when it begins to send events, and has less
-// in its buffer that is not counted yet; a large transaction is much more.
-constexpr std::uint64_t sent_before_events = 16 * 1024, large = 64 * 1024;
-
 BinlogFileFacts read(const std::string &path, bool to_the_end) {
   BinlogFileFacts facts;
   FileSource file;
@@ -88,28 +84,21 @@ BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
   return stretch;
 }
 
-std::set<Gtid> may_begin_within(const std::string &path, std::uint64_t sent,
-                                std::uint64_t bytes) {
-  std::set<Gtid> around;
+Around transaction_around(const std::string &path, std::uint64_t offset) {
+  Around around;
   FileSource file;
   if (file.open(path)) return around;
   BinlogReader reader(file);
-  reader.seek_by_lengths(sent);
+  reader.seek_by_lengths(offset);
   Event next;
-  const bool goes_on = reader.next(&next) &&
-                       next.header.type != EventType::GTID &&
-                       !is_of_log(next.header.type);
-  if (!goes_on && bytes < sent_before_events) return around;
-  const std::uint64_t began = sent - std::min(sent, bytes);
+  around.is_within = reader.next(&next) &&
+                     next.header.type != EventType::GTID &&
+                     !is_of_log(next.header.type);
+  if (!around.is_within) return around;
   ScanOptions options;
-  options.to = sent;
-  const ScanResult before = scan(file, options, [&](const Transaction &one) {
-    if (one.gtid && one.size() >= large && one.begin < began && began < one.end)
-      around.insert(*one.gtid);
-    return true;
-  });
-  if (goes_on && before.unfinished && before.unfinished->gtid)
-    around.insert(*before.unfinished->gtid);
+  options.to = offset;
+  const ScanResult before = scan(file, options, {});
+  if (before.unfinished) around.gtid = before.unfinished->gtid;
   return around;
 }
 

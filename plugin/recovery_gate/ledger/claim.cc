@@ -86,12 +86,13 @@ std::string ambiguity(const Claim &claim, const GtidSource &source,
 }
 
 /* May it name what it was only told, when it began within that with a file and
-   a position? If it has not come with GTIDs since, what it logged it has. */
+   a position, or what it was served behind it? Not if that is the last that it
+   logged of the source: it has applied it. */
 bool is_told(const Claim &claim, const ServerGtids &server,
-             const GtidSource &source, std::uint64_t number) {
-  return claim.told.count({source.domain, server.server_id}) != 0 &&
-         (claim.behind.count(server.server_id) != 0 ||
-          !covers(server.logged, source, number));
+             const GtidSource &source) {
+  const auto told = claim.told.find({source.domain, server.server_id});
+  return told != claim.told.end() &&
+         last_of(source, server.logged) != told->second;
 }
 
 /* `in_doubt`: the last of all claims. */
@@ -108,8 +109,7 @@ Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers,
       const Possession one = possession(server, source, number);
       may_have |= one != Possession::LACKS || server.is_being_sent;
       is_being_sent |= one == Possession::LACKS && server.is_being_sent;
-      if (one != Possession::HAS || is_told(claim, server, source, number))
-        continue;
+      if (one != Possession::HAS || is_told(claim, server, source)) continue;
       const std::string doubt =
           ambiguity(claim, source, server, here, in_doubt);
       has |= doubt.empty();
@@ -181,7 +181,6 @@ bool was_used_twice(const GtidSource &source, std::uint64_t number,
 Claim with_believers(Claim claim, const std::vector<Numbers> &all,
                      const History &history) {
   claim.told = history.told;
-  claim.behind = history.behind;
   claim.written = history.earlier;
   for (const auto &[gtid, content] : history.cut_off)
     raise_to(&claim.written, {gtid.domain, gtid.server_id}, gtid.sequence);
@@ -203,8 +202,7 @@ bool operator==(const Claim &a, const Claim &b) {
          a.cut == b.cut && a.is_unread == b.is_unread &&
          a.believed_of_all == b.believed_of_all &&
          a.believed_of == b.believed_of && a.told == b.told &&
-         a.behind == b.behind && a.uncertain == b.uncertain &&
-         a.followed == b.followed;
+         a.uncertain == b.uncertain && a.followed == b.followed;
 }
 
 bool operator==(const Finding &a, const Finding &b) {

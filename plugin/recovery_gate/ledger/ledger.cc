@@ -20,6 +20,8 @@ constexpr milliseconds retry_interval{10 * 1000};
 constexpr std::size_t most_gtids_kept = 500;
 // What is written in a tenth of a second is less.
 constexpr std::uint64_t longest_walk = 64 << 20;
+// In bytes: less is sent on a connection before the first event is.
+constexpr std::uint64_t sent_before_events = 16 * 1024;
 
 /* What is settled of the server's own and has gone, with the end of the log. */
 GtidState lacking(const Settled &settled, const ServerIds &own,
@@ -50,6 +52,15 @@ void forget_told(const GtidState &settled, GtidState *told) {
     one = one->second <= highest_in(settled, one->first.domain)
               ? told->erase(one)
               : std::next(one);
+}
+
+/* The others need not be known any more. */
+void keep_behind_of_told(History *history) {
+  ServerIds behind;
+  for (const auto &told : history->told)
+    if (history->behind.count(told.first.server_id) != 0)
+      behind.insert(told.first.server_id);
+  history->behind = std::move(behind);
 }
 
 std::string with_folder_of(const std::string &path, const std::string &file) {
@@ -447,20 +458,31 @@ void Ledger::note_replicas(BinlogProgress &progress, std::uint64_t resets) {
     arrivals.replica_ids.clear();
     arrivals.replicas.clear();
   }
-  note_told(&arrivals);
+  note_told(progress, &arrivals);
   if (!add_arrivals(arrivals, &record_.history)) return;
   write_without_delay();
 }
 
-/* Most begin where a transaction does. */
-void Ledger::note_told(History *arrivals) const {
+/* Most begin where a transaction does, and have been sent no more than an idle
+   server sends when they are seen. Others may have begun within anything. */
+void Ledger::note_told(BinlogProgress &progress, History *arrivals) const {
   for (const History::Began &one : arrivals->began) {
-    if (!last_ || one.sent.offset > longest_owed_stretch ||
+    if (!last_ ||
         (record_.settled && has_reached(record_.settled->position, one.sent)))
       continue;
-    const std::string path = with_folder_of(last_->log.path, one.sent.file);
-    for (const Gtid &gtid : may_begin_within(path, one.sent.offset, one.bytes))
-      raise_to(&arrivals->told, {gtid.domain, one.replica}, gtid.sequence);
+    bool may_be_any = one.bytes >= sent_before_events ||
+                      one.sent.offset > longest_owed_stretch;
+    if (!may_be_any) {
+      const Around around = transaction_around(
+          with_folder_of(last_->log.path, one.sent.file), one.sent.offset);
+      may_be_any = around.is_within && !around.gtid;
+      if (around.gtid)
+        raise_to(&arrivals->told, {around.gtid->domain, one.replica},
+                 around.gtid->sequence);
+    }
+    if (!may_be_any) continue;
+    for (const auto &[source, number] : progress.sample().gtids)
+      raise_to(&arrivals->told, {source.domain, one.replica}, number);
   }
   forget_told(settled_gtids(), &arrivals->told);
 }
@@ -755,7 +777,7 @@ void Ledger::forget_arrivals() {
   History &history = record_.history;
   history.replica_ids.clear();
   history.replicas.clear();
-  history.behind.clear();
+  keep_behind_of_told(&history);
   history.by_file.clear();
 }
 
@@ -846,9 +868,9 @@ void Ledger::settle(const BinlogSample &sample) {
   record_.received = receives_;
   // All before this is on a replica, whatever the history was.
   record_.history.known = true;
-  record_.history.behind.clear();
   record_.history.passed_over.clear();
   forget_told(sample.gtids, &record_.history.told);
+  keep_behind_of_told(&record_.history);
   // What has their numbers from now on is written here.
   Contents &returned = record_.history.returned;
   for (auto one = returned.begin(); one != returned.end();)

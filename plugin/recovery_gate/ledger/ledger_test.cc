@@ -1616,6 +1616,40 @@ TEST_F(LedgerTest, PutsOnRecordWhoBeganWithinATransactionUntilThatIsSettled) {
   EXPECT_EQ(on_disk().history.told, GtidState());
 }
 
+/* The rest was in its socket before it was seen; the log may be another one. */
+TEST_F(LedgerTest, PutsOnRecordThatWhoWasSentMoreMayHaveBegunAnywhere) {
+  settle_down();
+  binlog.write_own();
+  binlog.write(1, 7);
+  binlog.rotate();
+  binlog.begin_at(2, binlog.position(), 16 * 1024);
+  binlog.begin_at(3, binlog.position(), 16 * 1024 - 1);
+  look();
+  EXPECT_EQ(on_disk().history.told, (GtidState{{{0, 2}, 1}, {{7, 2}, 1}}));
+}
+
+TEST_F(LedgerTest, KnowsWhoBeganWithinATransactionWhenWhatIsBeforeIsSettled) {
+  settle_down();
+  binlog.write_own();
+  look();
+  const BinlogPosition first = binlog.position();
+  binlog.write_own();
+  binlog.begin_at(2, {first.file, first.offset + 42});
+  binlog.arrive_by_gtid(2);
+  binlog.arrive_by_gtid(3);
+  binlog.arrive_behind(4);
+  look();
+  EXPECT_THAT(on_disk().history.behind, ElementsAre(2, 4));
+  acknowledge(first);
+  settle_down();
+  ASSERT_EQ(on_disk().settled->position, first);
+  EXPECT_EQ(on_disk().history.told, (GtidState{{{0, 2}, 2}}));
+  EXPECT_THAT(on_disk().history.behind, ElementsAre(2));
+  acknowledge_all();
+  settle_down();
+  EXPECT_THAT(on_disk().history.behind, IsEmpty());
+}
+
 TEST_F(LedgerTest, ForgetsWhoBeganWithinATransactionOfAnEarlierHistory) {
   settle_down();
   BinlogPosition within = binlog.position();

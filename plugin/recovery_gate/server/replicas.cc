@@ -8,6 +8,7 @@
 #include <rpl_rli.h>
 
 #include <algorithm>
+#include <limits>
 #include <boost/thread/lock_guard.hpp>
 
 #include "binlog_decryption.h"
@@ -140,7 +141,10 @@ my_bool note_if_served(THD *thd, Served *served) {
       served->replicas.push_back({connection_of(thd), place.stage});
       ReplicaConnection &connection = served->replicas.back().connection;
       connection.sent = std::move(place.at);
-      connection.bytes_sent = unlocked(thd->status_var.bytes_sent);
+      // Compressed ones say nothing; a session is what it is from its login on.
+      connection.bytes_sent = unlocked(thd->net.compress) != 0
+                                  ? std::numeric_limits<std::uint64_t>::max()
+                                  : unlocked(thd->status_var.bytes_sent);
     } else if (asks_for_semisync(thd))
       served->one_between = true;
   } else if (may_have_been_served(thd, served->own)) {

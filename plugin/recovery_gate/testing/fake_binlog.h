@@ -269,9 +269,10 @@ class FakeBinlog final : public BinlogProgress {
     arrived_after_ = resets_;
     arrivals_.by_file.insert(replica);
   }
-  void begin_at(std::uint32_t replica, const BinlogPosition &place) {
+  void begin_at(std::uint32_t replica, const BinlogPosition &place,
+                std::uint64_t bytes = 0) {
     arrived_after_ = resets_;
-    arrivals_.began.push_back({replica, place, 0});
+    arrivals_.began.push_back({replica, place, bytes});
   }
   void arrive_by_gtid(std::uint32_t replica) {
     arrived_after_ = resets_;

@@ -13,10 +13,7 @@ void examine(Findings *findings, DoubtCounter::Options shown) {
       read_binlog_header(f.directory.index.logs.back()).server_id);
 
   f.may_have_received = may_have_received(f.state.record, f.directory.receives);
-  if (f.state.record) {
-    f.server.told = f.state.record->history.told;
-    f.server.behind = f.state.record->history.behind;
-  }
+  if (f.state.record) f.server.told = f.state.record->history.told;
   std::optional<ServerIds> owner_ids;
   if (f.may_have_received) {
     owner_ids.emplace();

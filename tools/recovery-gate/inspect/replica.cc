@@ -116,9 +116,10 @@ bool names(const Replica &replica, const Gtid &gtid) {
 /* The plugin's rule for what a server says that it replicates from. */
 bool is_told(const Replica &replica, const Gtid &gtid,
              const ThisServer &server) {
-  return server.told.count({gtid.domain, replica.server_id}) != 0 &&
-         (server.behind.count(replica.server_id) != 0 ||
-          !covers(replica.binlog_state, gtid));
+  const auto told = server.told.find({gtid.domain, replica.server_id});
+  const auto logged = replica.binlog_state.find({gtid.domain, gtid.server_id});
+  return told != server.told.end() && (logged == replica.binlog_state.end() ||
+                                       logged->second != told->second);
 }
 
 bool has_applied(const Replica &replica, const Gtid &gtid,

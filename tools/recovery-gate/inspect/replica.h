@@ -67,7 +67,6 @@ struct ThisServer {
   GtidState gtids;
   /* On record, see History: who may name what they have a part of. */
   GtidState told = {};
-  ServerIds behind = {};
 };
 
 enum class Has { APPLIED, RECEIVED, NO, UNKNOWN };

@@ -65,7 +65,7 @@ TEST(InspectReplica, MayNameWhatItHasAPartOf) {
   EXPECT_EQ(has_it(), Has::UNKNOWN);
   replica.binlog_state = gtids("0-1-11");
   EXPECT_EQ(has_it(), Has::APPLIED);
-  here.behind = {2};
+  replica.binlog_state = gtids("0-1-12");
   EXPECT_EQ(has_it(), Has::UNKNOWN);
   here.told = gtids("0-3-11");
   EXPECT_EQ(has_it(), Has::APPLIED);
