@@ -27,6 +27,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from rigs import PROJECT
+from rigs.record import wait_settled
 from rigs.servers import (
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
@@ -237,14 +238,6 @@ class Night(Story):
         self.db1.kill9_during("INSERT INTO shop.orders VALUES (%s)", self.next_row)
         self.next_row += 1
 
-    def wait_settled(self) -> None:
-        end = self.db1.binlog_end()
-        wait_for(
-            (self.db1.datadir / "recovery_gate.state").read_text,
-            lambda text: f"settled-file {end.file}\nsettled-offset {end.offset}\n" in text,
-            f"recovery_gate.state to settle {end}",
-        )
-
     def inspect(self) -> Ended:
         return self.run("inspect", {"password: ": self.password})
 
@@ -267,7 +260,7 @@ class Night(Story):
                 lambda position: position == end,
                 f"{replica.name} to have the account",
             )
-        self.wait_settled()
+        wait_settled(self.db1)
 
     def healthy(self) -> None:
         self.run("status").ends_with(OPEN)
@@ -324,7 +317,7 @@ class Night(Story):
         self.db2.query("STOP SLAVE")
         self.db2.query("START SLAVE")
         self.run("wait").ends_with(OPEN).says(r"open \(ACK\)")
-        self.wait_settled()
+        wait_settled(self.db1)
 
     def taken_over(self) -> None:
         self.to_db3.stop()

@@ -60,6 +60,21 @@ enum class EventType : std::uint8_t {
   DELETE_ROWS_COMPRESSED = 168,
 };
 
+/* In no transaction: what MariaDB itself writes into a log besides those. */
+constexpr bool is_of_log(EventType type) {
+  switch (type) {
+    case EventType::FORMAT_DESCRIPTION:
+    case EventType::START_ENCRYPTION:
+    case EventType::GTID_LIST:
+    case EventType::BINLOG_CHECKPOINT:
+    case EventType::ROTATE:
+    case EventType::STOP:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /* "Xid", as mariadb-binlog and SHOW BINLOG EVENTS call it, or "type 123". */
 std::string to_string(EventType type);
 

@@ -65,6 +65,7 @@ struct BinlogStretch {
    is_whole means anything. */
 BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,
                           std::optional<std::uint64_t> to = std::nullopt);
+
 struct Around {
   /* An event begins there that goes on with a transaction; nobody looks whether
      it does where none begins. */
@@ -75,6 +76,7 @@ struct Around {
 
 /* Reads the log up to there if it is within a transaction. */
 Around transaction_around(const std::string &path, std::uint64_t offset);
+
 /* Where the first event of every log begins. */
 inline constexpr std::uint64_t start_of_events = binlog_magic.size();
 

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "recovery_gate/base/failure.h"
@@ -43,8 +44,13 @@ enum class IndexKind { BINARY_LOGS, RELAY_LOGS, OTHER };
 /* Told by the newest log in it that is there. */
 IndexKind kind_of(const BinlogIndex &index);
 
-/* The relay logs of all indexes among these names in the folder; relative
-   paths as above. Whether they exist is not looked at. */
+/* The indexes of that kind among these names in the folder: each one's path,
+   and what it names; relative paths as above. */
+std::vector<std::pair<std::string, BinlogIndex>> find_indexes(
+    IndexKind kind, const std::string &folder,
+    const std::vector<std::string> &names, const std::string &data_directory);
+
+/* The logs of all relay log indexes among them. */
 std::vector<std::string> find_relay_logs(const std::string &folder,
                                          const std::vector<std::string> &names,
                                          const std::string &data_directory);

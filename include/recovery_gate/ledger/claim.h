@@ -93,6 +93,13 @@ enum class Possession {
 Possession possession(const ServerGtids &server, const GtidSource &source,
                       std::uint64_t number);
 
+/* May a server name what it was only told, when it began within that with a
+   file and a position, or what it was served behind it? Not if that is the last
+   of the source that is in `logged`, its gtid_binlog_state: it has applied it.
+   `told` as History has it. */
+bool names_what_it_was_told(const GtidState &told, std::uint32_t server_id,
+                            const GtidSource &source, const GtidState &logged);
+
 struct Finding {
   Possession possession = Possession::NOT_SHOWN;
   /* Who has it, or which GTIDs are lacking, or why it is not known; a clause.

@@ -235,7 +235,6 @@ class Proof {
     ReplicaConnection now;
     BinlogPosition first_sent;  // as `now.sent` when it was seen first
     BinlogPosition reached;     // the furthest that was shown
-    bool has_begun = false;     // the server has shown it
     /* The end of the binary log then, what was in it, and what this server had
        applied as a replica. */
     BinlogPosition met;
@@ -260,7 +259,7 @@ class Proof {
 
   void meet(const ReplicaConnection &connection,
             const ReplicaObservation &seen);
-  void note_began(Known *replica);
+  void note_began(const ReplicaConnection &now);
   void begin_anew(const ReplicaObservation &seen);
   void take_gone(const ReplicaObservation &seen);
   void note_reply(const ReplicaObservation &seen);

@@ -47,21 +47,6 @@ BinlogFileFacts read(const std::string &path, bool to_the_end) {
   return facts;
 }
 
-/* In no transaction. */
-bool is_of_log(EventType type) {
-  switch (type) {
-    case EventType::FORMAT_DESCRIPTION:
-    case EventType::START_ENCRYPTION:
-    case EventType::GTID_LIST:
-    case EventType::BINLOG_CHECKPOINT:
-    case EventType::ROTATE:
-    case EventType::STOP:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 BinlogStretch walk_binlog(const std::string &path, std::uint64_t from,

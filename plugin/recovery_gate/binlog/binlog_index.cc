@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "recovery_gate/binlog/binlog_position.h"
 #include "recovery_gate/binlog/binlog_reader.h"
@@ -79,20 +80,31 @@ IndexKind kind_of(const BinlogIndex &index) {
   return IndexKind::OTHER;
 }
 
+std::vector<std::pair<std::string, BinlogIndex>> find_indexes(
+    IndexKind kind, const std::string &folder,
+    const std::vector<std::string> &names, const std::string &data_directory) {
+  constexpr std::string_view ending = ".index";
+  std::vector<std::pair<std::string, BinlogIndex>> indexes;
+  for (const std::string &name : names) {
+    if (name.size() < ending.size() ||
+        name.compare(name.size() - ending.size(), ending.size(), ending) != 0)
+      continue;
+    std::string path = resolved(name, folder);
+    BinlogIndex index;
+    if (!read_binlog_index(path, data_directory, &index) &&
+        kind_of(index) == kind)
+      indexes.emplace_back(std::move(path), std::move(index));
+  }
+  return indexes;
+}
+
 std::vector<std::string> find_relay_logs(const std::string &folder,
                                          const std::vector<std::string> &names,
                                          const std::string &data_directory) {
-  constexpr std::string_view ending = ".index";
   std::vector<std::string> logs;
-  for (const std::string &name : names) {
-    BinlogIndex index;
-    if (name.size() < ending.size() ||
-        name.compare(name.size() - ending.size(), ending.size(), ending) != 0 ||
-        read_binlog_index(resolved(name, folder), data_directory, &index) ||
-        kind_of(index) != IndexKind::RELAY_LOGS)
-      continue;
+  for (const auto &[path, index] :
+       find_indexes(IndexKind::RELAY_LOGS, folder, names, data_directory))
     logs.insert(logs.end(), index.logs.begin(), index.logs.end());
-  }
   return logs;
 }
 

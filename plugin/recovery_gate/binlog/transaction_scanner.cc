@@ -25,22 +25,16 @@ bool is_prologue(EventType type) {
   }
 }
 
-/* Belongs to the log, not to a transaction. */
-bool is_of_the_log(const EventHeader &header) {
+/* Belongs to no transaction, whoever wrote it. */
+bool belongs_to_none(const EventHeader &header) {
   switch (header.type) {
     case EventType::START_V3:
-    case EventType::STOP:
-    case EventType::ROTATE:
     case EventType::SLAVE:
-    case EventType::FORMAT_DESCRIPTION:
     case EventType::INCIDENT:
     case EventType::HEARTBEAT:
-    case EventType::BINLOG_CHECKPOINT:
-    case EventType::GTID_LIST:
-    case EventType::START_ENCRYPTION:
       return true;
     default:
-      return header.flags & ignorable_flag;
+      return is_of_log(header.type) || (header.flags & ignorable_flag) != 0;
   }
 }
 
@@ -96,7 +90,7 @@ class Scanner {
       default:
         break;
     }
-    if (is_of_the_log(event.header) ||
+    if (belongs_to_none(event.header) ||
         (is_open_ && (!is_standalone_ || is_prologue(event.header.type))))
       return true;
     // Only its header says what it is, and that it should be here is rare.

@@ -85,16 +85,6 @@ std::string ambiguity(const Claim &claim, const GtidSource &source,
   return {};
 }
 
-/* May it name what it was only told, when it began within that with a file and
-   a position, or what it was served behind it? Not if that is the last that it
-   logged of the source: it has applied it. */
-bool is_told(const Claim &claim, const ServerGtids &server,
-             const GtidSource &source) {
-  const auto told = claim.told.find({source.domain, server.server_id});
-  return told != claim.told.end() &&
-         last_of(source, server.logged) != told->second;
-}
-
 /* `in_doubt`: the last of all claims. */
 Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers,
                  const Here &here, const GtidState &in_doubt) {
@@ -109,7 +99,10 @@ Finding find_one(const Claim &claim, const std::vector<ServerGtids> &servers,
       const Possession one = possession(server, source, number);
       may_have |= one != Possession::LACKS || server.is_being_sent;
       is_being_sent |= one == Possession::LACKS && server.is_being_sent;
-      if (one != Possession::HAS || is_told(claim, server, source)) continue;
+      if (one != Possession::HAS ||
+          names_what_it_was_told(claim.told, server.server_id, source,
+                                 server.logged))
+        continue;
       const std::string doubt =
           ambiguity(claim, source, server, here, in_doubt);
       has |= doubt.empty();
@@ -266,6 +259,12 @@ Possession possession(const ServerGtids &server, const GtidSource &source,
         server.logged.count(applied) == 0)
       return Possession::NOT_SHOWN;
   return Possession::LACKS;
+}
+
+bool names_what_it_was_told(const GtidState &told, std::uint32_t server_id,
+                            const GtidSource &source, const GtidState &logged) {
+  const auto number = told.find({source.domain, server_id});
+  return number != told.end() && last_of(source, logged) != number->second;
 }
 
 Finding find_among(const std::vector<Claim> &claims,

@@ -130,11 +130,11 @@ void Proof::observe(const ReplicaObservation &seen) {
     Known &replica = known->second;
     replica.now = connection;
     if (connection.sent.empty()) continue;
+    if (replica.reached.empty()) note_began(connection);
     // No connection goes back: the server may show less for a moment.
     if (!is_before(connection.sent, replica.reached))
       replica.reached = connection.sent;
     replica.now.sent = replica.reached;
-    note_began(&replica);
   }
   unseen_.clear();
   for (const EndedReplica &ended : seen.ended) {
@@ -149,11 +149,8 @@ void Proof::observe(const ReplicaObservation &seen) {
 }
 
 /* As soon as the server shows it. */
-void Proof::note_began(Known *replica) {
-  const ReplicaConnection &now = replica->now;
-  if (replica->has_begun || now.sent.empty()) return;
-  replica->has_begun = true;
-  if (!now.uses_gtid && now.of_this_log)
+void Proof::note_began(const ReplicaConnection &now) {
+  if (!now.sent.empty() && !now.uses_gtid && now.of_this_log)
     arrivals_.began.push_back({now.server_id, now.sent, now.bytes_sent});
 }
 
@@ -241,7 +238,7 @@ void Proof::meet(const ReplicaConnection &connection,
     arrivals_.by_gtid.insert(connection.server_id);
     arrivals_.by_file.erase(connection.server_id);
   }
-  note_began(&replica);
+  note_began(connection);
   if (connection.semisync) {
     Lock lock(ids_mutex_);
     semisync_ids_.insert(connection.server_id);

@@ -8,8 +8,8 @@
 #include <rpl_rli.h>
 
 #include <algorithm>
-#include <limits>
 #include <boost/thread/lock_guard.hpp>
+#include <limits>
 
 #include "binlog_decryption.h"
 #include "binlog_progress.h"

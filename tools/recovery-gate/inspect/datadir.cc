@@ -147,16 +147,10 @@ Failure take_index(const std::string &log_bin,
 }
 
 Failure search_index(DataDirectory *directory) {
-  std::vector<std::string> names, candidates;
+  std::vector<std::string> names;
   if (Failure failure = list_quietly(directory->path, &names)) return failure;
-  for (const std::string &name : names) {
-    if (!ends_with(name, ".index")) continue;
-    BinlogIndex index;
-    const std::string path = directory->path + "/" + name;
-    if (!read_binlog_index(path, directory->path, &index) &&
-        kind_of(index) == IndexKind::BINARY_LOGS)
-      candidates.push_back(path);
-  }
+  const auto candidates = find_indexes(IndexKind::BINARY_LOGS, directory->path,
+                                       names, directory->path);
   directory->has_index = !candidates.empty();
   if (candidates.empty())
     return fmt::format(
@@ -166,19 +160,15 @@ Failure search_index(DataDirectory *directory) {
         directory->path);
   if (candidates.size() > 1) {
     std::string all;
-    for (const std::string &path : candidates)
+    for (const auto &[path, index] : candidates)
       all += (all.empty() ? "" : ", ") + path;
     return fmt::format(
         "more than one index of binary logs: {}. Say which one "
         "is the server's with --log-bin=BASE",
         all);
   }
-  BinlogIndex index;
-  if (Failure failure =
-          read_binlog_index(candidates[0], directory->path, &index))
-    return failure;
-  return take_index(without_extension(index.logs.back()), candidates[0],
-                    directory);
+  const auto &[path, index] = candidates[0];
+  return take_index(without_extension(index.logs.back()), path, directory);
 }
 
 }  // namespace

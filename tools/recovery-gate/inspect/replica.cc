@@ -6,6 +6,7 @@
 #include "client/address.h"
 #include "client/connection.h"
 #include "client/number.h"
+#include "recovery_gate/ledger/claim.h"
 
 namespace recovery_gate::tool {
 namespace {
@@ -113,13 +114,11 @@ bool names(const Replica &replica, const Gtid &gtid) {
          covers(replica.slave_pos, gtid) || covers(replica.current_pos, gtid);
 }
 
-/* The plugin's rule for what a server says that it replicates from. */
 bool is_told(const Replica &replica, const Gtid &gtid,
              const ThisServer &server) {
-  const auto told = server.told.find({gtid.domain, replica.server_id});
-  const auto logged = replica.binlog_state.find({gtid.domain, gtid.server_id});
-  return told != server.told.end() && (logged == replica.binlog_state.end() ||
-                                       logged->second != told->second);
+  return names_what_it_was_told(server.told, replica.server_id,
+                                {gtid.domain, gtid.server_id},
+                                replica.binlog_state);
 }
 
 bool has_applied(const Replica &replica, const Gtid &gtid,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 
+from rigs.record import wait_for_record, wait_settled
 from rigs.servers import (
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
@@ -55,16 +56,8 @@ class Group:
         self.primary.query("CREATE DATABASE shop")
         self.primary.query("CREATE TABLE shop.orders (id INT PRIMARY KEY, note TEXT) ENGINE=InnoDB")
         self.primary.query("INSERT INTO shop.orders VALUES (1, '')")
-        self.wait_settled()
+        wait_settled(self.primary)
         wait_for(lambda: orders(self.other), lambda there: there == [1], "order 1")
-
-    def wait_settled(self) -> None:
-        end = self.primary.binlog_end()
-        self.wait_for_record(f"settled-file {end.file}\nsettled-offset {end.offset}\n")
-
-    def wait_for_record(self, lines: str) -> None:
-        record = self.primary.datadir / "recovery_gate.state"
-        wait_for(record.read_text, lambda text: lines in text, f"on record: {lines}")
 
     def write(self, order: int, *before: str, size: int = 0) -> None:
         self.run(*before, f"INSERT INTO shop.orders VALUES ({order}, REPEAT('x', {size}))")
@@ -174,7 +167,7 @@ def it_filled_its_log(servers: Servers) -> None:
     opened_by = group.primary.status("Recovery_gate_opened_by")
     expect("a gate that nothing is owed to", opened_by, opened_by == "NOT_NEEDED")
     # ... and which is known again when it comes back.
-    group.wait_for_record(f"\ncut-off-gtid {group.gtid}=")
+    wait_for_record(group.primary, f"\ncut-off-gtid {group.gtid}=")
 
 
 def a_third_server_has_passed_it_on(servers: Servers) -> None:
@@ -183,7 +176,7 @@ def a_third_server_has_passed_it_on(servers: Servers) -> None:
     group.order_2_is_on_the_other_one()
     group.primary.start(*AS_REPLICA)
     group.link.start()
-    group.wait_for_record(f"replica-ids {group.replica.id}\n")
+    wait_for_record(group.primary, f"replica-ids {group.replica.id}\n")
     group.link.stop()
     group.order_3_takes_its_number()
     group.other_link.end()
@@ -210,14 +203,14 @@ def the_same_is_loaded_once_more(servers: Servers) -> None:
     back.begin()
     back.wait_connected()
     then = "SET TIMESTAMP=1700000000"
-    group.wait_for_record("received yes\n")
+    wait_for_record(group.primary, "received yes\n")
     group.link.stop()
     group.other_link.stop()
     group.write(2, then)
     group.primary.kill9()
     group.primary.start(*AS_REPLICA)
     expect("no order 2", orders(group.primary), orders(group.primary) == [1])
-    group.wait_for_record("received yes\n")
+    wait_for_record(group.primary, "received yes\n")
     group.write(2, then)
     # Nothing in this binary log shows that replication has passed the number.
     group.replica.query("CREATE DATABASE scratch")
@@ -253,7 +246,7 @@ def it_stays_in_a_table(servers: Servers) -> None:
     """Recovery does not roll back what is in MyISAM."""
     group = Group(servers)
     group.primary.query("CREATE TABLE shop.notes (note TEXT) ENGINE=MyISAM")
-    group.wait_settled()
+    wait_settled(group.primary)
     group.link.stop()
     group.run(
         "SET binlog_format=STATEMENT, autocommit=0",

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 
+from rigs.record import wait_settled
 from rigs.servers import (
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
@@ -52,14 +53,6 @@ class LargeCommits(Story):
 
     # Helpers
 
-    def wait_settled(self) -> None:
-        end = self.primary.binlog_end()
-        wait_for(
-            (self.primary.datadir / "recovery_gate.state").read_text,
-            lambda text: f"settled-file {end.file}\nsettled-offset {end.offset}\n" in text,
-            f"recovery_gate.state to settle {end}",
-        )
-
     def insert(self, number: int) -> Pending:
         return Pending(
             self.primary.connect_as_admin(),
@@ -76,7 +69,7 @@ class LargeCommits(Story):
         }
         self.primary.start()
         self.link.wait_connected()
-        self.wait_settled()
+        wait_settled(self.primary)
         self.insert(1)
         wait_for(stopped.exists, bool, "the server to rename a file to a binary log")
         self.primary.kill9()
@@ -115,7 +108,7 @@ class LargeCommits(Story):
     def killed_while_the_commit_waits(self) -> None:
         """It is a binary log by then, and in doubt."""
         self.link.wait_connected()
-        self.wait_settled()
+        wait_settled(self.primary)
         self.link.cut()
         self.insert(1)
         self.primary.wait_for_log("Renamed binlog cache to binlog")

@@ -23,6 +23,7 @@ from rigs.plugin.stopped_thread import (
     stopped,
     thread_named,
 )
+from rigs.record import wait_settled
 from rigs.servers import (
     SEMISYNC_PRIMARY,
     Position,
@@ -118,13 +119,7 @@ def crashes_before_it_is_seen_to_receive(servers: Servers) -> None:
     primary = servers.add("new-primary", *QUICK, *GATE)
     for server in (former, primary):
         server.start()
-    settled = former.binlog_end()
-    record = former.datadir / "recovery_gate.state"
-    wait_for(
-        record.read_text,
-        lambda text: f"settled-file {settled.file}\nsettled-offset {settled.offset}\n" in text,
-        "everything settled",
-    )
+    wait_settled(former)
     with stopped(thread_named(former, "gate-keeper")):
         Replication(primary, former).begin()
         primary.query("CREATE DATABASE shop")

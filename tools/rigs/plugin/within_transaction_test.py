@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 
+from rigs.record import wait_for_record, wait_settled
 from rigs.servers import (
     SEMISYNC_PRIMARY,
     SEMISYNC_REPLICA,
@@ -53,8 +54,7 @@ class Pair:
         self.primary.query("CREATE DATABASE shop")
         self.primary.query("CREATE TABLE shop.orders (id INT PRIMARY KEY, note LONGTEXT)")
         self.primary.query("INSERT INTO shop.orders VALUES (0, '')")
-        settled = self.primary.binlog_end()
-        self.wait_for_record(f"settled-file {settled.file}\nsettled-offset {settled.offset}\n")
+        wait_settled(self.primary)
         wait_for(lambda: orders(self.replica), lambda there: there == 1, "order 0")
         if not semisync:
             self.link.stop()
@@ -80,10 +80,6 @@ class Pair:
         Pending(session, "COMMIT")
         wait_for(self.primary.binlog_end, lambda end: before < end, "a transaction")
 
-    def wait_for_record(self, lines: str) -> None:
-        record = self.primary.datadir / "recovery_gate.state"
-        wait_for(record.read_text, lambda text: lines in text, f"on record: {lines}")
-
     def wait_told(self) -> None:
         """What the replica names is on record."""
         gtid = self.primary.value("SELECT @@gtid_binlog_pos")
@@ -93,7 +89,7 @@ class Pair:
             "the GTID of what it has in part",
         )
         number = gtid.rsplit("-", 1)[1]
-        self.wait_for_record(f"told-gtid 0-{self.replica.id}-{number}\n")
+        wait_for_record(self.primary, f"told-gtid 0-{self.replica.id}-{number}\n")
 
     def stays_closed(self, because: str) -> None:
         def page() -> str:
@@ -112,7 +108,9 @@ def orders(server: Server) -> int:
 def its_place_settles_nothing(servers: Servers) -> None:
     pair = Pair(servers, semisync=True)
     place = pair.link.received()
-    pair.wait_for_record(f"acknowledged-file {place.file}\nacknowledged-offset {place.offset}\n")
+    wait_for_record(
+        pair.primary, f"acknowledged-file {place.file}\nacknowledged-offset {place.offset}\n"
+    )
     pair.primary.kill9()
     pair.primary.start()
     pair.primary.wait_for_status("Recovery_gate_state", "CLOSED")
